@@ -1,0 +1,120 @@
+"""Gradient checks: every rule against finite differences, to second order, along random directions, in float64.
+
+A directional derivative needs two evaluations whatever the number of inputs, and a wrong entry of a gradient shows in
+almost every direction. Only when a check fails is the worst single entry looked for, to be named.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl.errors import InputError
+from minidl.ops import sum
+from minidl.tensor import Tensor, grad, no_grad
+
+STEP = 1e-5            # about the cube root of float64's precision: truncation and rounding errors balance
+
+
+def gradcheck(f: Callable[..., Any], *inputs: Any, order: int = 2, directions: int = 3, tolerance: float = 1e-6,
+              rng: int | np.random.Generator = 0) -> None:
+    """Check the gradient of `f` by all its inputs against central differences; the second derivative too for order 2.
+
+    `inputs` are arrays or Tensors of float; they are converted to float64. `f` takes them as Tensors and returns a
+    Tensor of any shape, which is projected on a random direction. Hold other arguments fixed with a lambda.
+
+    Raises AssertionError with both values and the worst entry if they differ by more than `tolerance` (relative to
+    their size, or absolutely below 1), and InputError at a kink, where there is no derivative to check.
+    """
+    rng = np.random.default_rng(rng)
+    xs = [np.array(x.numpy() if isinstance(x, Tensor) else x, dtype=np.float64) for x in inputs]
+    weights = rng.standard_normal(_evaluate(f, xs).shape)
+
+    def projected(*tensors: Tensor) -> Tensor:
+        return sum(f(*tensors) * weights)
+
+    name = getattr(f, "name", getattr(f, "__name__", "function"))
+    _check(projected, xs, name, directions, tolerance, rng)
+    if order == 2:
+        along = [rng.standard_normal(x.shape) for x in xs]
+
+        def slope(*tensors: Tensor) -> Tensor:
+            """The first derivative along a fixed direction, as a function to differentiate once more."""
+            y = projected(*tensors)
+            if not y.requires_grad:
+                return sum(tensors[0] * 0.0)
+            total = sum(tensors[0] * 0.0)            # the zero keeps inputs in the graph that y is linear in
+            for g, d in zip(_gradients(y, tensors, create_graph=True), along, strict=True):
+                total = total + sum(g * d)
+            return total
+
+        _check(slope, xs, f"the gradient of {name}", directions, tolerance, rng)
+
+
+def _check(f: Callable[..., Tensor], xs: Sequence[np.ndarray], name: str, directions: int, tolerance: float,
+           rng: np.random.Generator) -> None:
+    tensors = [Tensor(x.copy(), requires_grad=True) for x in xs]
+    y = f(*tensors)
+    if not y.requires_grad:
+        raise AssertionError(f"{name}: the result does not depend on its inputs through any rule")
+    gradients = [g.numpy() for g in _gradients(y, tensors)]
+    for g, x in zip(gradients, xs, strict=True):
+        if g.dtype != x.dtype or g.shape != x.shape:
+            raise AssertionError(f"{name}: the gradient is {g.dtype}{g.shape}, the input {x.dtype}{x.shape}")
+    for _ in range(directions):
+        along = [rng.standard_normal(x.shape) for x in xs]
+        expected = np.sum([np.sum(g * d) for g, d in zip(gradients, along, strict=True)])
+        measured = _difference(f, xs, along, name)
+        if not abs(measured - expected) <= tolerance * max(1.0, abs(measured), abs(expected)):
+            raise AssertionError(f"{name}: the rule gives {expected:.10g} along a random direction, finite differences "
+                                 f"{measured:.10g}; {_worst_entry(f, xs, gradients, name)}")
+
+
+def _gradients(y: Tensor, tensors: Sequence[Tensor], create_graph: bool = False) -> list[Tensor]:
+    """The gradients by all tensors; zeros for one that y does not depend on."""
+    gradients = []
+    for x in tensors:
+        try:
+            gradients.append(grad(y, x, create_graph=create_graph, retain_graph=True))
+        except InputError:
+            gradients.append(Tensor(np.zeros_like(x.data)))
+    return gradients
+
+
+def _evaluate(f: Callable[..., Any], xs: Sequence[np.ndarray]) -> Tensor:
+    with no_grad():
+        return f(*(Tensor(x) for x in xs))
+
+
+def _difference(f: Callable[..., Tensor], xs: Sequence[np.ndarray], along: Sequence[np.ndarray], name: str) -> float:
+    """The derivative of f along a direction by central differences; InputError if there is a kink within a step."""
+
+    def at(t: float) -> float:
+        tensors = [Tensor(x + t * d, requires_grad=True) for x, d in zip(xs, along, strict=True)]
+        return f(*tensors).item()
+
+    middle = at(0.0)
+    before, after = (middle - at(-STEP)) / STEP, (at(STEP) - middle) / STEP
+    # Where f is smooth the one-sided slopes differ by about STEP times the curvature; at a kink by a constant.
+    if abs(after - before) > 0.02 * max(1.0, abs(after), abs(before)):
+        closer = (at(STEP / 8) - middle) / (STEP / 8) - (middle - at(-STEP / 8)) / (STEP / 8)
+        if abs(closer) > 0.5 * abs(after - before):
+            raise InputError(f"gradcheck: {name} has a kink at these inputs (slope {before:.6g} on one side, "
+                             f"{after:.6g} on the other); move them away from it")
+    return (before + after) / 2
+
+
+def _worst_entry(f: Callable[..., Tensor], xs: Sequence[np.ndarray], gradients: Sequence[np.ndarray],
+                 name: str) -> str:
+    worst = (-1.0, "")
+    for i, x in enumerate(xs):
+        for index in list(np.ndindex(x.shape))[:500]:
+            along = [np.zeros_like(other) for other in xs]
+            along[i][index] = 1.0
+            measured = _difference(f, xs, along, name)
+            error = abs(measured - gradients[i][index])
+            if error > worst[0]:
+                worst = (error, f"worst for input {i} at index {index}, value {x[index]:.6g}: rule "
+                                f"{gradients[i][index]:.10g}, finite difference {measured:.10g}")
+    return worst[1]

@@ -1,0 +1,299 @@
+"""What makes a Tensor feel like an array: operators, methods, indexing, conversion, NumPy's functions.
+
+Every method hands on to the operation of the same name in `minidl.ops`; the engine itself is in `minidl.tensor`.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minidl.backend import Device, backend_of
+from minidl.errors import InputError
+
+if TYPE_CHECKING:
+    from minidl import ops
+    from minidl.tensor import Tensor
+else:
+    ops: Any = None        # minidl.ops, one floor above, puts itself here when it is imported
+
+# NumPy's names for what we call otherwise, or for what a Tensor knows itself.
+_ALIASES = {"true_divide": "divide", "absolute": "abs", "amax": "max", "amin": "min", "take_along_axis": "gather"}
+_ATTRIBUTES = {"shape", "ndim", "size"}
+
+
+class Operators:
+    """The part of Tensor that looks like a NumPy array."""
+
+    __slots__ = ()
+    data: Any
+    requires_grad: bool
+
+    # Facts
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        return self.data.size
+
+    @property
+    def dtype(self) -> Any:
+        return self.data.dtype
+
+    @property
+    def device(self) -> Device:
+        return Device(backend_of(self.data))
+
+    @property
+    def T(self) -> Tensor:
+        return ops.transpose(self)
+
+    # Conversion
+    def numpy(self) -> np.ndarray:
+        """The values as a NumPy array; on the CPU it shares memory with the tensor."""
+        return backend_of(self.data).to_host(self.data)
+
+    def item(self) -> Any:
+        """The value of a tensor of one element, as a Python number."""
+        if self.size != 1:
+            raise InputError(f"item: this tensor has shape {self.shape}; only one element is a number")
+        return self.data.item()
+
+    def detach(self) -> Tensor:
+        """The same array without its history."""
+        return type_of_tensor()(self.data)
+
+    def to(self, device: str | Device) -> Tensor:
+        """The tensor on that device ("cpu", "cuda"); gradients find their way back."""
+        return ops.to_device(self, Device(device))
+
+    def astype(self, dtype: Any) -> Tensor:
+        return ops.astype(self, np.dtype(dtype))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self.device.name != "cpu":
+            raise TypeError(f"this tensor is on {self.device.name!r}; ask for its values with .numpy()")
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise InputError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all() "
+                             "of its .numpy()")
+        return bool(self.data)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a tensor without axes has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.data == getattr(value, "item", lambda: value)()).any())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if spec else str(self), spec)
+
+    def __repr__(self) -> str:
+        prefix = f"{type(self).__name__}("
+        parts = [np.array2string(self.numpy(), separator=", ", prefix=prefix, threshold=100, edgeitems=2, precision=4)]
+        if self.size > 100:
+            parts.append(f"shape={self.shape}")
+        if self.dtype != np.float32:
+            parts.append(f"dtype={self.dtype}")
+        if self.device != "cpu":
+            parts.append(f"device={self.device.name!r}")
+        recipe = getattr(self, "recipe", None)
+        if recipe and recipe[0] != "freed":
+            parts.append(f"made by {recipe[0].name}")
+        elif self.requires_grad:
+            parts.append("requires_grad=True")
+        return prefix + ", ".join(parts) + ")"
+
+    # Copies are leaves: a history cannot be copied without its graph
+    def __copy__(self) -> Tensor:
+        return type(self)(self.data, self.requires_grad, name=self.name)  # type: ignore[call-arg,attr-defined,return-value]
+
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        return type(self)(self.data.copy(), self.requires_grad, name=self.name)  # type: ignore[call-arg,attr-defined,return-value]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickle, (type(self), self.numpy(), self.requires_grad, self.device.name, self.name)  # type: ignore[attr-defined]
+
+    # NumPy's own functions
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__" or kwargs.get("out") is not None:
+            raise TypeError(f"np.{ufunc.__name__}.{method} (or its out=) does not know Tensors; use x.numpy()")
+        return _numpy_function(ufunc.__name__)(*inputs, **kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function.__name__ in _ATTRIBUTES:
+            return getattr(args[0], function.__name__)
+        return _numpy_function(function.__name__)(*args, **kwargs)
+
+    # Operators
+    def __add__(self, other: Any) -> Tensor:
+        return ops.add(self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return ops.add(other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return ops.subtract(self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return ops.subtract(other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return ops.multiply(self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return ops.multiply(other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return ops.divide(self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return ops.divide(other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return ops.power(self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return ops.power(other, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return ops.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return ops.matmul(other, self)
+
+    def __neg__(self) -> Tensor:
+        return ops.negative(self)
+
+    def __pos__(self) -> Tensor:
+        return self  # type: ignore[return-value]
+
+    def __abs__(self) -> Tensor:
+        return ops.abs(self)
+
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
+        return ops.equal(self, other)
+
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
+        return ops.not_equal(self, other)
+
+    def __lt__(self, other: Any) -> Tensor:
+        return ops.less(self, other)
+
+    def __le__(self, other: Any) -> Tensor:
+        return ops.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Tensor:
+        return ops.greater(self, other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return ops.greater_equal(self, other)
+
+    __hash__ = object.__hash__
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return ops.getitem(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError("a Tensor is not changed in place, its history would lie; build a new one with md.where or "
+                        "md.scatter_add, or write to x.data[...] of a leaf")
+
+    # Methods, with NumPy's names and arguments
+    def reshape(self, *shape: Any) -> Tensor:
+        return ops.reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        return ops.transpose(self, (axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes) or None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        return ops.swapaxes(self, axis1, axis2)
+
+    def flatten(self, start: int = 0) -> Tensor:
+        """All axes from `start` on as one: `x.flatten(1)` keeps the batch."""
+        return ops.reshape(self, (*self.shape[:start], -1))
+
+    def squeeze(self, axis: Any = None) -> Tensor:
+        return ops.squeeze(self, axis)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.sum(self, axis, keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.mean(self, axis, keepdims)
+
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        return ops.var(self, axis, ddof=ddof, keepdims=keepdims)
+
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        return ops.std(self, axis, ddof=ddof, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.max(self, axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.min(self, axis, keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.prod(self, axis, keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Tensor:
+        return ops.cumsum(self, axis)
+
+    def argmax(self, axis: int | None = None) -> Tensor:
+        return ops.argmax(self, axis)
+
+    def argmin(self, axis: int | None = None) -> Tensor:
+        return ops.argmin(self, axis)
+
+    def clip(self, a_min: Any = None, a_max: Any = None) -> Tensor:
+        return ops.clip(self, a_min, a_max)
+
+    def exp(self) -> Tensor:
+        return ops.exp(self)
+
+    def log(self) -> Tensor:
+        return ops.log(self)
+
+    def sqrt(self) -> Tensor:
+        return ops.sqrt(self)
+
+    def tanh(self) -> Tensor:
+        return ops.tanh(self)
+
+
+def type_of_tensor() -> type[Tensor]:
+    from minidl.tensor import Tensor
+
+    return Tensor
+
+
+def _unpickle(kind: type, data: np.ndarray, requires_grad: bool, device: str, name: str | None) -> Tensor:
+    return kind(data, requires_grad, device=device, name=name)
+
+
+def _numpy_function(name: str) -> Any:
+    function = getattr(ops, _ALIASES.get(name, name), None)
+    if function is None:
+        raise TypeError(f"np.{name} has no counterpart for Tensors; minidl's operations are md.exp, md.sum, ... "
+                        f"(see dir(minidl.ops)), or take the values with x.numpy()")
+    return function

@@ -1,0 +1,78 @@
+"""The table of operations, under NumPy's names: `from minidl import ops` or `md.exp`, `md.sum`, ..."""
+import sys
+
+from minidl import operators
+from minidl.ops.activation import (
+    elu,
+    gelu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+    tanh,
+)
+from minidl.ops.arithmetic import (
+    abs,
+    add,
+    astype,
+    clip,
+    cos,
+    divide,
+    equal,
+    exp,
+    expm1,
+    greater,
+    greater_equal,
+    isfinite,
+    less,
+    less_equal,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    not_equal,
+    power,
+    reciprocal,
+    sign,
+    sin,
+    sqrt,
+    square,
+    subtract,
+    to_device,
+    where,
+)
+from minidl.ops.indexing import check_labels, gather, getitem, one_hot, scatter_add, take
+from minidl.ops.linalg import einsum, linear, matmul, outer
+from minidl.ops.reduction import argmax, argmin, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var
+from minidl.ops.shape import (
+    concatenate,
+    expand_dims,
+    flip,
+    pad,
+    repeat,
+    reshape,
+    roll,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    tile,
+    transpose,
+)
+from minidl.tensor import broadcast_to, sum_to
+
+__all__ = [
+    "abs", "add", "argmax", "argmin", "astype", "broadcast_to", "check_labels", "clip", "concatenate", "cos", "cumsum",
+    "divide", "einsum", "elu", "equal", "exp", "expand_dims", "expm1", "flip", "gather", "gelu", "getitem", "greater",
+    "greater_equal", "isfinite", "leaky_relu", "less", "less_equal", "linear", "log", "log1p", "log_softmax",
+    "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "norm", "not_equal",
+    "one_hot", "outer", "pad", "power", "prod", "reciprocal", "relu", "repeat", "reshape", "roll", "scatter_add",
+    "sigmoid", "sign", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract",
+    "sum", "sum_to", "swapaxes", "take", "tanh", "tile", "to_device", "transpose", "var", "where",
+]
+
+operators.ops = sys.modules[__name__]      # Tensor's methods call the operations, which import Tensor

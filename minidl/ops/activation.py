@@ -1,0 +1,110 @@
+"""The nonlinearities of neural networks. ReLUs take their negative side's slope at 0."""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from minidl.backend import Array
+from minidl.ops.arithmetic import exp, where
+from minidl.ops.reduction import sum
+from minidl.tensor import primitive
+
+# A rule written `t = 1.0 - y; t *= g` updates its own temporary in place on arrays, and rebinds on Tensors.
+
+
+def _tanh_rule(g: Any, y: Any, x: Any) -> Any:
+    t = y * y
+    t = 1.0 - t
+    t *= g
+    return t
+
+
+@primitive(_tanh_rule)
+def tanh(xp: Any, x: Any) -> Array:
+    """The hyperbolic tangent."""
+    return xp.tanh(x)
+
+
+def _sigmoid_rule(g: Any, y: Any, x: Any) -> Any:
+    t = 1.0 - y
+    t *= y
+    t *= g
+    return t
+
+
+@primitive(_sigmoid_rule)
+def sigmoid(xp: Any, x: Any) -> Array:
+    """1 / (1 + exp(-x)), by way of tanh: it cannot overflow and is twice as fast."""
+    y = x * 0.5
+    y = xp.tanh(y, out=y) if y.ndim else xp.tanh(y)
+    y *= 0.5
+    y += 0.5
+    return y
+
+
+@primitive(lambda g, y, x: g * sigmoid(x))
+def softplus(xp: Any, x: Any) -> Array:
+    """log(1 + exp(x)), without overflow."""
+    y = xp.exp(-xp.abs(x))
+    return xp.log1p(y) + xp.maximum(x, 0)
+
+
+@primitive(lambda g, y, x: g * (y > 0))
+def relu(xp: Any, x: Any) -> Array:
+    """max(x, 0)."""
+    return xp.maximum(x, 0)
+
+
+@primitive(lambda g, y, x, negative_slope=0.01: g * _leaky_slope(x, negative_slope))
+def leaky_relu(xp: Any, x: Any, negative_slope: float = 0.01) -> Array:
+    """x where positive, else negative_slope * x; the slope lies in [0, 1]."""
+    y = x * negative_slope
+    return xp.maximum(x, y)
+
+
+@primitive()
+def _leaky_slope(xp: Any, x: Any, negative_slope: float) -> Array:
+    slope = (x > 0).astype(x.dtype)
+    slope *= 1.0 - negative_slope
+    slope += negative_slope
+    return slope
+
+
+@primitive(lambda g, y, x, alpha=1.0: g * where(x > 0, 1.0, y + alpha))
+def elu(xp: Any, x: Any, alpha: float = 1.0) -> Array:
+    """x where positive, else alpha * (exp(x) - 1)."""
+    y = xp.expm1(xp.minimum(x, 0))
+    y *= alpha
+    y += xp.maximum(x, 0)
+    return y
+
+
+_GELU = math.sqrt(2.0 / math.pi)
+
+
+def _gelu_rule(g: Any, y: Any, x: Any) -> Any:
+    inner = (x * x * 0.044715 + 1.0) * x * _GELU
+    t = tanh(inner)
+    slope = (x * x * (3 * 0.044715) + 1.0) * _GELU
+    return g * ((1.0 + t) * 0.5 + x * 0.5 * (1.0 - t * t) * slope)
+
+
+@primitive(_gelu_rule)
+def gelu(xp: Any, x: Any) -> Array:
+    """x times the normal distribution function of x, in its tanh form (Hendrycks & Gimpel 2016)."""
+    return 0.5 * x * (1.0 + xp.tanh(_GELU * (x + 0.044715 * x * x * x)))
+
+
+@primitive(lambda g, y, x, axis=-1: y * (g - sum(g * y, axis, True)))
+def softmax(xp: Any, x: Any, axis: int = -1) -> Array:
+    """exp(x) / sum(exp(x)) along an axis, without overflow."""
+    y = xp.exp(x - x.max(axis=axis, keepdims=True))
+    y /= y.sum(axis=axis, keepdims=True)
+    return y
+
+
+@primitive(lambda g, y, x, axis=-1: g - exp(y) * sum(g, axis, True))
+def log_softmax(xp: Any, x: Any, axis: int = -1) -> Array:
+    """log(softmax(x)) along an axis, exact where the softmax itself would vanish."""
+    y = x - x.max(axis=axis, keepdims=True)
+    return y - xp.log(xp.exp(y).sum(axis=axis, keepdims=True))

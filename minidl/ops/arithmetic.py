@@ -1,0 +1,235 @@
+"""Elementwise arithmetic, with NumPy's names and broadcasting (which the engine undoes)."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Array, Device, backend_of
+from minidl.tensor import primitive
+
+
+@primitive(lambda g, y, a, b: g, lambda g, y, a, b: g)
+def add(xp: Any, a: Any, b: Any) -> Array:
+    """a + b."""
+    return xp.add(a, b)
+
+
+@primitive(lambda g, y, a, b: g, lambda g, y, a, b: -g)
+def subtract(xp: Any, a: Any, b: Any) -> Array:
+    """a - b."""
+    return xp.subtract(a, b)
+
+
+@primitive(lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
+def multiply(xp: Any, a: Any, b: Any) -> Array:
+    """a * b."""
+    return xp.multiply(a, b)
+
+
+@primitive(lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)
+def divide(xp: Any, a: Any, b: Any) -> Array:
+    """a / b."""
+    return xp.true_divide(a, b)
+
+
+def _power_by_base(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if isinstance(b, float | int):
+        return g * b * a ** (b - 1) if b else g * 0.0
+    return g * b * a ** where(b == 0, 1.0, b - 1.0)          # 0 ** -1 must not appear where b = 0
+
+
+@primitive(_power_by_base, lambda g, y, a, b: g * y * log(where(y == 0, 1.0, a)))
+def power(xp: Any, a: Any, b: Any) -> Array:
+    """a ** b; the gradient by b is a ** b * log(a), and 0 where a ** b is 0."""
+    return a ** b
+
+
+@primitive(lambda g, y, x: -g)
+def negative(xp: Any, x: Any) -> Array:
+    """-x."""
+    return xp.negative(x)
+
+
+@primitive(lambda g, y, x: g * _sign(x))
+def abs(xp: Any, x: Any) -> Array:
+    """|x|; its gradient at 0 is 0."""
+    return xp.abs(x)
+
+
+@primitive(lambda g, y, x: g * 0.0)
+def sign(xp: Any, x: Any) -> Array:
+    """-1, 0 or 1; its gradient is 0 everywhere."""
+    return xp.sign(x)
+
+
+@primitive()
+def _sign(xp: Any, x: Any) -> Array:
+    """The sign as a constant: no zeros to carry through second order."""
+    return xp.sign(x)
+
+
+@primitive(lambda g, y, x: g * y)
+def exp(xp: Any, x: Any) -> Array:
+    """e ** x."""
+    return xp.exp(x)
+
+
+@primitive(lambda g, y, x: g * (y + 1.0))
+def expm1(xp: Any, x: Any) -> Array:
+    """e ** x - 1, exact near 0."""
+    return xp.expm1(x)
+
+
+@primitive(lambda g, y, x: g / x)
+def log(xp: Any, x: Any) -> Array:
+    """The natural logarithm."""
+    return xp.log(x)
+
+
+@primitive(lambda g, y, x: g / (x + 1.0))
+def log1p(xp: Any, x: Any) -> Array:
+    """log(1 + x), exact near 0."""
+    return xp.log1p(x)
+
+
+@primitive(lambda g, y, x: g * 0.5 / y)
+def sqrt(xp: Any, x: Any) -> Array:
+    """The square root; its gradient at 0 is infinite (`norm` is the one that is safe there)."""
+    return xp.sqrt(x)
+
+
+@primitive(lambda g, y, x: g * 2.0 * x)
+def square(xp: Any, x: Any) -> Array:
+    """x * x."""
+    return xp.square(x)
+
+
+@primitive(lambda g, y, x: -g * y * y)
+def reciprocal(xp: Any, x: Any) -> Array:
+    """1 / x."""
+    return 1.0 / x
+
+
+@primitive(lambda g, y, x: g * cos(x))
+def sin(xp: Any, x: Any) -> Array:
+    """The sine of x in radians."""
+    return xp.sin(x)
+
+
+@primitive(lambda g, y, x: -g * sin(x))
+def cos(xp: Any, x: Any) -> Array:
+    """The cosine of x in radians."""
+    return xp.cos(x)
+
+
+# Choosing: the masks are constants, and at a tie the two arguments share the gradient -------------------------------
+
+
+@primitive(lambda g, y, a, b: g * _share(a, b), lambda g, y, a, b: g * _share(b, a))
+def maximum(xp: Any, a: Any, b: Any) -> Array:
+    """The larger of a and b, elementwise."""
+    return xp.maximum(a, b)
+
+
+@primitive(lambda g, y, a, b: g * _share(b, a), lambda g, y, a, b: g * _share(a, b))
+def minimum(xp: Any, a: Any, b: Any) -> Array:
+    """The smaller of a and b, elementwise."""
+    return xp.minimum(a, b)
+
+
+@primitive()
+def _share(xp: Any, a: Any, b: Any) -> Array:
+    """1 where a > b, one half where they are equal, else 0, in the dtype of the arrays."""
+    dtype = a.dtype if hasattr(a, "dtype") else b.dtype
+    share = xp.asarray(a == b).astype(dtype)
+    share *= 0.5
+    share += a > b
+    return share
+
+
+@primitive(lambda g, y, x, a_min=None, a_max=None: g * _between(x, a_min, a_max))
+def clip(xp: Any, x: Any, a_min: Any = None, a_max: Any = None) -> Array:
+    """x limited to [a_min, a_max]; None is no limit. The gradient passes within, limits included."""
+    return xp.clip(x, a_min, a_max)
+
+
+@primitive()
+def _between(xp: Any, x: Any, a_min: Any, a_max: Any) -> Array:
+    inside = xp.ones(x.shape, dtype=bool)
+    if a_min is not None:
+        inside &= x >= a_min
+    if a_max is not None:
+        inside &= x <= a_max
+    return inside
+
+
+@primitive(None, lambda g, y, condition, a, b: where(condition, g, 0.0),
+           lambda g, y, condition, a, b: where(condition, 0.0, g))
+def where(xp: Any, condition: Any, a: Any, b: Any) -> Array:
+    """a where the condition holds, else b."""
+    return xp.where(condition, a, b)
+
+
+# Comparisons: constants ---------------------------------------------------------------------------------------------
+
+
+@primitive()
+def equal(xp: Any, a: Any, b: Any) -> Array:
+    """a == b, elementwise."""
+    return xp.equal(a, b)
+
+
+@primitive()
+def not_equal(xp: Any, a: Any, b: Any) -> Array:
+    """a != b, elementwise."""
+    return xp.not_equal(a, b)
+
+
+@primitive()
+def less(xp: Any, a: Any, b: Any) -> Array:
+    """a < b, elementwise."""
+    return xp.less(a, b)
+
+
+@primitive()
+def less_equal(xp: Any, a: Any, b: Any) -> Array:
+    """a <= b, elementwise."""
+    return xp.less_equal(a, b)
+
+
+@primitive()
+def greater(xp: Any, a: Any, b: Any) -> Array:
+    """a > b, elementwise."""
+    return xp.greater(a, b)
+
+
+@primitive()
+def greater_equal(xp: Any, a: Any, b: Any) -> Array:
+    """a >= b, elementwise."""
+    return xp.greater_equal(a, b)
+
+
+@primitive()
+def isfinite(xp: Any, x: Any) -> Array:
+    """Where x is neither NaN nor infinite."""
+    return xp.isfinite(x)
+
+
+# Moving and converting ----------------------------------------------------------------------------------------------
+
+
+@primitive(lambda g, y, x, dtype: astype(g, np.dtype(x.dtype)))
+def astype(xp: Any, x: Any, dtype: Any) -> Array:
+    """x in another dtype."""
+    return x.astype(dtype)
+
+
+@primitive(lambda g, y, x, device: to_device(g, _home(x)))
+def to_device(xp: Any, x: Any, device: Device) -> Array:
+    """x on another device; the same array if it is there already."""
+    return device.put(x)
+
+
+def _home(x: Any) -> Device:
+    return Device(backend_of(getattr(x, "data", x) if hasattr(x, "recipe") else x))

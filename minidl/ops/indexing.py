@@ -1,0 +1,121 @@
+"""Reading and writing by index: NumPy's basic and advanced indexing and what is built on it.
+
+Indices are validated by NumPy on the CPU. On a GPU an index out of range wraps silently, so labels and tokens are
+checked on the host before they travel (`data.Loader`, `one_hot`).
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Array, backend_of
+from minidl.errors import InputError
+from minidl.tensor import Tensor, primitive
+
+
+def getitem(x: Any, key: Any) -> Tensor:
+    """x[key], for slices, integers, None, Ellipsis, index arrays and boolean masks."""
+    return _getitem(x, _plain_key(key, x))
+
+
+def _plain_key(key: Any, x: Any) -> Any:
+    """The key with arrays of x's device in it, for Tensors and lists."""
+    if isinstance(key, tuple):
+        return tuple(_plain_key(part, x) for part in key)
+    if isinstance(key, Tensor):
+        key = key.data
+    elif isinstance(key, list):
+        key = np.asarray(key) if key else np.zeros(0, dtype=np.int64)
+    if isinstance(key, np.ndarray) and key.ndim:
+        key = backend_of(x.data if isinstance(x, Tensor) else x).from_host(key)
+    return key
+
+
+def _is_basic(key: Any) -> bool:
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(part is None or part is Ellipsis or isinstance(part, int | slice | np.integer) for part in parts)
+
+
+def _add_into(buffer: Array, g: Array, x: Array, key: Any) -> None:
+    if _is_basic(key):
+        buffer[key] += g
+    else:
+        backend_of(buffer).scatter_add(buffer, key, g)
+
+
+@primitive(lambda g, y, x, key: _scattered(g, x.shape, key), into=_add_into)
+def _getitem(xp: Any, x: Any, key: Any) -> Array:
+    return x[key]
+
+
+@primitive(lambda g, y, values, shape, key: _getitem(g, key))
+def _scattered(xp: Any, values: Any, shape: tuple[int, ...], key: Any) -> Array:
+    """Zeros of the given shape, with the values added at the key: the transpose of indexing."""
+    buffer = xp.zeros(shape, dtype=values.dtype)
+    _add_into(buffer, values, buffer, key)
+    return buffer
+
+
+@primitive(lambda g, y, x, key, values: g, None, lambda g, y, x, key, values: _getitem(g, key))
+def _scatter_add(xp: Any, x: Any, key: Any, values: Any) -> Array:
+    y = x.copy()
+    _add_into(y, xp.broadcast_to(values, y[key].shape), y, key)
+    return y
+
+
+def scatter_add(x: Any, key: Any, values: Any) -> Tensor:
+    """A copy of x with `values` added at `x[key]`; an index that occurs twice is added twice.
+
+    On a GPU the order of additions with duplicate indices is not reproducible, so the last bit may differ.
+    """
+    return _scatter_add(x, _plain_key(key, x), values)
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """The elements at the indices along an axis, or of the flattened array."""
+    if axis is None:
+        return getitem(x.reshape(-1), indices)
+    return getitem(x, (slice(None),) * (axis % x.ndim) + (indices,))
+
+
+def gather(x: Any, indices: Any, axis: int) -> Tensor:
+    """Along an axis, pick for each place of `indices` the element that it names (NumPy's `take_along_axis`).
+
+    `indices` has x's number of axes; the others than `axis` have x's sizes, or 1.
+    """
+    raw = indices.data if isinstance(indices, Tensor) else indices
+    if raw.ndim != x.ndim:
+        raise InputError(f"gather: the indices have {raw.ndim} axes, the array {x.ndim}; they must be equal")
+    xp = backend_of(x.data if isinstance(x, Tensor) else x).xp
+    axis %= x.ndim
+    key: list[Any] = []
+    for i, n in enumerate(x.shape):
+        along = (1,) * i + (-1,) + (1,) * (x.ndim - i - 1)
+        key.append(raw if i == axis else xp.arange(n).reshape(along))
+    return getitem(x, tuple(key))
+
+
+def one_hot(labels: Any, num_classes: int, dtype: Any = np.float32) -> Tensor:
+    """Labels (...) as rows (..., num_classes) with a single 1.
+
+    Raises InputError for labels that are no integers or out of range, if they are on the host.
+    """
+    raw = labels.data if isinstance(labels, Tensor) else labels
+    backend = backend_of(raw)
+    if backend.name == "cpu":
+        check_labels(raw, num_classes)
+        raw = np.asarray(raw)
+    hot = raw[..., None] == backend.xp.arange(num_classes)
+    return Tensor(hot.astype(dtype))
+
+
+def check_labels(labels: Any, num_classes: int) -> None:
+    """Raise InputError unless all labels, on the host, are integers in [0, num_classes)."""
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"labels are integers from 0 to {num_classes - 1}, not {labels.dtype}; use .astype('int64')")
+    wrong = np.flatnonzero((labels < 0) | (labels >= num_classes))
+    if len(wrong):
+        raise InputError(f"labels are integers from 0 to {num_classes - 1}; the one at index {wrong[0]} is "
+                         f"{labels.reshape(-1)[wrong[0]]}")

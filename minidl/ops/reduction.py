@@ -1,0 +1,173 @@
+"""Reductions, with NumPy's `axis` and `keepdims`."""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from minidl.backend import Array
+from minidl.errors import InputError
+from minidl.ops.arithmetic import exp, where
+from minidl.ops.shape import flip, reshape
+from minidl.tensor import Tensor, broadcast_to, primitive
+
+Axis = int | tuple[int, ...] | None
+
+
+def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """The shape that `keepdims=True` would have given."""
+    if axis is None:
+        return (1,) * len(shape)
+    reduced = {i % len(shape) for i in ((axis,) if isinstance(axis, int) else axis)}
+    return tuple(1 if i in reduced else n for i, n in enumerate(shape))
+
+
+def _spread(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """A reduction's gradient or result `g`, with x's number of axes again, so that it broadcasts against x."""
+    return g if keepdims or not x.ndim else reshape(g, _kept(x.shape, axis))
+
+
+def _sum_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return broadcast_to(_spread(g, x, axis, keepdims), x.shape)
+
+
+@primitive(_sum_rule)
+def sum(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The sum over the axes."""
+    return x.sum(axis=axis, keepdims=keepdims)
+
+
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The mean over the axes."""
+    return sum(x, axis, keepdims) * (1.0 / _count(x, axis))
+
+
+def _count(x: Any, axis: Axis) -> int:
+    """How many elements are reduced to one; InputError if there is none."""
+    count = math.prod(n for n, kept in zip(x.shape, _kept(x.shape, axis), strict=True) if kept == 1)
+    if not count:
+        raise InputError(f"there is nothing to reduce in an array of shape {x.shape} along axis {axis}")
+    return count
+
+
+def _centred(x: Any, axis: Axis) -> Any:
+    return x - mean(x, axis, True)
+
+
+def var(x: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> Tensor:
+    """The variance over the axes, with divisor n - ddof (PyTorch's default is ddof=1, NumPy's and ours 0)."""
+    centred = _centred(x, axis)
+    return sum(centred * centred, axis, keepdims) * (1.0 / _freedom(x, axis, ddof))
+
+
+def std(x: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> Tensor:
+    """The standard deviation over the axes, with divisor n - ddof; where it is 0, so is its gradient."""
+    return norm(_centred(x, axis), axis=axis, keepdims=keepdims) * _freedom(x, axis, ddof) ** -0.5
+
+
+def _freedom(x: Any, axis: Axis, ddof: int) -> int:
+    count = _count(x, axis)
+    if count <= ddof:
+        raise InputError(f"the variance of {count} values with ddof={ddof} is not defined")
+    return count - ddof
+
+
+def _extremum_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return _spread(g, x, axis, keepdims) * _ties(x, _spread(y, x, axis, keepdims), axis)
+
+
+@primitive(_extremum_rule)
+def max(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The largest element over the axes; where several are, they share the gradient."""
+    return x.max(axis=axis, keepdims=keepdims)
+
+
+@primitive(_extremum_rule)
+def min(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The smallest element over the axes; where several are, they share the gradient."""
+    return x.min(axis=axis, keepdims=keepdims)
+
+
+@primitive()
+def _ties(xp: Any, x: Any, y: Any, axis: Axis) -> Array:
+    """Each element's share in the extremum y: 1 / (number of ties) or 0."""
+    share = (x == y).astype(x.dtype)
+    share /= share.sum(axis=axis, keepdims=True)
+    return share
+
+
+@primitive()
+def argmax(xp: Any, x: Any, axis: int | None = None) -> Array:
+    """The index of the (first) largest element."""
+    return x.argmax(axis=axis)
+
+
+@primitive()
+def argmin(xp: Any, x: Any, axis: int | None = None) -> Array:
+    """The index of the (first) smallest element."""
+    return x.argmin(axis=axis)
+
+
+def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The product over the axes; right to every order also where factors are 0.
+
+    It multiplies the two halves of the axis with each other until one is left: dividing the product by a factor, the
+    usual rule, fails at zeros.
+    """
+    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    kept, y = _kept(x.shape, axis), x
+    for i in sorted(i % x.ndim for i in axes):
+        y = _halved(y, i)
+    if x.size == 0:
+        raise InputError(f"prod: there is nothing to multiply in an array of shape {x.shape}")
+    shape = kept if keepdims else tuple(n for i, n in enumerate(x.shape) if i not in {a % x.ndim for a in axes})
+    return reshape(y, shape)
+
+
+def _halved(y: Any, axis: int) -> Any:
+    part = lambda start, stop: y[(slice(None),) * axis + (slice(start, stop),)]
+    while (n := y.shape[axis]) > 1:
+        half = n // 2
+        pairs = part(0, half) * part(half, 2 * half)
+        y = pairs if n % 2 == 0 else _multiply_first(pairs, part(n - 1, n), axis)
+    return y
+
+
+def _multiply_first(pairs: Any, odd: Any, axis: int) -> Any:
+    """The odd one out joins the products by concatenation, so that the next round multiplies it in."""
+    from minidl.ops.shape import concatenate
+
+    return concatenate([pairs, odd], axis)
+
+
+def cumsum(x: Any, axis: int | None = None) -> Tensor:
+    """The running sum along an axis; of the flattened array for None."""
+    return _cumsum(reshape(x, (-1,)), 0) if axis is None else _cumsum(x, axis)
+
+
+@primitive(lambda g, y, x, axis: flip(_cumsum(flip(g, axis), axis), axis))
+def _cumsum(xp: Any, x: Any, axis: int) -> Array:
+    return x.cumsum(axis=axis, dtype=x.dtype)
+
+
+def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return _spread(g, x, axis, keepdims) * exp(x - _spread(y, x, axis, keepdims))
+
+
+@primitive(_logsumexp_rule)
+def logsumexp(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
+    """log(sum(exp(x))) over the axes, without overflow."""
+    largest = x.max(axis=axis, keepdims=True)
+    largest = xp.where(xp.isfinite(largest), largest, xp.zeros_like(largest))     # all -inf gives -inf, not NaN
+    y = xp.log(xp.exp(x - largest).sum(axis=axis, keepdims=True)) + largest
+    return y if keepdims else y.reshape(x.sum(axis=axis).shape)
+
+
+def _norm_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    y, g = _spread(y, x, axis, keepdims), _spread(g, x, axis, keepdims)
+    return g / where(y == 0, 1.0, y) * x
+
+
+@primitive(_norm_rule)
+def norm(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The Euclidean norm over the axes; at 0 its gradient is 0, not NaN."""
+    return xp.sqrt((x * x).sum(axis=axis, keepdims=keepdims))

@@ -1,0 +1,158 @@
+"""Operations that move elements without changing them."""
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from minidl.backend import Array
+from minidl.errors import InputError
+from minidl.ops.indexing import getitem, take
+from minidl.tensor import Tensor, broadcast_to, primitive
+
+
+@primitive(lambda g, y, x, shape: reshape(g, x.shape))
+def reshape(xp: Any, x: Any, shape: int | Sequence[int]) -> Array:
+    """x with another shape and the same elements in row-major order; one size may be -1."""
+    return x.reshape(shape)
+
+
+def _transpose_rule(g: Any, y: Any, x: Any, axes: Sequence[int] | None = None) -> Any:
+    if axes is None:
+        return transpose(g)
+    axes = [a % len(axes) for a in axes]
+    return transpose(g, tuple(axes.index(i) for i in range(len(axes))))
+
+
+@primitive(_transpose_rule)
+def transpose(xp: Any, x: Any, axes: Sequence[int] | None = None) -> Array:
+    """x with its axes in another order, by default reversed."""
+    return x.transpose() if axes is None else x.transpose(*axes)
+
+
+@primitive(lambda g, y, x, axis1, axis2: swapaxes(g, axis1, axis2))
+def swapaxes(xp: Any, x: Any, axis1: int, axis2: int) -> Array:
+    """x with two axes exchanged."""
+    return x.swapaxes(axis1, axis2)
+
+
+def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Tensor:
+    """x with a new axis of size one at each given place."""
+    places = (axis,) if isinstance(axis, int) else axis
+    ndim = x.ndim + len(places)
+    new = {a % ndim for a in places}
+    sizes = iter(x.shape)
+    return reshape(x, tuple(1 if i in new else next(sizes) for i in range(ndim)))
+
+
+def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Tensor:
+    """x without its axes of size one, or without the given ones."""
+    if axis is None:
+        return reshape(x, tuple(n for n in x.shape if n != 1))
+    gone = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
+    for a in gone:
+        if x.shape[a] != 1:
+            raise InputError(f"squeeze: axis {a} of shape {x.shape} has size {x.shape[a]}, not 1")
+    return reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in gone))
+
+
+def concatenate(arrays: Sequence[Any], axis: int = 0) -> Tensor:
+    """The arrays one after the other along an axis that they have."""
+    return _concatenate(*arrays, axis=axis)
+
+
+def _concatenate_rule(g: Any, y: Any, wanted: list[int], *arrays: Any, axis: int) -> list[Any]:
+    axis %= y.ndim
+    gradients, start = [], 0
+    for x in arrays:
+        stop = start + x.shape[axis]
+        gradients.append(g[(slice(None),) * axis + (slice(start, stop),)])
+        start = stop
+    return gradients
+
+
+@primitive(joint=_concatenate_rule)
+def _concatenate(xp: Any, *arrays: Any, axis: int) -> Array:
+    return xp.concatenate(arrays, axis=axis)
+
+
+def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
+    """The arrays side by side along a new axis."""
+    return concatenate([expand_dims(x, axis % (x.ndim + 1)) for x in arrays], axis)
+
+
+def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+    """x cut into equal sections, or at the given indices along an axis; the parts' gradients share one buffer."""
+    n = x.shape[axis]
+    if isinstance(indices_or_sections, int):
+        if n % indices_or_sections:
+            raise InputError(f"split: {n} elements along axis {axis} do not divide into {indices_or_sections} "
+                             "equal sections; pass the indices to cut at")
+        step = n // indices_or_sections
+        cuts = list(range(step, n, step))
+    else:
+        cuts = list(indices_or_sections)
+    before = (slice(None),) * (axis % x.ndim)
+    return [getitem(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
+
+
+def _pad_rule(g: Any, y: Any, x: Any, widths: Any, value: float) -> Any:
+    return g[tuple(slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))]
+
+
+@primitive(_pad_rule)
+def _pad(xp: Any, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> Array:
+    return xp.pad(x, widths, mode="constant", constant_values=value)
+
+
+def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Tensor:
+    """x with a border of a constant: `pad_width` is a number, a (before, after) pair or a pair for each axis."""
+    if isinstance(pad_width, int):
+        pad_width = (pad_width, pad_width)
+    if isinstance(pad_width[0], int):
+        pad_width = (tuple(pad_width),) * x.ndim
+    widths = tuple((int(before), int(after)) for before, after in pad_width)
+    if len(widths) != x.ndim or builtins.min(map(builtins.min, widths)) < 0:
+        raise InputError(f"pad: an array of shape {x.shape} needs {x.ndim} pairs of widths of 0 or more, not {widths}")
+    return _pad(x, widths, constant_values)
+
+
+@primitive(lambda g, y, x, axis=None: flip(g, axis))
+def flip(xp: Any, x: Any, axis: int | tuple[int, ...] | None = None) -> Array:
+    """x in reverse order along the axes, by default along all."""
+    return xp.flip(x, axis)
+
+
+def _roll_rule(g: Any, y: Any, x: Any, shift: Any, axis: Any = None) -> Any:
+    return roll(g, -shift if isinstance(shift, int) else tuple(-s for s in shift), axis)
+
+
+@primitive(_roll_rule)
+def roll(xp: Any, x: Any, shift: int | tuple[int, ...], axis: int | tuple[int, ...] | None = None) -> Array:
+    """x shifted along the axes; what leaves at one end comes in at the other."""
+    return xp.roll(x, shift, axis)
+
+
+def tile(x: Any, reps: int | Sequence[int]) -> Tensor:
+    """x repeated as a whole, `reps[i]` times along axis i."""
+    given = (reps,) if isinstance(reps, int) else tuple(reps)
+    ndim = builtins.max(x.ndim, len(given))
+    sizes = (1,) * (ndim - x.ndim) + tuple(x.shape)
+    times = (1,) * (ndim - len(given)) + given
+    paired = reshape(x, tuple(n for size in sizes for n in (1, size)))
+    copies = broadcast_to(paired, tuple(n for pair in zip(times, sizes, strict=True) for n in pair))
+    return reshape(copies, tuple(r * n for r, n in zip(times, sizes, strict=True)))
+
+
+def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
+    """Each element repeated in its place along an axis (of the flattened array for None)."""
+    if axis is None:
+        return repeat(reshape(x, (math.prod(x.shape),)), repeats, 0)
+    axis %= x.ndim
+    if not isinstance(repeats, int):
+        if len(repeats) != x.shape[axis]:
+            raise InputError(f"repeat: {len(repeats)} counts for {x.shape[axis]} elements along axis {axis}")
+        return take(x, [i for i, count in enumerate(repeats) for _ in range(count)], axis)
+    wide = broadcast_to(expand_dims(x, axis + 1), (*x.shape[:axis + 1], repeats, *x.shape[axis + 1:]))
+    return reshape(wide, (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1:]))

@@ -1,0 +1,421 @@
+"""The whole engine: a Tensor remembers how it was made, and `backward` walks these memories, newest first.
+
+Read it from top to bottom:
+
+1. A `Tensor` holds an array and, if it was computed, its *recipe*: which primitive made it, from which arguments.
+2. A `Primitive` is a forward function on plain arrays and, for each argument, a rule that turns the gradient of the
+   result into the gradient of that argument (a vector-Jacobian product, vjp).
+3. `backward` and `grad` pop tensors off a heap in the reverse order of their creation, which is a topological order,
+   and apply the rules.
+
+One table of rules serves both orders. A rule is written with operators (`g * y`), and these work on arrays as well as
+on Tensors: in a plain pass it computes on raw arrays, with nothing recorded; under `create_graph=True` it is given
+Tensors, so the gradient is itself recorded and can be differentiated again.
+"""
+from __future__ import annotations
+
+import heapq
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Concatenate, Generic, ParamSpec
+
+import numpy as np
+
+from minidl import debugging
+from minidl.backend import BACKENDS, MODULES, Array, Device, backend_of
+from minidl.errors import InputError
+from minidl.operators import Operators
+
+P = ParamSpec("P")
+
+_next_birth = itertools.count(1).__next__
+_recording = True
+_FREED: Any = ("freed",)       # the recipe of a tensor that a backward pass has used up
+_PLAIN = {float, int, bool, tuple, str, slice, type(None)}     # arguments that need no second look
+
+
+class Tensor(Operators):
+    """An array that can be differentiated.
+
+    `data` is the array: lists and numbers become float32, arrays keep their dtype and are not copied. With
+    `requires_grad`, what is computed from the tensor is recorded, and `backward()` leaves the gradient in `grad`.
+    `device` ("cpu", "cuda") moves the array there; `name` is for pictures and messages.
+
+    Raises InputError for data that is no array of numbers, and for a gradient of integers.
+    """
+
+    __slots__ = ("data", "grad", "requires_grad", "recipe", "birth", "name", "trace", "owner", "__weakref__")
+
+    def __init__(self, data: Any, requires_grad: bool = False, *, device: str | Device | None = None,
+                 dtype: Any = None, name: str | None = None) -> None:
+        array = _to_array(data)
+        if dtype is not None:
+            array = array.astype(dtype, copy=False)
+        self.data: Array = array if device is None else Device(device).put(array)
+        self.grad: Tensor | None = None
+        self.requires_grad = requires_grad
+        self.recipe: Any = None            # (primitive, args, their arrays, kwargs); None for a leaf
+        self.birth = _next_birth()         # tensors are made after what they are made from
+        self.name = name
+        self.trace: Any                    # set in debug mode alone
+        if requires_grad and self.data.dtype.kind != "f":
+            raise InputError(f"only floating-point tensors have gradients, this one is {self.data.dtype}; "
+                             "convert it with .astype('float32')")
+
+    def backward(self, gradient: Any = None, *, create_graph: bool = False, retain_graph: bool | None = None) -> None:
+        """Add the gradient of this tensor by every leaf that it depends on to that leaf's `grad`.
+
+        `gradient`, of this tensor's shape, is the gradient to start from; a scalar starts from 1. With
+        `create_graph` the gradients are recorded and can be differentiated again. The graph is freed as the walk
+        goes, unless `retain_graph` (by default `create_graph`) keeps it.
+        """
+        found = _walk(self, _seed(self, gradient, create_graph), create_graph, _retains(retain_graph, create_graph))
+        for leaf, g in found:
+            if leaf.grad is None:
+                leaf.grad = g
+            elif create_graph or leaf.grad.requires_grad:
+                leaf.grad = leaf.grad + g
+            else:
+                leaf.grad.data += g.data
+
+
+class Parameter(Tensor):
+    """A Tensor that a Module learns: a leaf that requires its gradient and appears in `parameters()`."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True, **kwargs: Any) -> None:
+        super().__init__(data, requires_grad, **kwargs)
+
+
+def grad(y: Tensor, xs: Tensor | Sequence[Tensor], gradient: Any = None, *, create_graph: bool = False,
+         retain_graph: bool | None = None) -> Any:
+    """The gradient of `y` by `xs`: a Tensor for a Tensor, a list for a list; no `.grad` is touched.
+
+    Walks only the paths that lead from `y` to `xs`. The other arguments are those of `Tensor.backward`. Raises
+    InputError if `y` does not depend on one of the `xs`.
+    """
+    targets = [xs] if isinstance(xs, Tensor) else list(xs)
+    found = _walk(y, _seed(y, gradient, create_graph), create_graph, _retains(retain_graph, create_graph), targets)
+    by_birth = {x.birth: g for x, g in found}
+    for i, x in enumerate(targets):
+        if x.birth not in by_birth:
+            raise InputError(f"grad: y does not depend on xs[{i}] (shape {x.shape}, requires_grad={x.requires_grad})")
+    gradients = [by_birth[x.birth] for x in targets]
+    return gradients[0] if isinstance(xs, Tensor) else gradients
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Within this context, or within a function that it decorates, nothing is recorded."""
+    with _recorded(False):
+        yield
+
+
+@contextmanager
+def _recorded(on: bool) -> Iterator[None]:
+    global _recording
+    before, _recording = _recording, on
+    try:
+        yield
+    finally:
+        _recording = before
+
+
+class Primitive(Generic[P]):
+    """A forward function with its gradient rules; called with arrays it returns an array, with Tensors a Tensor.
+
+    `forward(xp, *args, **kwargs)` computes on raw arrays; `xp` is their array module. The rule of argument i is
+    `rules[i](g, y, *args, **kwargs)`: from the gradient `g` by the result `y`, the gradient by that argument. It may
+    have the shape to which the argument was broadcast: the engine undoes that. Where gradients share work, `joint(g, y,
+    wanted, *args, **kwargs)` returns all of them, in a sequence as long as `args`, of which the positions in `wanted`
+    are read. A primitive without rules gives constants (masks, comparisons).
+
+    `into(buffer, g, *args, **kwargs)`, for a first argument of which only a part is read, adds the gradient to that
+    part of `buffer` in place, so that many slices of one array cost one buffer.
+
+    A rule returns `g`, one of its inputs, a view of them or a new array, and updates in place only what it has made.
+    """
+
+    def __init__(self, forward: Callable[..., Any], *rules: Callable[..., Any] | None,
+                 joint: Callable[..., Any] | None = None, into: Callable[..., None] | None = None) -> None:
+        self.forward, self.joint, self.into = forward, joint, into
+        self.differentiable = bool(rules or joint)
+        self.name = forward.__name__.strip("_")
+        self.__name__, self.__doc__, self.__module__ = forward.__name__, forward.__doc__, forward.__module__
+        signature = inspect.signature(forward)
+        self.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
+        missing = range(len(rules), len(self.__signature__.parameters))
+        self.rules = [rule or _no_rule(self.name, i) for i, rule in enumerate([*rules, *(None for _ in missing)])]
+        self.array_arguments = {i for i, rule in enumerate(rules) if rule}
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Tensor:
+        raw: list[Any] = []
+        tensors = needs = odd = False
+        home: Any = None                     # the arrays' type and dtype, which they must share
+        dtype = None
+        a: Any
+        for a in args:
+            if isinstance(a, Tensor):
+                tensors = True
+                if a.requires_grad:
+                    needs = True
+                a = a.data
+                if home is None:
+                    home, dtype = type(a), a.dtype
+                elif type(a) is not home or a.dtype is not dtype:
+                    odd = True
+            elif type(a) not in _PLAIN:
+                if type(a) in BACKENDS and home is None:
+                    home, dtype = type(a), a.dtype
+                elif type(a) is not home or a.dtype is not dtype:
+                    odd = True
+            raw.append(a)
+        if kwargs and any(isinstance(value, Tensor) for value in kwargs.values()):
+            return self(*self.__signature__.bind(*args, **kwargs).args)  # type: ignore[call-arg]
+        if odd:
+            raw = self._settle(raw, tensors)
+        try:
+            y = self.forward(MODULES.get(home, np), *raw, **kwargs)
+        except (ValueError, TypeError, IndexError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{self.name}: {_describe(raw)}: {error}") from error
+        if not tensors:
+            return y
+        t = object.__new__(Tensor)
+        t.data = y if type(y) in BACKENDS else np.asarray(y)     # NumPy's reductions to a scalar are no arrays
+        t.grad = t.recipe = t.name = None
+        t.requires_grad = False
+        t.birth = _next_birth()
+        if needs and _recording and self.differentiable:
+            t.requires_grad = True
+            t.recipe = (self, args, raw, kwargs)
+        if debugging.active:
+            t.trace = debugging.check_forward(self.name, raw, t.data)
+        return t
+
+    def _settle(self, raw: list[Any], tensors: bool) -> list[Any]:
+        """Lists become arrays and NumPy's scalars plain numbers; arrays must share a device and a float dtype."""
+        arrays = [a for a in raw if type(a) in BACKENDS]
+        if len(kinds := {type(a) for a in arrays}) > 1:
+            names = " and ".join(sorted(BACKENDS[kind].name for kind in kinds))
+            raise InputError(f"{self.name}: its arguments are on different devices, {names}; "
+                             "bring them together with .to(device)")
+        floats = {a.dtype for a in arrays if a.dtype.kind == "f"}
+        if len(floats) > 1:
+            names = " and ".join(sorted(str(f) for f in floats))
+            raise InputError(f"{self.name}: {names} are mixed; convert one with .astype(...)")
+        if not tensors:
+            return raw
+        settled = []
+        for i, a in enumerate(raw):
+            if isinstance(a, np.generic):
+                a = a.item()               # as a strong NumPy type it would turn float32 into float64
+            elif isinstance(a, list) and i in self.array_arguments:
+                a = _to_array(a, dtype=next(iter(floats), np.float32))
+                a = backend_of(arrays[0]).from_host(a)
+            settled.append(a)
+        return settled
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}{self.__signature__}>"
+
+
+def primitive(*rules: Callable[..., Any] | None, joint: Callable[..., Any] | None = None,
+              into: Callable[..., None] | None = None) -> Callable[[Callable[Concatenate[Any, P], Any]], Primitive[P]]:
+    """Decorate a forward function `f(xp, *args)` to make it a Primitive; `md.custom` is this.
+
+    >>> @primitive(lambda g, y, x: g * 3 * x ** 2)
+    ... def cube(xp, x):
+    ...     return x ** 3
+    """
+    return lambda forward: Primitive(forward, *rules, joint=joint, into=into)
+
+
+# The backward walk --------------------------------------------------------------------------------------------------
+
+
+def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
+          targets: Sequence[Tensor] | None = None) -> list[tuple[Tensor, Tensor]]:
+    """From `y` down to the targets, or to all leaves, newest tensor first: pairs of a tensor and its gradient."""
+    on_path = None if targets is None else _leading_to(y, targets)
+    ends = set() if targets is None else {x.birth for x in targets}
+    grads = {y.birth: seed}              # by number: a Tensor's == is elementwise
+    owned: set[int] = set()              # whose gradient was allocated here, so that adding in place is safe
+    heap = [(-y.birth, y)]
+    found = []
+    out: Any
+    ins: Sequence[Any]
+    with _recorded(create_graph):
+        while heap:
+            t = heapq.heappop(heap)[1]
+            g = grads.pop(t.birth)
+            if t.recipe is None or t.birth in ends:
+                if targets is None or t.birth in ends:
+                    found.append((t, g if create_graph else Tensor(g)))
+                if t.recipe is None:
+                    continue
+            op, args, raw, kwargs = t.recipe if t.recipe is not _FREED else _raise_freed()
+            if debugging.active:
+                debugging.check_unchanged(op.name, t, raw)
+            out, ins = (t, args) if create_graph else (t.data, raw)
+            together = op.joint(g, out, _wanted(args, on_path), *ins, **kwargs) if op.joint else None
+            for i, a in enumerate(args):
+                if not isinstance(a, Tensor) or not a.requires_grad or not (on_path is None or a.birth in on_path):
+                    continue
+                if op.into and not create_graph:
+                    if a.birth not in owned:
+                        grads[a.birth] = _writable_buffer(a, grads, heap)
+                        owned.add(a.birth)
+                    op.into(grads[a.birth], g, *ins, **kwargs)
+                    continue
+                ga = together[i] if together else op.rules[i](g, out, *ins, **kwargs)
+                if ga.shape != a.data.shape:
+                    ga = sum_to(ga, a.data.shape)
+                if debugging.active:
+                    debugging.check_gradient(op.name, t, a, ga)
+                if a.birth not in grads:
+                    if not create_graph and (a.recipe is None or a.birth in ends):
+                        ga = _own(ga, g, out, ins)
+                        owned.add(a.birth)
+                    grads[a.birth] = ga
+                    heapq.heappush(heap, (-a.birth, a))
+                elif a.birth in owned:
+                    grads[a.birth] += ga
+                else:
+                    grads[a.birth] = grads[a.birth] + ga
+                    if not create_graph:
+                        owned.add(a.birth)
+            if not retain_graph:
+                t.recipe = _FREED
+    return found
+
+
+def _seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
+    """The gradient of `y` by itself, as an array or, to be recorded, as a Tensor."""
+    if not y.requires_grad:
+        raise InputError("backward: this tensor depends on nothing that requires a gradient; "
+                         "make a leaf with requires_grad=True, and look for no_grad() and detach()")
+    xp = backend_of(y.data).xp
+    if gradient is None:
+        if y.data.size != 1:
+            raise InputError(f"backward: only a scalar can start without a gradient, and this tensor has shape "
+                             f"{y.shape}; reduce it with .sum() or .mean(), or pass `gradient` of that shape")
+        seed: Any = xp.ones_like(y.data)
+    else:
+        seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
+        if seed.shape != y.shape:
+            raise InputError(f"backward: the gradient has shape {seed.shape}, the tensor {y.shape}")
+        if create_graph:
+            return seed
+        seed = seed.data.astype(y.data.dtype)      # a copy: the caller's array stays the caller's
+    return Tensor(seed) if create_graph else seed
+
+
+def _retains(retain_graph: bool | None, create_graph: bool) -> bool:
+    return create_graph if retain_graph is None else retain_graph
+
+
+def _raise_freed() -> Any:
+    raise RuntimeError("this graph was freed by an earlier backward pass; to walk it twice, "
+                       "call the first one with retain_graph=True")
+
+
+def _no_rule(name: str, i: int) -> Callable[..., Any]:
+    def rule(*args: Any, **kwargs: Any) -> Any:
+        raise InputError(f"{name}: argument {i} has no gradient rule; pass it detached: x.detach()")
+    return rule
+
+
+def _wanted(args: Sequence[Any], on_path: set[int] | None) -> list[int]:
+    return [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad
+            and (on_path is None or a.birth in on_path)]
+
+
+def _leading_to(y: Tensor, targets: Sequence[Tensor]) -> set[int]:
+    """The birth numbers of the tensors on some way from `y` down to a target, targets included."""
+    oldest = min(x.birth for x in targets)
+    seen, stack = {y.birth: y}, [y]
+    while stack:
+        for a in _parents(stack.pop()):
+            if a.requires_grad and a.birth >= oldest and a.birth not in seen:
+                seen[a.birth] = a
+                stack.append(a)
+    leading = {x.birth for x in targets}
+    for birth in sorted(seen):
+        if any(a.birth in leading for a in _parents(seen[birth])):
+            leading.add(birth)
+    return leading
+
+
+def _parents(t: Tensor) -> list[Tensor]:
+    if t.recipe is None:
+        return []
+    args = (t.recipe if t.recipe is not _FREED else _raise_freed())[1]
+    return [a for a in args if isinstance(a, Tensor)]
+
+
+def _own(ga: Array, g: Array, out: Array, ins: Sequence[Any]) -> Array:
+    """`ga` itself if the rule has just made it, else a copy: a gradient that is handed out shares no memory."""
+    backend = BACKENDS.get(type(ga))
+    if backend is None:
+        return np.array(ga)                        # one of NumPy's scalars
+    if ga is g or ga is out or ga.base is not None or not ga.flags.c_contiguous or any(ga is a for a in ins):
+        return backend.xp.array(ga, order="C")
+    return ga
+
+
+def _writable_buffer(a: Tensor, grads: dict[int, Any], heap: list[tuple[int, Tensor]]) -> Array:
+    """A buffer for `a`'s gradient to which slices can be added: a copy of what is there, or zeros."""
+    xp = backend_of(a.data).xp
+    if a.birth in grads:
+        return xp.array(grads[a.birth], order="C")
+    heapq.heappush(heap, (-a.birth, a))
+    return xp.zeros(a.data.shape, dtype=a.data.dtype)
+
+
+# Arrays --------------------------------------------------------------------------------------------------------------
+
+
+def _to_array(data: Any, dtype: Any = np.float32) -> Array:
+    if isinstance(data, Tensor):
+        data = data.data
+    if type(data) in BACKENDS:
+        array = data
+    elif isinstance(data, np.ndarray | np.generic):
+        array = np.asarray(data)
+    else:
+        try:
+            array = np.array(data, dtype=bool if isinstance(data, bool) else dtype)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"this is no array of numbers: {data!r:.80} ({error})") from error
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"a tensor holds real numbers or truth values, not {array.dtype}")
+    return array
+
+
+def _describe(raw: Sequence[Any]) -> str:
+    return ", ".join(f"{a.dtype}{list(a.shape)}" if type(a) in BACKENDS else f"{a!r:.60}" for a in raw)
+
+
+# The engine's own pair of primitives: broadcasting and its undoing are each other's gradient ------------------------
+
+
+@primitive(lambda g, y, x, shape: g)
+def broadcast_to(xp: Any, x: Any, shape: tuple[int, ...]) -> Array:
+    """`x` repeated along new or size-one axes to the given shape (a read-only view, as in NumPy)."""
+    return xp.broadcast_to(x, shape)
+
+
+@primitive(lambda g, y, x, shape: broadcast_to(g, x.shape))
+def sum_to(xp: Any, x: Any, shape: tuple[int, ...]) -> Array:
+    """Sum `x` over the axes along which an array of the given shape was broadcast to `x.shape`."""
+    new = x.ndim - len(shape)
+    axes = tuple(i for i in range(x.ndim) if i < new or shape[i - new] == 1 != x.shape[i])
+    if axes == tuple(range(new)) and new and shape and x.flags.c_contiguous:
+        rows = x.reshape(-1, x[(0,) * new].size)               # a product with ones is the fastest sum of rows
+        return (xp.ones(len(rows), dtype=x.dtype) @ rows).reshape(shape)
+    return x.sum(axis=axes).reshape(shape)

@@ -6,16 +6,16 @@
     y.backward()
     x.grad
 """
-from minidl import ops
-from minidl._version import __version__ as __version__
+from minidl import nn, ops, optim
+from minidl._version import __version__
 from minidl.backend import Device, devices
 from minidl.debugging import debug
-from minidl.gradcheck import gradcheck
 from minidl.errors import InputError
+from minidl.gradcheck import gradcheck
 from minidl.ops import *  # noqa: F403
 from minidl.tensor import Parameter, Primitive, Tensor, grad, no_grad
 from minidl.tensor import primitive as custom
+from minidl.tuning import tune
 
-__all__ = ["Device", "InputError", "Parameter", "Primitive", "Tensor", "custom", "debug", "devices", "grad",
-           "gradcheck", "no_grad",
-           *ops.__all__]
+__all__ = ["Device", "InputError", "Parameter", "Primitive", "Tensor", "__version__", "custom", "debug", "devices",
+           "grad", "gradcheck", "nn", "no_grad", "ops", "optim", "tune", *ops.__all__]

@@ -107,7 +107,7 @@ def _difference(f: Callable[..., Tensor], xs: Sequence[np.ndarray], along: Seque
 
 def _worst_entry(f: Callable[..., Tensor], xs: Sequence[np.ndarray], gradients: Sequence[np.ndarray],
                  name: str) -> str:
-    worst = (-1.0, "")
+    worst: tuple[float, str] = (-1.0, "")
     for i, x in enumerate(xs):
         for index in list(np.ndindex(x.shape))[:500]:
             along = [np.zeros_like(other) for other in xs]
@@ -115,6 +115,6 @@ def _worst_entry(f: Callable[..., Tensor], xs: Sequence[np.ndarray], gradients: 
             measured = _difference(f, xs, along, name)
             error = abs(measured - gradients[i][index])
             if error > worst[0]:
-                worst = (error, f"worst for input {i} at index {index}, value {x[index]:.6g}: rule "
+                worst = (float(error), f"worst for input {i} at index {index}, value {x[index]:.6g}: rule "
                                 f"{gradients[i][index]:.10g}, finite difference {measured:.10g}")
     return worst[1]

@@ -60,6 +60,7 @@ class Tensor(Operators):
         self.birth = _next_birth()         # tensors are made after what they are made from
         self.name = name
         self.trace: Any                    # set in debug mode alone
+        self.owner: Any                    # a weak reference, set by the optimiser that updates this tensor
         if requires_grad and self.data.dtype.kind != "f":
             raise InputError(f"only floating-point tensors have gradients, this one is {self.data.dtype}; "
                              "convert it with .astype('float32')")

@@ -1,0 +1,118 @@
+"""Losses. Those for probabilities take logits, so that nothing overflows and no log meets a 0.
+
+`reduction` is PyTorch's: "mean", "sum" or "none", over the elements (over the rows for the losses that sum each row).
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from minidl import ops
+from minidl.backend import Array
+from minidl.errors import InputError
+from minidl.ops.activation import log1p_of_fraction
+from minidl.tensor import Tensor, primitive
+
+
+def _reduce(values: Any, reduction: str) -> Any:
+    if reduction == "mean":
+        return ops.mean(values)
+    if reduction == "sum":
+        return ops.sum(values)
+    if reduction == "none":
+        return values
+    raise InputError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+
+
+def _same_shape(name: str, x: Any, y: Any) -> None:
+    if x.shape != y.shape:
+        raise InputError(f"{name}: the prediction has shape {x.shape}, the target {y.shape}; they must be equal")
+
+
+def _bce_rule(g: Any, y: Any, logits: Any, targets: Any) -> Any:
+    t = ops.sigmoid(logits)
+    t -= targets
+    t *= g
+    return t
+
+
+@primitive(_bce_rule, lambda g, y, logits, targets: -g * logits)
+def _summed_bce(xp: Any, logits: Any, targets: Any) -> Array:
+    """The sum of softplus(z) - z t, in one pass with few temporaries."""
+    loss = log1p_of_fraction(xp, xp.exp(-xp.abs(logits)))
+    loss += xp.maximum(logits, 0)
+    loss -= logits * targets
+    return loss.sum()
+
+
+def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str = "mean") -> Tensor:
+    """-t log p - (1 - t) log(1 - p) with p = sigmoid(logits), for targets in [0, 1] of the same shape."""
+    _same_shape("binary_cross_entropy_with_logits", logits, targets)
+    if reduction == "none":
+        return ops.softplus(logits) - logits * targets
+    if reduction == "mean":
+        return _summed_bce(logits, targets) * (1.0 / logits.size)
+    return _reduce(_summed_bce(logits, targets), reduction)
+
+
+def cross_entropy(logits: Any, targets: Any, reduction: str = "mean") -> Tensor:
+    """-log softmax(logits) at the target, over the last axis: logits (..., classes).
+
+    Targets are labels (...), integers in [0, classes), or distributions (..., classes). Raises InputError for labels
+    out of range if they are on the host (on a GPU they must be checked before they travel: `data.Loader(classes=)`).
+    """
+    log_p = ops.log_softmax(logits, -1)
+    if targets.shape == logits.shape:
+        return _reduce(-ops.sum(log_p * targets, -1), reduction)
+    if targets.shape != logits.shape[:-1]:
+        raise InputError(f"cross_entropy: logits {logits.shape} fit labels {logits.shape[:-1]} or distributions "
+                         f"{logits.shape}, not targets {targets.shape}")
+    if not isinstance(targets, Tensor) or targets.device == "cpu":
+        ops.check_labels(targets.numpy() if isinstance(targets, Tensor) else targets, logits.shape[-1])
+    labels = targets.data if isinstance(targets, Tensor) else targets
+    return _reduce(-ops.gather(log_p, labels[..., None], -1), reduction)
+
+
+def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """(prediction - target)^2."""
+    _same_shape("mse_loss", prediction, target)
+    return _reduce(ops.square(prediction - target), reduction)
+
+
+def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """|prediction - target|."""
+    _same_shape("l1_loss", prediction, target)
+    return _reduce(ops.abs(prediction - target), reduction)
+
+
+def huber_loss(prediction: Any, target: Any, reduction: str = "mean", *, delta: float = 1.0) -> Tensor:
+    """Half the square of an error up to delta, and linear beyond (Huber 1964)."""
+    _same_shape("huber_loss", prediction, target)
+    size = ops.abs(prediction - target)
+    inner = ops.clip(size, None, delta)
+    return _reduce(inner * inner * 0.5 + (size - inner) * delta, reduction)
+
+
+def hinge_loss(scores: Any, targets: Any, reduction: str = "mean") -> Tensor:
+    """max(0, 1 - t s) for targets t of -1 or 1."""
+    _same_shape("hinge_loss", scores, targets)
+    return _reduce(ops.relu(1.0 - scores * targets), reduction)
+
+
+def kl_unit_gaussian(mean: Any, log_variance: Any, reduction: str = "mean") -> Tensor:
+    """KL(N(mean, exp(log_variance)) || N(0, 1)) in nats, summed over the last axis (Kingma & Welling 2014, app. B).
+
+    mean and log_variance: (..., d) -> (...), then reduced.
+    """
+    _same_shape("kl_unit_gaussian", mean, log_variance)
+    terms = mean * mean + ops.exp(log_variance) - log_variance - 1.0
+    return _reduce(ops.sum(terms, -1) * 0.5, reduction)
+
+
+def kl_gaussians(mean: Any, log_variance: Any, other_mean: Any, other_log_variance: Any,
+                 reduction: str = "mean") -> Tensor:
+    """KL(N(mean, exp(log_variance)) || N(other_mean, exp(other_log_variance))), as `kl_unit_gaussian`."""
+    _same_shape("kl_gaussians", mean, log_variance)
+    distance = mean - other_mean
+    difference = log_variance - other_log_variance
+    terms = distance * distance * ops.exp(-other_log_variance) + ops.exp(difference) - difference - 1.0
+    return _reduce(ops.sum(terms, -1) * 0.5, reduction)

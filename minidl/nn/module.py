@@ -1,0 +1,189 @@
+"""Module: a part of a model, which knows its parameters, buffers and sub-modules by the names of its attributes."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Device, RandomStream
+from minidl.errors import InputError
+from minidl.tensor import Parameter, Tensor
+
+
+class Buffer(Tensor):
+    """A Tensor that belongs to a module's state but is not learned by gradients (running statistics)."""
+
+    __slots__ = ()
+
+
+Hook = Callable[["Module", Any, Any], Any]
+
+
+class Module:
+    """Base class of layers and models: assign Parameters, Buffers and Modules as attributes, and write `forward`.
+
+    They are found in the order of their assignment, also within lists and tuples of modules, and are named by the
+    path of attributes: `encoder.0.weight`. A parameter shared by two modules appears once, under its first name.
+    """
+
+    training = True
+    _hooks: tuple[Hook, ...] = ()
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes."""
+        raise NotImplementedError(f"{type(self).__name__} needs a forward method")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        y = self.forward(*args, **kwargs)
+        for hook in self._hooks:
+            replaced = hook(self, args, y)
+            y = y if replaced is None else replaced
+        return y
+
+    def register_forward_hook(self, hook: Hook) -> Callable[[], None]:
+        """Call `hook(module, inputs, output)` after each forward; what it returns, if not None, is the new output.
+
+        Returns a function that removes the hook. To look at activations:
+        `model[2].register_forward_hook(lambda module, inputs, y: seen.append(y.numpy()))`.
+        """
+        self._hooks = (*self._hooks, hook)
+
+        def remove() -> None:
+            self._hooks = tuple(h for h in self._hooks if h is not hook)
+
+        return remove
+
+    # What there is in it ----------------------------------------------------------------------------------------------
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The direct sub-modules with their names; those in a list are named `list.0`, `list.1`, ..."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, list | tuple):
+                for i, item in enumerate(value):
+                    if isinstance(item, Module):
+                        yield f"{name}.{i}", item
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module (named `prefix`) and all below it, parents first."""
+        yield prefix, self
+        for name, child in self.children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def _named_tensors(self, kind: type[Tensor]) -> Iterator[tuple[str, Tensor]]:
+        seen: set[int] = set()
+        for path, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, kind) and value.birth not in seen:
+                    seen.add(value.birth)
+                    yield (f"{path}.{name}" if path else name), value
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """The parameters with their paths, in order of definition."""
+        return self._named_tensors(Parameter)
+
+    def parameters(self) -> list[Tensor]:
+        """The parameters in order of definition."""
+        return [p for _, p in self.named_parameters()]
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """The buffers with their paths, in order of definition."""
+        return self._named_tensors(Buffer)
+
+    def random_streams(self) -> list[RandomStream]:
+        """The distinct streams from which the random layers draw, in order of definition."""
+        streams: list[RandomStream] = []
+        for _, module in self.named_modules():
+            for value in vars(module).values():
+                if isinstance(value, RandomStream) and all(value.host is not s.host for s in streams):
+                    streams.append(value)
+        return streams
+
+    # Its state --------------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all parameters and buffers on the host, by name."""
+        return {name: np.array(t.numpy()) for name, t in self._state()}
+
+    def _state(self) -> Iterator[tuple[str, Tensor]]:
+        yield from self.named_parameters()
+        yield from self.named_buffers()
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Write saved values into this module's parameters and buffers.
+
+        Raises InputError, and changes nothing, unless the names and shapes are exactly those of this module.
+        """
+        own = dict(self._state())
+        missing, foreign = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+        if missing or foreign:
+            raise InputError(f"this state is of another model than {type(self).__name__}: "
+                             f"missing {_some(missing)}, unexpected {_some(foreign)}")
+        for name, t in own.items():
+            if state[name].shape != t.shape:
+                raise InputError(f"this state is of another model than {type(self).__name__}: {name} has shape "
+                                 f"{state[name].shape} there and {t.shape} here")
+        for name, t in own.items():
+            t.data[...] = t.device.put(np.asarray(state[name], dtype=t.dtype))
+
+    def train(self, mode: bool = True) -> Module:
+        """Switch this module and all below to training, or with False to evaluation; returns the module."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Switch to evaluation: dropout passes everything, normalisation uses its running statistics."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Freeze (False) or unfreeze (True) all parameters; returns the module."""
+        for p in self.parameters():
+            p.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for p in self.parameters():
+            p.grad = None
+
+    def to(self, device: str | Device) -> Module:
+        """Move all parameters and buffers to a device, in place; returns the module."""
+        device = Device(device)
+        for _, t in self._state():
+            t.data, t.grad = device.put(t.data), None
+        return self
+
+    def astype(self, dtype: Any) -> Module:
+        """Convert all parameters and buffers of floats to a dtype, in place; returns the module."""
+        for _, t in self._state():
+            if t.dtype.kind == "f":
+                t.data, t.grad = t.data.astype(dtype, copy=False), None
+        return self
+
+    # Its looks --------------------------------------------------------------------------------------------------------
+
+    def describe(self) -> str:
+        """What the module is, without its parts: `Linear(784, 1000)`."""
+        return f"{type(self).__name__}()"
+
+    def __repr__(self) -> str:
+        """A table: each module, its own parameters' shapes, and how many numbers they hold."""
+        rows, total = [], 0
+        for path, module in self.named_modules():
+            own = [(n, t) for n, t in vars(module).items() if isinstance(t, Parameter | Buffer)]
+            count = sum(t.size for _, t in own if isinstance(t, Parameter))
+            shapes = "  ".join(f"{n} {'x'.join(map(str, t.shape)) or 'scalar'}" for n, t in own)
+            name = "  " * (path.count(".") + bool(path)) + (path + ": " if path else "") + module.describe()
+            rows.append((name, shapes, f"{count:,}" if count else ""))
+        total = sum(p.size for p in self.parameters())
+        frozen = sum(p.size for p in self.parameters() if not p.requires_grad)
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
+        return "\n".join([*lines, f"{total:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")])
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "nothing"

@@ -1,0 +1,282 @@
+"""Optimisers: the flat buffer that they share, and one short update rule each.
+
+All parameters of an optimiser live in one flat array, and each `p.data` is a view of it; so does the optimiser's state.
+An update runs over blocks that stay in the processor's cache, with every operation in place.
+"""
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Array, backend_of
+from minidl.errors import InputError
+from minidl.tensor import Tensor
+
+_BLOCK = 16384         # elements: five float32 arrays of this size fit a 512 KiB cache
+
+
+class Optimizer:
+    """The flat buffer, and the walk over it. A rule subclasses this and writes `update`.
+
+    `params` are Tensors, or (name, Tensor) pairs as `model.named_parameters()` gives them; the state is kept by name,
+    also when parameters move to another device, change their dtype, or are added with `add`. A parameter without a
+    gradient is left as it is. Raises InputError for parameters that another optimiser already updates.
+    """
+
+    state_names: tuple[str, ...] = ()        # the arrays that a rule keeps for each parameter
+
+    def __init__(self, params: Iterable[Any], lr: float, weight_decay: float = 0.0) -> None:
+        self.lr = _at_least_zero("lr", lr)
+        self.weight_decay = _at_least_zero("weight_decay", weight_decay)
+        self.params: dict[str, Tensor] = {}
+        self._steps: dict[str, int] = {}     # updates so far, of each parameter
+        self._views: dict[str, Array] = {}   # what each p.data must be
+        self._state: dict[str, list[Array]] = {}
+        self.add(params)
+
+    def add(self, params: Iterable[Any]) -> None:
+        """Take over more parameters; the state of the others is kept."""
+        new: dict[str, Tensor] = {}
+        for i, item in enumerate(params, start=len(self.params)):
+            name, p = (str(i), item) if isinstance(item, Tensor) else item
+            self._check_new(name, p, new)
+            new[name] = p
+        if not self.params and not new:
+            raise InputError(f"{type(self).__name__}: there are no parameters to optimise")
+        for tensor in new.values():
+            tensor.owner = weakref.ref(self)
+        self.params.update(new)
+        self._flatten()
+
+    def _check_new(self, name: str, p: Any, new: Mapping[str, Tensor]) -> None:
+        if not isinstance(p, Tensor) or p.recipe is not None:
+            raise InputError(f"{type(self).__name__}: parameter {name} is no leaf Tensor")
+        owner = getattr(p, "owner", lambda: None)()
+        if owner is not None:
+            raise InputError(f"{type(self).__name__}: parameter {name} (shape {p.shape}) is updated by "
+                             f"{'this' if owner is self else 'another'} {type(owner).__name__} already; "
+                             "give each parameter to one optimiser")
+        if name in self.params or any(p is q for q in new.values()):
+            raise InputError(f"{type(self).__name__}: parameter {name} was given twice")
+
+    def _flatten(self) -> None:
+        """Move all parameters and their state into fresh flat buffers, each state array beside its parameter."""
+        first = next(iter(self.params.values())).data
+        xp = backend_of(first).xp
+        for name, p in self.params.items():
+            if type(p.data) is not type(first) or p.dtype != first.dtype:
+                raise InputError(f"{type(self).__name__}: parameter {name} is {p.dtype} on {p.device.name}, the first "
+                                 f"one {first.dtype} on {backend_of(first).name}; one optimiser takes one kind")
+        total = sum(p.size for p in self.params.values())
+        flat, *state = (xp.zeros(total, dtype=first.dtype) for _ in range(1 + len(self.state_names)))
+        start, device = 0, next(iter(self.params.values())).device
+        for name, p in self.params.items():
+            part = slice(start, start + p.size)
+            flat[part] = p.data.reshape(-1)
+            p.data = self._views[name] = flat[part].reshape(p.shape)
+            before, self._state[name] = self._state.get(name), [s[part] for s in state]
+            if before is not None and before[:1] and before[0].size == p.size:
+                for old, new in zip(before, self._state[name], strict=True):
+                    new[...] = device.put(old).astype(first.dtype)
+            self._steps.setdefault(name, 0)
+            start += p.size
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+        if any(p.data is not self._views[name] for name, p in self.params.items()):
+            self._flatten()                  # someone moved, converted or replaced a parameter
+        for name, p in self.params.items():
+            if p.grad is None or not p.requires_grad:
+                continue
+            if p.grad.shape != p.shape:
+                raise InputError(f"{type(self).__name__}: the gradient of {name} has shape {p.grad.shape}, "
+                                 f"the parameter {p.shape}")
+            self._steps[name] += 1
+            self._update_in_blocks(p.data.reshape(-1), p.grad.data.reshape(-1), self._state[name], self._steps[name])
+
+    def _update_in_blocks(self, p: Array, g: Array, state: list[Array], steps: int) -> None:
+        backend = backend_of(p)
+        block = _BLOCK if backend.name == "cpu" else p.size
+        scratch = backend.xp.empty(min(block, p.size), dtype=p.dtype)
+        for start in range(0, p.size, block):
+            part = slice(start, start + block)
+            p_part, g_part = p[part], g[part]
+            if self.weight_decay and not self.decoupled:
+                g_part = g_part + self.weight_decay * p_part
+            self.update(backend.xp, p_part, g_part, *(s[part] for s in state), scratch[:p_part.size], steps)
+
+    decoupled = False                        # whether `update` does the weight decay itself
+
+    def update(self, xp: Any, p: Array, g: Array, *state_scratch_steps: Any) -> None:
+        """Update a block `p` in place: arguments are the gradient, the state arrays, a scratch block, the step (1...).
+
+        The gradient belongs to the caller and is not changed.
+        """
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for p in self.params.values():
+            p.grad = None
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Learning rate, step counts and state arrays (copies on the host), by name."""
+        state: dict[str, Any] = {"lr": np.float64(self.lr)}
+        for name, p in self.params.items():
+            state[f"steps/{name}"] = np.int64(self._steps[name])
+            for key, array in zip(self.state_names, self._state[name], strict=True):
+                state[f"{key}/{name}"] = np.array(backend_of(array).to_host(array)).reshape(p.shape)
+        return {key: np.asarray(value) for key, value in state.items()}
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore what `state_dict` gave. Raises InputError if it is of other parameters or of another optimiser."""
+        own = self.state_dict()
+        if own.keys() != state.keys() or any(own[k].shape != state[k].shape for k in own):
+            odd = sorted(own.keys() ^ state.keys()) or [k for k in own if own[k].shape != state[k].shape]
+            raise InputError(f"this state is not of a {type(self).__name__} over these parameters: {odd[0]} differs")
+        self.lr = float(state["lr"])
+        for name, p in self.params.items():
+            self._steps[name] = int(state[f"steps/{name}"])
+            for key, array in zip(self.state_names, self._state[name], strict=True):
+                array[...] = p.device.put(np.asarray(state[f"{key}/{name}"], dtype=p.dtype).reshape(-1))
+
+
+def _at_least_zero(name: str, value: float) -> float:
+    if not value >= 0.0:
+        raise InputError(f"{name} is 0 or more, not {value}")
+    return float(value)
+
+
+def _fraction(name: str, value: float) -> float:
+    if not 0.0 <= value < 1.0:
+        raise InputError(f"{name} lies in [0, 1), not {value}")
+    return float(value)
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: p <- p - lr g.
+
+    With momentum mu (Polyak 1964): v <- mu v + g, p <- p - lr v. With `nesterov` (Sutskever et al. 2013) the step is
+    p <- p - lr (g + mu v). `weight_decay` w adds w p to g.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, *, momentum: float = 0.0, nesterov: bool = False,
+                 weight_decay: float = 0.0) -> None:
+        self.momentum, self.nesterov = _fraction("momentum", momentum), nesterov
+        if nesterov and not momentum:
+            raise InputError("SGD: nesterov needs a momentum above 0")
+        self.state_names = ("velocity",) if momentum else ()
+        super().__init__(params, lr, weight_decay)
+
+    def update(self, xp: Any, p: Array, g: Array, *rest: Any) -> None:
+        *state, scratch, _ = rest
+        step = g
+        if self.momentum:
+            v = state[0]
+            v *= self.momentum
+            v += g
+            step = v
+            if self.nesterov:
+                step = xp.multiply(v, self.momentum, out=scratch)
+                step += g
+        p -= xp.multiply(step, self.lr, out=scratch)
+
+
+class Adagrad(Optimizer):
+    """G <- G + g^2, p <- p - lr g / (sqrt(G) + eps) (Duchi et al. 2011)."""
+
+    state_names = ("sum_of_squares",)
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-2, *, eps: float = 1e-10,
+                 weight_decay: float = 0.0) -> None:
+        self.eps = _at_least_zero("eps", eps)
+        super().__init__(params, lr, weight_decay)
+
+    def update(self, xp: Any, p: Array, g: Array, *rest: Any) -> None:
+        G, scratch, _ = rest
+        G += xp.multiply(g, g, out=scratch)
+        _divide_by_root(xp, g, G, self.eps, scratch)
+        scratch *= self.lr
+        p -= scratch
+
+
+class RMSprop(Optimizer):
+    """v <- alpha v + (1 - alpha) g^2, p <- p - lr g / (sqrt(v) + eps) (Hinton's lecture 6e, 2012).
+
+    With momentum mu the quotient goes through b <- mu b + g / (sqrt(v) + eps), p <- p - lr b.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-2, *, alpha: float = 0.99, eps: float = 1e-8,
+                 momentum: float = 0.0, weight_decay: float = 0.0) -> None:
+        self.alpha, self.momentum = _fraction("alpha", alpha), _fraction("momentum", momentum)
+        self.eps = _at_least_zero("eps", eps)
+        self.state_names = ("mean_square", "velocity") if momentum else ("mean_square",)
+        super().__init__(params, lr, weight_decay)
+
+    def update(self, xp: Any, p: Array, g: Array, *rest: Any) -> None:
+        v, *velocity, scratch, _ = rest
+        v *= self.alpha
+        xp.multiply(g, g, out=scratch)
+        scratch *= 1.0 - self.alpha
+        v += scratch
+        _divide_by_root(xp, g, v, self.eps, scratch)
+        if velocity:
+            velocity[0] *= self.momentum
+            velocity[0] += scratch
+            xp.multiply(velocity[0], self.lr, out=scratch)
+        else:
+            scratch *= self.lr
+        p -= scratch
+
+
+def _divide_by_root(xp: Any, numerator: Array, squares: Array, eps: float, out: Array) -> None:
+    """out <- numerator / (sqrt(squares) + eps)."""
+    xp.sqrt(squares, out=out)
+    out += eps
+    xp.divide(numerator, out, out=out)
+
+
+class Adam(Optimizer):
+    """m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, p <- p - lr m' / (sqrt(v') + eps) (Kingma & Ba 2015).
+
+    m' = m / (1 - b1^t) and v' = v / (1 - b2^t) correct the start from zero. `weight_decay` w adds w p to g.
+
+    The state holds m / (1 - b1) and v / (1 - b2): that saves two passes over the memory, and the constants move into
+    the step size and eps.
+    """
+
+    state_names = ("first_moment", "second_moment")
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, *, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 0.0) -> None:
+        self.betas = _fraction("betas[0]", betas[0]), _fraction("betas[1]", betas[1])
+        self.eps = _at_least_zero("eps", eps)
+        super().__init__(params, lr, weight_decay)
+
+    def update(self, xp: Any, p: Array, g: Array, *rest: Any) -> None:
+        m, v, scratch, t = rest
+        b1, b2 = self.betas
+        root = math.sqrt((1.0 - b2**t) / (1.0 - b2))
+        if self.decoupled and self.weight_decay:
+            p *= 1.0 - self.lr * self.weight_decay
+        m *= b1
+        m += g
+        v *= b2
+        v += xp.multiply(g, g, out=scratch)
+        _divide_by_root(xp, m, v, self.eps * root, scratch)
+        scratch *= self.lr * root * (1.0 - b1) / (1.0 - b1**t)
+        p -= scratch
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: p <- p - lr w p before Adam's step (Loshchilov & Hutter 2019)."""
+
+    decoupled = True
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, *, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 1e-2) -> None:
+        super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)

@@ -1,0 +1,127 @@
+"""Learning-rate schedules: after each `step()` the optimiser's rate is its first rate times `factor(t)`.
+
+Names and arguments are PyTorch's; t counts the calls of `step`, one a batch or one an epoch as the user likes.
+"""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from minidl.errors import InputError
+from minidl.optim.optimizers import Optimizer
+
+
+class Schedule:
+    """Base class: subclasses write `factor(t)`, the rate at step t as a multiple of the optimiser's first rate."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer, self.base_lr, self.t = optimizer, optimizer.lr, 0
+        optimizer.lr = self.base_lr * self.factor(0)
+
+    def factor(self, t: int) -> float:
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """Go on to the next rate."""
+        self.t += 1
+        self.optimizer.lr = self.base_lr * self.factor(self.t)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"t": self.t, "base_lr": self.base_lr}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.t, self.base_lr = int(state["t"]), float(state["base_lr"])
+        self.optimizer.lr = self.base_lr * self.factor(self.t)
+
+
+class StepLR(Schedule):
+    """The rate times gamma after every `step_size` steps."""
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        self.step_size, self.gamma = _positive("step_size", step_size), gamma
+        super().__init__(optimizer)
+
+    def factor(self, t: int) -> float:
+        return self.gamma ** (t // self.step_size)
+
+
+class ExponentialLR(Schedule):
+    """The rate times gamma after every step."""
+
+    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
+        self.gamma = gamma
+        super().__init__(optimizer)
+
+    def factor(self, t: int) -> float:
+        return self.gamma**t
+
+
+class CosineAnnealingLR(Schedule):
+    """Half a cosine from the first rate down to eta_min in T_max steps, and eta_min after (Loshchilov & Hutter 2017).
+
+    `warmup` steps of a linear rise from 0 come first and count towards T_max.
+    """
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, *, warmup: int = 0) -> None:
+        self.T_max, self.warmup = _positive("T_max", T_max), warmup
+        if not 0 <= warmup < T_max:
+            raise InputError(f"CosineAnnealingLR: warmup is from 0 to below T_max={T_max}, not {warmup}")
+        self.floor = eta_min / optimizer.lr if optimizer.lr else 0.0
+        super().__init__(optimizer)
+
+    def factor(self, t: int) -> float:
+        if t < self.warmup:
+            return (t + 1) / (self.warmup + 1)
+        done = min(1.0, (t - self.warmup) / (self.T_max - self.warmup))
+        return self.floor + (1.0 - self.floor) * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+class LinearLR(Schedule):
+    """From start_factor to end_factor in a straight line over total_iters steps: a warm-up, or a linear decay."""
+
+    def __init__(self, optimizer: Optimizer, start_factor: float = 1.0 / 3.0, end_factor: float = 1.0,
+                 total_iters: int = 5) -> None:
+        self.start_factor, self.end_factor = start_factor, end_factor
+        self.total_iters = _positive("total_iters", total_iters)
+        super().__init__(optimizer)
+
+    def factor(self, t: int) -> float:
+        done = min(1.0, t / self.total_iters)
+        return self.start_factor + (self.end_factor - self.start_factor) * done
+
+
+class ReduceLROnPlateau:
+    """The rate times `factor` when a measured value has not fallen for more than `patience` calls of `step(value)`.
+
+    A value counts as fallen when it is below the best by the fraction `threshold`.
+    """
+
+    def __init__(self, optimizer: Optimizer, factor: float = 0.1, patience: int = 10, threshold: float = 1e-4,
+                 min_lr: float = 0.0) -> None:
+        if not 0.0 < factor < 1.0:
+            raise InputError(f"ReduceLROnPlateau: factor lies between 0 and 1, not {factor}")
+        self.optimizer, self.factor, self.patience = optimizer, factor, patience
+        self.threshold, self.min_lr = threshold, min_lr
+        self.best, self.waited = math.inf, 0
+
+    def step(self, value: float) -> None:
+        """Tell the value just measured."""
+        if value < self.best * (1.0 - self.threshold) if math.isfinite(self.best) else value < self.best:
+            self.best, self.waited = float(value), 0
+            return
+        self.waited += 1
+        if self.waited > self.patience:
+            self.optimizer.lr = max(self.optimizer.lr * self.factor, self.min_lr)
+            self.waited = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "waited": self.waited}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best, self.waited = float(state["best"]), int(state["waited"])
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise InputError(f"{name} is 1 or more, not {value}")
+    return int(value)

@@ -341,18 +341,19 @@ def _leading_to(y: Tensor, targets: Sequence[Tensor]) -> set[int]:
     oldest = min(x.birth for x in targets)
     seen, stack = {y.birth: y}, [y]
     while stack:
-        for a in _parents(stack.pop()):
+        for a in parents(stack.pop()):
             if a.requires_grad and a.birth >= oldest and a.birth not in seen:
                 seen[a.birth] = a
                 stack.append(a)
     leading = {x.birth for x in targets}
     for birth in sorted(seen):
-        if any(a.birth in leading for a in _parents(seen[birth])):
+        if any(a.birth in leading for a in parents(seen[birth])):
             leading.add(birth)
     return leading
 
 
-def _parents(t: Tensor) -> list[Tensor]:
+def parents(t: Tensor) -> list[Tensor]:
+    """The tensors from which `t` was made; none for a leaf."""
     if t.recipe is None:
         return []
     args = (t.recipe if t.recipe is not _FREED else _raise_freed())[1]

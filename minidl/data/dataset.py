@@ -1,0 +1,57 @@
+"""What every data set looks like once it is loaded."""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+# What a reader hands over: x_train, y_train, x_test, y_test; images as stored, labels None where there are none.
+Arrays = tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray | None]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Images and labels, divided into a training and a test part.
+
+    `x_train`, `x_test`: float32 in [0, 1], (N, H, W, C), C = 1 for grey. `y_train`, `y_test`: int64 labels (N,),
+    or None where a set has no labels. `credit` says whose data it is and which files were read.
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray | None
+    x_test: np.ndarray
+    y_test: np.ndarray | None
+    credit: str
+
+    def flat(self) -> Dataset:
+        """The same data with each image as one row: (N, H, W, C) -> (N, H*W*C)."""
+        return replace(self, x_train=_rows(self.x_train), x_test=_rows(self.x_test))
+
+    def __repr__(self) -> str:
+        return (f"Dataset({self.name!r}: {len(self.x_train)} to train and {len(self.x_test)} to test, "
+                f"each {self.x_train.shape[1:]})")
+
+
+def _rows(x: np.ndarray) -> np.ndarray:
+    return x.reshape(len(x), -1)
+
+
+def from_arrays(name: str, arrays: Arrays, scale: float, credit: str) -> Dataset:
+    """A Dataset from a reader's arrays: images divided by `scale`, labels as int64.
+
+    Images may come as (N, H, W) or (N, H, W, C).
+    """
+    x_train, y_train, x_test, y_test = arrays
+    return Dataset(name, _images(x_train, scale), _labels(y_train), _images(x_test, scale), _labels(y_test), credit)
+
+
+def _images(x: np.ndarray, scale: float) -> np.ndarray:
+    x = x[..., None] if x.ndim == 3 else x          # (N, H, W) -> (N, H, W, 1)
+    # A division, not a product with 1/scale: the brightest pixel is exactly 1.
+    return np.ascontiguousarray(np.divide(x, np.float32(scale), dtype=np.float32))
+
+
+def _labels(y: Any) -> np.ndarray | None:
+    return None if y is None else np.ascontiguousarray(y, dtype=np.int64)

@@ -1,0 +1,138 @@
+"""Batches of a data set, shuffled anew each epoch, resumable within an epoch."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Device
+from minidl.errors import InputError
+from minidl.tensor import Tensor
+
+
+class Loader:
+    """One pass over it is one epoch of batches: Tensors x (B, ...), or pairs (x, y), on the device.
+
+    `x` (N, ...) becomes contiguous float32; `y` (N, ...), if given, int64 labels or float32 targets. Both are moved
+    to the device once, so that a batch costs one `take` and no transfer. With `shuffle` each epoch's order is a
+    permutation that is drawn, as the epoch begins, from `rng`, a `numpy.random.Generator` of the host. The last
+    batch is smaller if N is no multiple of `batch_size`, unless `drop_last` leaves it out. With `classes` the labels
+    are checked to be 0 .. classes-1.
+
+    `state_dict` and `load_state_dict` continue an interrupted epoch bit for bit.
+
+    Raises InputError for empty data, x and y of different lengths, a batch size below 1 (or, with `drop_last`, above
+    N), labels out of range, and shuffling without a generator.
+    """
+
+    def __init__(self, x: np.ndarray, y: np.ndarray | None = None, *, batch_size: int, shuffle: bool = True,
+                 rng: np.random.Generator | None = None, drop_last: bool = False, device: str | Device = "cpu",
+                 classes: int | None = None) -> None:
+        x = _numbers(x, "x")
+        y = None if y is None else _numbers(y, "y")
+        _check_sizes(x, y, batch_size, drop_last)
+        if classes is not None:
+            _check_labels(y, classes)
+        if shuffle and not isinstance(rng, np.random.Generator):
+            raise InputError(f"shuffling needs an explicit generator, not {rng!r}: "
+                             "Loader(..., rng=numpy.random.default_rng(0))")
+        self.batch_size, self.shuffle, self.rng, self.drop_last = int(batch_size), shuffle, rng, drop_last
+        self.device = Device(device)
+        self.items = len(x)
+        self._x = self.device.put(np.ascontiguousarray(x, dtype=np.float32))
+        dtype = np.int64 if y is not None and y.dtype.kind in "iub" else np.float32
+        self._y = None if y is None else self.device.put(np.ascontiguousarray(y, dtype=dtype))
+        self._start: Any = None         # the generator's state from which this epoch's order was drawn
+        self._done = 0                  # batches of this epoch that were handed out
+        self._resume = False            # the next pass continues the epoch
+
+    def __len__(self) -> int:
+        """The number of batches of a whole epoch."""
+        return self.items // self.batch_size if self.drop_last else -(-self.items // self.batch_size)
+
+    def __iter__(self) -> Iterator[Any]:
+        # Not itself a generator function: the order is drawn when the epoch begins, not at its first batch.
+        if not self._resume:
+            self._start, self._done = self._state(), 0
+            order = self.rng.permutation(self.items) if self.shuffle and self.rng else np.arange(self.items)
+        else:
+            self._resume = False
+            order = self._order_from(self._start)
+        return self._batches(self.device.put(order))
+
+    def _batches(self, order: Any) -> Iterator[Any]:
+        for i in range(self._done, len(self)):
+            index = order[i * self.batch_size:(i + 1) * self.batch_size]
+            x = Tensor(self._x.take(index, axis=0))
+            batch = x if self._y is None else (x, Tensor(self._y.take(index, axis=0)))
+            self._done = i + 1          # counted before it is handed out: a checkpoint is written after its step
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where this epoch stands, as plain numbers and strings.
+
+        `start` is the generator's state at the epoch's beginning and `batches` the number handed out since; `now` is
+        its present state, which differs further if others draw from it too.
+        """
+        ended = self._done >= len(self)
+        return {"start": self._state() if ended or self._start is None else self._start, "now": self._state(),
+                "batches": 0 if ended else self._done, "items": self.items, "batch_size": self.batch_size}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to a saved place: the next pass hands out the rest of that epoch, the passes after it whole ones.
+
+        Raises InputError if the state is of other data or of another batch size.
+        """
+        if (state["items"], state["batch_size"]) != (self.items, self.batch_size):
+            raise InputError(f"this loader has {self.items} items in batches of {self.batch_size}, the saved one had "
+                             f"{state['items']} in batches of {state['batch_size']}: the same order cannot be resumed")
+        if (state["start"] is None) == self.shuffle or not 0 <= state["batches"] < len(self):
+            raise InputError("the saved state is of a loader that shuffles differently or has fewer batches to drop")
+        self._start, self._done = state["start"], state["batches"]
+        self._resume = self._done > 0
+        if self.rng and state["now"] is not None:
+            self.rng.bit_generator.state = state["now"]
+
+    def _state(self) -> Any:
+        return self.rng.bit_generator.state if self.shuffle and self.rng else None
+
+    def _order_from(self, state: Any) -> np.ndarray:
+        """The order of the epoch that began with this state; drawn from a copy, so that `rng` itself stays put."""
+        if not self.shuffle or self.rng is None:
+            return np.arange(self.items)
+        copy = type(self.rng.bit_generator)()
+        copy.state = state
+        return np.random.Generator(copy).permutation(self.items)
+
+
+def _numbers(values: Any, name: str) -> np.ndarray:
+    if isinstance(values, Tensor):
+        raise InputError(f"Loader: {name} is a Tensor; give the array that it holds, {name}.data")
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"Loader: {name} holds {array.dtype}, not numbers")
+    return array
+
+
+def _check_sizes(x: np.ndarray, y: np.ndarray | None, batch_size: int, drop_last: bool) -> None:
+    if x.ndim == 0 or x.size == 0:
+        raise InputError(f"Loader: x has shape {x.shape}: there is nothing to load")
+    if y is not None and (y.ndim == 0 or len(x) != len(y)):
+        raise InputError(f"Loader: x has {len(x)} items, y has {len(y) if y.ndim else 'none'}; they must match")
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise InputError(f"Loader: the batch size must be a whole number of at least 1, not {batch_size!r}")
+    if drop_last and batch_size > len(x):
+        raise InputError(f"Loader: {len(x)} items do not fill one batch of {batch_size}, and drop_last leaves it out")
+
+
+def _check_labels(y: np.ndarray | None, classes: int) -> None:
+    """On the host, once: a GPU would silently wrap an index that is out of range."""
+    if y is None:
+        raise InputError(f"Loader: classes={classes} is given, but no labels y")
+    if y.ndim != 1 or y.dtype.kind not in "iub":
+        raise InputError(f"Loader: labels are whole numbers of shape (N,), y is {y.dtype} of shape {y.shape}")
+    wrong = np.flatnonzero((y < 0) | (y >= classes))
+    if len(wrong):
+        raise InputError(f"Loader: label y[{wrong[0]}] is {y[wrong[0]]}; with {classes} classes labels are "
+                         f"0 to {classes - 1}")

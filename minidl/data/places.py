@@ -1,0 +1,56 @@
+"""Where data files are looked for, and where downloads go."""
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from minidl.errors import InputError
+
+
+def data_folders() -> list[Path]:
+    """The folders that are searched for data, in this order: those in `MINIDL_DATA`, then the user's cache.
+
+    `MINIDL_DATA` may name several folders, separated as in PATH.
+    """
+    named = os.environ.get("MINIDL_DATA", "").split(os.pathsep)
+    folders = [Path(os.path.expanduser(folder)) for folder in named if folder]
+    return [*folders, cache_folder()]
+
+
+def cache_folder(platform: str = sys.platform, environ: Mapping[str, str] = os.environ) -> Path:
+    """The user's cache: `MINIDL_CACHE`, or what the system has for caches.
+
+    That is $XDG_CACHE_HOME/minidl or ~/.cache/minidl on Linux, ~/Library/Caches/minidl on macOS and
+    %LOCALAPPDATA%\\minidl on Windows. Raises InputError if there is no home folder either.
+    """
+    if environ.get("MINIDL_CACHE"):
+        return Path(os.path.expanduser(environ["MINIDL_CACHE"]))
+    variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(platform, "XDG_CACHE_HOME")
+    if variable and os.path.isabs(environ.get(variable, "")):     # the XDG standard ignores relative paths
+        return Path(environ[variable]) / "minidl"
+    below_home = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(platform, ".cache")
+    try:
+        return Path.home() / below_home / "minidl"
+    except RuntimeError:
+        raise InputError("there is no home folder to keep data in; name one in the variable MINIDL_CACHE") from None
+
+
+def find(files: tuple[str, ...], folders: list[Path]) -> list[Path] | None:
+    """The paths of all `files` within the first of the folders that has all of them, or None.
+
+    A file `x.gz` may also lie there uncompressed, as `x` (a `.tar.gz` may not).
+    """
+    for folder in folders:
+        paths = [_present(folder / name) for name in files]
+        found = [path for path in paths if path]
+        if len(found) == len(files):
+            return found
+    return None
+
+
+def _present(path: Path) -> Path | None:
+    plain = path.with_suffix("") if path.suffix == ".gz" and not path.name.endswith(".tar.gz") else path
+    # os.path.isfile, not Path.is_file: a folder that may not be entered has no files for us
+    return next((candidate for candidate in (path, plain) if os.path.isfile(candidate)), None)

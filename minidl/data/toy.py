@@ -1,0 +1,98 @@
+"""Toy sets: small enough to plot, hard enough to show what a model misses. All points are float32."""
+from __future__ import annotations
+
+import numpy as np
+
+from minidl.errors import InputError
+
+
+def swiss_roll(n: int, *, rng: np.random.Generator, noise: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """A rolled-up sheet in space: points (n, 3) and the place t (n,) along the roll, from 1.5 pi to 4.5 pi.
+
+    `noise` is the standard deviation of a normal error on each coordinate. Source: J. Tenenbaum, V. de Silva and
+    J. Langford, "A global geometric framework for nonlinear dimensionality reduction", 2000.
+    """
+    _check(n, noise)
+    t = 1.5 * np.pi * (1 + 2 * rng.random(n))
+    x = np.stack([t * np.cos(t), 21 * rng.random(n), t * np.sin(t)], axis=1)
+    return _blurred(x, noise, rng), t.astype(np.float32)
+
+
+def two_moons(n: int, *, rng: np.random.Generator, noise: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
+    """Two half circles of radius 1 that reach into each other: points (n, 2) and the moon (n,), 0 or 1.
+
+    Both moons have n/2 points (the first one more if n is odd), in a random order.
+    """
+    _check(n, noise)
+    y = rng.permutation(np.arange(n) % 2)
+    angle = np.pi * rng.random(n)
+    upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    lower = np.stack([1 - np.cos(angle), 0.5 - np.sin(angle)], axis=1)
+    return _blurred(np.where(y[:, None] == 0, upper, lower), noise, rng), y
+
+
+def ring(n: int, *, rng: np.random.Generator, modes: int = 8, radius: float = 2.0,
+         sd: float = 0.01) -> tuple[np.ndarray, np.ndarray]:
+    """A mixture of `modes` equal round Gaussians on a circle: points (n, 2), and each point's mode (n,).
+
+    The set on which GANs are seen to lose modes. Source: L. Metz et al., "Unrolled generative adversarial networks",
+    2017.
+    """
+    return _mixture(n, ring_centres(modes, radius), sd, rng)
+
+
+def grid(n: int, *, rng: np.random.Generator, side: int = 5, spacing: float = 2.0,
+         sd: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
+    """A mixture of side x side equal round Gaussians on a grid around 0: points (n, 2), and each point's mode (n,).
+
+    Source: A. Srivastava et al., "VEEGAN", 2017.
+    """
+    return _mixture(n, grid_centres(side, spacing), sd, rng)
+
+
+def ring_centres(modes: int = 8, radius: float = 2.0) -> np.ndarray:
+    """The centres of `ring`: (modes, 2), anticlockwise from (radius, 0)."""
+    if modes < 1:
+        raise InputError(f"a ring needs at least one mode, not {modes}")
+    angle = 2 * np.pi * np.arange(modes) / modes
+    return (radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)).astype(np.float32)
+
+
+def grid_centres(side: int = 5, spacing: float = 2.0) -> np.ndarray:
+    """The centres of `grid`: (side*side, 2), row by row."""
+    if side < 1:
+        raise InputError(f"a grid needs a side of at least 1, not {side}")
+    line = spacing * (np.arange(side) - (side - 1) / 2)
+    return np.stack([np.tile(line, side), np.repeat(line, side)], axis=1).astype(np.float32)
+
+
+def bars_and_stripes(side: int) -> np.ndarray:
+    """All patterns of `side` x `side` pixels whose rows or whose columns are each all 0 or all 1, as rows of pixels.
+
+    Shape (2**(side+1) - 2, side*side): the empty and the full pattern are bars as well as stripes, and occur once.
+    Small enough for exact enumeration. Source: D. MacKay, "Information Theory, Inference, and Learning Algorithms",
+    section 43. Raises InputError unless 1 <= side <= 12.
+    """
+    if not 1 <= side <= 12:
+        raise InputError(f"bars_and_stripes: the side must be from 1 to 12, not {side}")
+    codes = np.arange(2**side)[:, None] >> np.arange(side) & 1                  # (2**side, side)
+    bars = np.repeat(codes[:, :, None], side, axis=2)                           # (2**side, side, side): constant rows
+    stripes = bars.transpose(0, 2, 1)[1:-1]
+    return np.concatenate([bars, stripes]).reshape(-1, side * side).astype(np.float32)
+
+
+def _mixture(n: int, centres: np.ndarray, sd: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    _check(n, sd)
+    which = rng.integers(len(centres), size=n)
+    return _blurred(centres[which], sd, rng), which
+
+
+def _blurred(x: np.ndarray, sd: float, rng: np.random.Generator) -> np.ndarray:
+    return (x + sd * rng.standard_normal(x.shape)).astype(np.float32)
+
+
+def _check(n: int, sd: float) -> None:
+    if n < 1:
+        raise InputError(f"a toy set needs at least one point, not {n}")
+    if not sd >= 0:
+        raise InputError(f"the noise is a standard deviation, {sd} is not: give 0 or more")

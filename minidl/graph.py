@@ -1,0 +1,127 @@
+"""Pictures of a small computation: what a tensor was made from, as Graphviz text or drawn with matplotlib."""
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from minidl.errors import InputError
+from minidl.files import atomic_write
+from minidl.tensor import Tensor, parents
+
+_LIMIT = 200           # nodes: a larger picture shows nothing
+
+
+@dataclass(frozen=True)
+class Node:
+    """One tensor of the graph: its text, what made it (None for a leaf), its layer and the nodes it was made from."""
+
+    lines: tuple[str, ...]
+    made_by: str | None
+    layer: int
+    sources: tuple[int, ...]
+
+
+class Graph:
+    """The computation that led to a tensor, oldest node first; `dot` is its Graphviz text, `draw` a matplotlib Figure.
+
+    A node shows a tensor's name or the primitive that made it, its value if that is a single number (else its shape),
+    and its gradient once there is one.
+    """
+
+    def __init__(self, y: Tensor) -> None:
+        self.nodes: list[Node] = []
+        found, stack = {y.birth: y}, [y]
+        while stack:
+            for a in parents(stack.pop()):
+                if a.birth not in found:
+                    found[a.birth] = a
+                    stack.append(a)
+            if len(found) > _LIMIT:
+                raise InputError(f"graph: this computation has more than {_LIMIT} tensors; draw a smaller part of it")
+        number = {birth: i for i, birth in enumerate(sorted(found))}
+        for birth in sorted(found):
+            t = found[birth]
+            sources = tuple(number[a.birth] for a in parents(t))
+            layer = 1 + max((self.nodes[i].layer for i in sources), default=-1)
+            made_by = _operation(t) if t.recipe else None
+            self.nodes.append(Node(_lines(t, made_by), made_by, layer, sources))
+
+    @property
+    def dot(self) -> str:
+        """The graph in Graphviz's language: `dot -Tsvg`."""
+        lines = ["digraph computation {", "  rankdir=LR;", '  node [shape=box, style=rounded, fontname="Helvetica"];']
+        for i, node in enumerate(self.nodes):
+            label = "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in node.lines)
+            lines.append(f'  n{i} [label="{label}"{", style=filled" if node.made_by is None else ""}];')
+        lines += [f"  n{j} -> n{i};" for i, node in enumerate(self.nodes) for j in node.sources]
+        return "\n".join([*lines, "}"])
+
+    def draw(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """A matplotlib Figure of the graph, from left to right; written to `path` as PNG if one is given."""
+        from matplotlib.figure import Figure
+
+        places = self._places()
+        columns = 1 + max(x for x, _ in places)
+        rows = 1 + max(abs(y) for _, y in places) * 2
+        figure = Figure(figsize=(1.0 + 1.9 * columns, 0.8 + 1.1 * rows))
+        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        axes.set_axis_off()
+        boxes: list[Any] = []
+        for (x, y), node in zip(places, self.nodes, strict=True):
+            colour = "#f6d9a8" if node.made_by is None else "#cfe3f7"
+            text = axes.text(x, y, "\n".join(node.lines), ha="center", va="center", fontsize=12,
+                             bbox={"boxstyle": "round,pad=0.45", "facecolor": colour, "edgecolor": "0.35"})
+            boxes.append(text.get_bbox_patch())
+            for source in node.sources:             # from centre to centre, cut off at the boxes
+                axes.annotate("", (x, y), places[source], arrowprops={
+                    "arrowstyle": "-|>", "color": "0.35", "shrinkA": 1, "shrinkB": 1,
+                    "patchA": boxes[source], "patchB": boxes[-1]})
+        axes.set_xlim(-0.6, columns - 0.4)
+        axes.set_ylim(-rows / 2 - 0.1, rows / 2 + 0.1)
+        if path is not None:
+            with atomic_write(path) as file:
+                figure.savefig(file, format="png", dpi=150)
+        return figure
+
+    def _places(self) -> list[tuple[float, float]]:
+        """(x, y) of each node: its layer, and an order within it that keeps it near what it was made from."""
+        layers: dict[int, list[int]] = {}
+        for i in range(len(self.nodes)):
+            layers.setdefault(self._column(i), []).append(i)
+        places: dict[int, tuple[float, float]] = {}
+        for x in sorted(layers):
+            def height(i: int) -> float:
+                seen = [places[j][1] for j in self.nodes[i].sources if j in places]
+                return -sum(seen) / len(seen) if seen else float(i)
+
+            for row, i in enumerate(sorted(layers[x], key=height)):
+                places[i] = (x, (len(layers[x]) - 1) / 2 - row)
+        return [places[i] for i in range(len(self.nodes))]
+
+    def _column(self, i: int) -> int:
+        """A node's layer; a leaf stands just before the first node that uses it, so that no arrow is long."""
+        if self.nodes[i].made_by is not None:
+            return self.nodes[i].layer
+        return max(0, min((n.layer for n in self.nodes if i in n.sources), default=1) - 1)
+
+
+def _operation(t: Tensor) -> str:
+    """The primitive's name, with the plain numbers among its arguments: `power(., 2)`."""
+    primitive, args, _, _ = t.recipe
+    shown = [f"{a:.4g}" if isinstance(a, float | int) else "." for a in args if isinstance(a, Tensor | float | int)]
+    return f"{primitive.name}({', '.join(shown)})" if shown != ["."] * len(shown) else primitive.name
+
+
+def _lines(t: Tensor, made_by: str | None) -> tuple[str, ...]:
+    title = t.name if made_by is None else f"{t.name} = {made_by}" if t.name else made_by
+    size = f"{t.item():.4g}" if t.size == 1 else "x".join(map(str, t.shape))
+    lines = [title, size] if title else [size]
+    if t.grad is not None:
+        lines.append("grad " + (f"{t.grad.item():.4g}" if t.size == 1 else "x".join(map(str, t.grad.shape))))
+    return tuple(lines)
+
+
+def graph(y: Tensor) -> Graph:
+    """The graph of the computation that made `y`; look before `backward` frees it, or pass it `retain_graph=True`."""
+    return Graph(y)

@@ -133,19 +133,9 @@ def _append(url: str, part: Path, progress: bool) -> bool:
     except (OSError, HTTPException, ValueError) as error:       # URLError is an OSError
         raise _MirrorFailed(f"no connection ({getattr(error, 'reason', None) or error})") from None
     with response:
-        starts = _first_byte(response)
-        if starts not in (0, have):
-            _remove(part)
-            return False
-        return _write(response, part, starts, progress)
-
-
-def _first_byte(response: HTTPResponse) -> int:
-    """Where in the file the answer begins: 0 where the server ignores the wish for a range, -1 if it is unclear."""
-    if response.status != 206:
-        return 0
-    given = (response.headers.get("Content-Range") or "").removeprefix("bytes ").split("-")[0].strip()
-    return int(given) if given.isdecimal() else -1
+        # 206: the answer continues the part. A server that ignores Range sends the whole file with 200. Should one
+        # send another range than it was asked for, the checksum will tell.
+        return _write(response, part, have if response.status == 206 else 0, progress)
 
 
 def _write(response: HTTPResponse, part: Path, starts: int, progress: bool) -> bool:

@@ -1,0 +1,128 @@
+"""The loader: every item once an epoch, orders from the explicit generator, exact resume."""
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minidl.data import Loader
+from minidl.errors import InputError
+from minidl.tensor import Tensor
+
+X = np.arange(10, dtype=np.float32)[:, None] * [1, 10]
+Y = np.arange(10) % 3
+
+
+def loader(seed=0, **kwargs):
+    kwargs = {"batch_size": 4, "rng": np.random.default_rng(seed), **kwargs}
+    return Loader(X, Y, **kwargs)
+
+
+def epoch(batches):
+    return [(x.data.tolist(), y.data.tolist()) for x, y in batches]
+
+
+@settings(max_examples=60, deadline=None)
+@given(n=st.integers(1, 40), batch_size=st.integers(1, 45), shuffle=st.booleans(), seed=st.integers(0, 5))
+def test_every_item_comes_once_an_epoch_with_its_label(n, batch_size, shuffle, seed):
+    x = np.arange(n, dtype=np.float32)[:, None]
+    loader = Loader(x, np.arange(n), batch_size=batch_size, shuffle=shuffle, rng=np.random.default_rng(seed))
+    for _ in range(2):
+        batches = list(loader)
+        assert len(batches) == len(loader) == int(np.ceil(n / batch_size))
+        assert all(len(x.data) == batch_size for x, _ in batches[:-1])
+        seen = np.concatenate([x.data[:, 0] for x, _ in batches])
+        labels = np.concatenate([y.data for _, y in batches])
+        np.testing.assert_array_equal(seen, labels)
+        np.testing.assert_array_equal(np.sort(seen) if shuffle else seen, np.arange(n))
+
+
+def test_batches_are_tensors_of_float32_and_int64():
+    x, y = next(iter(loader()))
+    assert isinstance(x, Tensor) and isinstance(y, Tensor)
+    assert x.data.dtype == np.float32 and y.data.dtype == np.int64 and x.data.flags.c_contiguous
+    assert isinstance(next(iter(Loader(X, batch_size=3, rng=np.random.default_rng(0)))), Tensor)
+    targets = next(iter(Loader(X, X / 3, batch_size=3, rng=np.random.default_rng(0))))[1]
+    assert targets.data.dtype == np.float32
+
+
+def test_a_batch_shares_no_memory_with_the_data():
+    x, _ = next(iter(loader(shuffle=False)))
+    x.data[:] = -1
+    assert epoch(loader(shuffle=False))[0][0] == X[:4].tolist() and (X >= 0).all()
+
+
+def test_the_order_of_an_epoch_is_drawn_from_the_generator_as_the_epoch_begins():
+    rng, twin = np.random.default_rng(5), np.random.default_rng(5)
+    batches = Loader(X, Y, batch_size=4, rng=rng)
+    for _ in range(3):
+        expected = twin.permutation(10)
+        seen = np.concatenate([x.data[:, 0] for x, _ in batches])
+        np.testing.assert_array_equal(seen, expected)
+    assert rng.bit_generator.state == twin.bit_generator.state
+
+
+def test_drop_last_leaves_out_the_incomplete_batch():
+    batches = loader(drop_last=True)
+    assert len(batches) == len(list(batches)) == 2
+    assert all(len(x.data) == 4 for x, _ in batches)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("stop", range(7))
+def test_resume_continues_bit_for_bit_from_any_batch(stop, shuffle):
+    """Also where others draw from the same generator, as a model's dropout may."""
+    def run(batches, rng, seen):
+        for x, y in batches:
+            seen.append((x.data.tolist(), y.data.tolist(), float(rng.random())))
+            yield
+
+    rng = np.random.default_rng(1)
+    unbroken, whole = loader(rng=rng, shuffle=shuffle), []
+    for _ in range(3):
+        list(run(unbroken, rng, whole))
+
+    rng = np.random.default_rng(1)
+    broken, seen = loader(rng=rng, shuffle=shuffle), []
+    steps = (step for _ in range(3) for step in run(broken, rng, seen))
+    for _ in range(stop):
+        next(steps)
+    saved, generator = json.loads(json.dumps(broken.state_dict())), rng.bit_generator.state
+
+    rng = np.random.default_rng(99)
+    resumed = loader(rng=rng, shuffle=shuffle)
+    resumed.load_state_dict(saved)
+    if not shuffle:             # then the generator is not the loader's to restore
+        rng.bit_generator.state = generator
+    for _ in range(3):
+        list(run(resumed, rng, seen))
+    assert seen[:len(whole)] == whole
+
+
+def test_a_state_of_other_data_is_refused():
+    saved = loader().state_dict()
+    with pytest.raises(InputError, match="10 items in batches of 5, the saved one had 10 in batches of 4"):
+        loader(batch_size=5).load_state_dict(saved)
+    with pytest.raises(InputError, match="shuffles differently"):
+        loader(shuffle=False).load_state_dict(saved)
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    ({"x": X[:0]}, "nothing to load"),
+    ({"x": X, "y": Y[:9]}, "x has 10 items, y has 9"),
+    ({"x": X, "batch_size": 0}, "batch size must be a whole number of at least 1, not 0"),
+    ({"x": X, "batch_size": 2.5}, "batch size must be a whole number"),
+    ({"x": X, "batch_size": 11, "drop_last": True}, "10 items do not fill one batch of 11"),
+    ({"x": X, "y": np.array([0, 1, 2, 7, 9, 0, 0, 0, 0, 0]), "classes": 3}, r"label y\[3\] is 7; with 3 classes"),
+    ({"x": X, "y": np.array([0] * 9 + [-1]), "classes": 3}, r"label y\[9\] is -1"),
+    ({"x": X, "y": Y / 2, "classes": 3}, "whole numbers"),
+    ({"x": X, "classes": 3}, "no labels"),
+    ({"x": X, "rng": None}, "explicit generator"),
+    ({"x": X, "rng": 7}, "explicit generator, not 7"),
+    ({"x": np.array(["a", "b"])}, "not numbers"),
+    ({"x": X, "device": "abacus"}, "no device 'abacus'"),
+])
+def test_bad_arguments_get_a_sentence(arguments, sentence):
+    with pytest.raises(InputError, match=sentence):
+        Loader(**{"batch_size": 4, "rng": np.random.default_rng(0), **arguments})

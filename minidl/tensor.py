@@ -164,16 +164,16 @@ class Primitive(Generic[P]):
                 if a.requires_grad:
                     needs = True
                 a = a.data
-                if home is None:
-                    home, dtype = type(a), a.dtype
-                elif type(a) is not home or a.dtype is not dtype:
-                    odd = True
-            elif type(a) not in _PLAIN:
-                if type(a) in BACKENDS and home is None:
-                    home, dtype = type(a), a.dtype
-                elif type(a) is not home or a.dtype is not dtype:
-                    odd = True
             raw.append(a)
+            kind = type(a)
+            if kind is home:
+                if a.dtype is not dtype:
+                    odd = True
+            elif kind not in _PLAIN:
+                if home is None and kind in BACKENDS:
+                    home, dtype = kind, a.dtype
+                else:
+                    odd = True
         if kwargs and any(isinstance(value, Tensor) for value in kwargs.values()):
             return self(*self.__signature__.bind(*args, **kwargs).args)  # type: ignore[call-arg]
         if odd:
@@ -199,7 +199,11 @@ class Primitive(Generic[P]):
         return t
 
     def _settle(self, raw: list[Any], tensors: bool) -> list[Any]:
-        """Lists become arrays and NumPy's scalars plain numbers; arrays must share a device and a float dtype."""
+        """Make the arguments agree, or say why they cannot: arrays must share a device and a float dtype.
+
+        Beside Tensors, NumPy's scalars become plain numbers, and lists and integers take the floats' dtype: each of
+        them would turn float32 into float64.
+        """
         arrays = [a for a in raw if type(a) in BACKENDS]
         if len(kinds := {type(a) for a in arrays}) > 1:
             names = " and ".join(sorted(BACKENDS[kind].name for kind in kinds))
@@ -214,10 +218,13 @@ class Primitive(Generic[P]):
         settled = []
         for i, a in enumerate(raw):
             if isinstance(a, np.generic):
-                a = a.item()               # as a strong NumPy type it would turn float32 into float64
-            elif isinstance(a, list) and i in self.array_arguments:
-                a = _to_array(a, dtype=next(iter(floats), np.float32))
-                a = backend_of(arrays[0]).from_host(a)
+                a = a.item()
+            elif not self.joint and i not in self.array_arguments:
+                pass                       # a shape, an index, labels
+            elif isinstance(a, list):
+                a = backend_of(arrays[0]).from_host(_to_array(a, dtype=next(iter(floats), np.float32)))
+            elif type(a) in BACKENDS and a.dtype.kind in "iu" and floats:
+                a = a.astype(next(iter(floats)))
             settled.append(a)
         return settled
 
@@ -250,6 +257,7 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
     found = []
     out: Any
     ins: Sequence[Any]
+    checking = debugging.active
     with _recorded(create_graph):
         while heap:
             t = heapq.heappop(heap)[1]
@@ -260,36 +268,39 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
                 if t.recipe is None:
                     continue
             op, args, raw, kwargs = t.recipe if t.recipe is not _FREED else _raise_freed()
-            if debugging.active:
+            if checking:
                 debugging.check_unchanged(op.name, t, raw)
             out, ins = (t, args) if create_graph else (t.data, raw)
             together = op.joint(g, out, _wanted(args, on_path), *ins, **kwargs) if op.joint else None
             for i, a in enumerate(args):
-                if not isinstance(a, Tensor) or not a.requires_grad or not (on_path is None or a.birth in on_path):
+                if not isinstance(a, Tensor) or not a.requires_grad:
+                    continue
+                birth = a.birth
+                if on_path is not None and birth not in on_path:
                     continue
                 if op.into and not create_graph:
-                    if a.birth not in owned:
-                        grads[a.birth] = _writable_buffer(a, grads, heap)
-                        owned.add(a.birth)
-                    op.into(grads[a.birth], g, *ins, **kwargs)
+                    if birth not in owned:
+                        grads[birth] = _writable_buffer(a, grads, heap)
+                        owned.add(birth)
+                    op.into(grads[birth], g, *ins, **kwargs)
                     continue
                 ga = together[i] if together else op.rules[i](g, out, *ins, **kwargs)
                 if ga.shape != a.data.shape:
                     ga = sum_to(ga, a.data.shape)
-                if debugging.active:
+                if checking:
                     debugging.check_gradient(op.name, t, a, ga)
-                if a.birth not in grads:
-                    if not create_graph and (a.recipe is None or a.birth in ends):
+                if birth not in grads:
+                    if not create_graph and (a.recipe is None or birth in ends):
                         ga = _own(ga, g, out, ins)
-                        owned.add(a.birth)
-                    grads[a.birth] = ga
-                    heapq.heappush(heap, (-a.birth, a))
-                elif a.birth in owned:
-                    grads[a.birth] += ga
+                        owned.add(birth)
+                    grads[birth] = ga
+                    heapq.heappush(heap, (-birth, a))
+                elif birth in owned:
+                    grads[birth] += ga
                 else:
-                    grads[a.birth] = grads[a.birth] + ga
+                    grads[birth] = grads[birth] + ga
                     if not create_graph:
-                        owned.add(a.birth)
+                        owned.add(birth)
             if not retain_graph:
                 t.recipe = _FREED
     return found

@@ -39,9 +39,15 @@ def _power_by_base(g: Any, y: Any, a: Any, b: Any) -> Any:
     return g * b * a ** where(b == 0, 1.0, b - 1.0)          # 0 ** -1 must not appear where b = 0
 
 
-@primitive(_power_by_base, lambda g, y, a, b: g * y * log(where(y == 0, 1.0, a)))
+def _power_by_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if isinstance(a, float | int):
+        return g * y * float(np.log(a or 1.0))               # a number: an array of its logarithm would be float64
+    return g * y * log(where(a == 0, 1.0, a))
+
+
+@primitive(_power_by_base, _power_by_exponent)
 def power(xp: Any, a: Any, b: Any) -> Array:
-    """a ** b; the gradient by b is a ** b * log(a), and 0 where a ** b is 0."""
+    """a ** b; the gradient by b is a ** b * log(a), and 0 where the base is 0."""
     return a ** b
 
 

@@ -1,6 +1,6 @@
 """Times training steps side by side: `python -m tests.benchmarks [--json FILE] [--rounds N]`.
 
-Each peer runs in a process of its own on one thread: minidl, the step's bare matrix products in NumPy, and PyTorch where
+Each peer runs in a process of its own on one thread: minidl, the bare matrix products of the step, and PyTorch where
 it is installed. They take turns, round by round, and what is printed are medians of the rounds' ratios: a busy machine
 slows all alike.
 """
@@ -93,7 +93,7 @@ def step_of(peer: str, title: str) -> Callable[[], Any]:
 
 
 def work(peer: str, title: str) -> None:
-    """A worker: for each line on standard input, print the seconds that a step takes (mean of 50 ms, or of one step)."""
+    """A worker: for each line of input, print the seconds that a step takes (the mean over 50 ms)."""
     step = step_of(peer, title)
     for _ in range(3):
         step()

@@ -12,7 +12,7 @@ import numpy as np
 
 from minidl.errors import InputError
 from minidl.ops import sum
-from minidl.tensor import Tensor, grad, no_grad
+from minidl.tensor import Tensor, grad
 
 STEP = 1e-5            # about the cube root of float64's precision: truncation and rounding errors balance
 
@@ -83,8 +83,7 @@ def _gradients(y: Tensor, tensors: Sequence[Tensor], create_graph: bool = False)
 
 
 def _evaluate(f: Callable[..., Any], xs: Sequence[np.ndarray]) -> Tensor:
-    with no_grad():
-        return f(*(Tensor(x) for x in xs))
+    return f(*(Tensor(x, requires_grad=True) for x in xs))       # f may take gradients itself, as a penalty does
 
 
 def _difference(f: Callable[..., Tensor], xs: Sequence[np.ndarray], along: Sequence[np.ndarray], name: str) -> float:

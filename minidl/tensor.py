@@ -179,7 +179,8 @@ class Primitive(Generic[P]):
         if odd:
             raw = self._settle(raw, tensors)
         try:
-            y = self.forward(MODULES.get(home, np), *raw, **kwargs)
+            xp = MODULES.get(home, np)
+            y = self.forward(xp, *raw, **kwargs) if kwargs else self.forward(xp, *raw)
         except (ValueError, TypeError, IndexError) as error:
             if isinstance(error, InputError):
                 raise
@@ -270,7 +271,9 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
             op, args, raw, kwargs = t.recipe if t.recipe is not _FREED else _raise_freed()
             if checking:
                 debugging.check_unchanged(op.name, t, raw)
-            out, ins = (t, args) if create_graph else (t.data, raw)
+            ins = args if create_graph else raw
+            out = t if create_graph else t.data
+            given = (g, out, *ins)
             together = op.joint(g, out, _wanted(args, on_path), *ins, **kwargs) if op.joint else None
             for i, a in enumerate(args):
                 if not isinstance(a, Tensor) or not a.requires_grad:
@@ -284,7 +287,7 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
                         owned.add(birth)
                     op.into(grads[birth], g, *ins, **kwargs)
                     continue
-                ga = together[i] if together else op.rules[i](g, out, *ins, **kwargs)
+                ga = together[i] if together else op.rules[i](*given, **kwargs) if kwargs else op.rules[i](*given)
                 if ga.shape != a.data.shape:
                     ga = sum_to(ga, a.data.shape)
                 if checking:

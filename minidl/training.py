@@ -142,6 +142,8 @@ class _Run:
 
     def batches(self) -> Iterator[Any]:
         """The (rest of the) epoch's batches."""
+        if self.step == len(self.loader):              # interrupted after the epoch's last step: nothing is left of it
+            return iter(())
         if self.step == 0:
             for stream in self.model.random_streams():
                 stream.new_epoch()
@@ -151,6 +153,8 @@ class _Run:
         """Write the checkpoint, if there is a path for it, and return that."""
         if self.path is None:
             return None
+        if self.step:
+            self.mean_loss()                   # a run that has diverged shall not overwrite its last good state
         arrays = {f"model/{k}": v for k, v in self.model.state_dict().items()}
         arrays |= {f"optimizer/{k}": v for k, v in self.optimizer.state_dict().items()}
         arrays |= {f"best/{k}": v for k, v in self.best.items()}
@@ -161,7 +165,7 @@ class _Run:
                 "schedule": self.schedule.state_dict() if self.schedule else None}
         arrays["total"] = np.asarray(Tensor(self.total).numpy() if not isinstance(self.total, float) else self.total)
         with atomic_write(self.path) as file:
-            np.savez(file, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+            np.savez(file, meta=np.array(json.dumps(meta, default=np.ndarray.tolist)), **arrays)  # type: ignore[arg-type]
         return self.path
 
     def resume(self) -> None:
@@ -170,19 +174,28 @@ class _Run:
             return
         arrays, meta = read_checkpoint(self.path)
         try:
-            self.model.load_state_dict(_under("model/", arrays))
-            self.optimizer.load_state_dict(_under("optimizer/", arrays))
+            self._take_over(arrays, meta)
         except InputError as error:
             raise InputError(f"checkpoint {self.path}: {error}; choose another file, or delete it to start afresh") \
                 from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"checkpoint {self.path} is of another kind of run ({type(error).__name__}: {error}); "
+                             "choose another file, or delete it to start afresh") from error
+
+    def _take_over(self, arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> None:
+        streams = self.model.random_streams()
+        self.model.load_state_dict(_under("model/", arrays))
+        self.optimizer.load_state_dict(_under("optimizer/", arrays))
+        if len(streams) != len(meta["streams"]):
+            raise InputError(f"it holds {len(meta['streams'])} random streams, this model has {len(streams)}")
         if self.schedule and meta["schedule"]:
             self.schedule.load_state_dict(meta["schedule"])
         self.loader.load_state_dict(meta["loader"])
         self.history = History(**meta["history"])
         self.epoch, self.step, self.best = meta["epoch"], meta["step"], _under("best/", arrays)
         self.best_value, self.waited, self.stopped = meta["best_value"], meta["waited"], meta["stopped"]
-        self.total = arrays["total"] if self.step else 0.0
-        for stream, state in zip(self.model.random_streams(), meta["streams"], strict=True):
+        self.total = float(arrays["total"])    # a plain number meets the losses of any device, and takes their dtype
+        for stream, state in zip(streams, meta["streams"], strict=True):
             stream.load_state_dict(state)
 
 

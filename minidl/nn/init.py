@@ -8,11 +8,15 @@ import math
 
 import numpy as np
 
+from minidl.errors import InputError
+
 Seed = int | np.random.Generator
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """How many inputs and outputs a unit has; leading axes are a kernel's positions: (KH, KW, in, out)."""
+    if len(shape) < 2:
+        raise InputError(f"a weight has two axes or more, (..., inputs, outputs), not the shape {shape}")
     positions = math.prod(shape[:-2])
     return shape[-2] * positions, shape[-1] * positions
 

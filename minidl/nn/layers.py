@@ -20,7 +20,9 @@ class Sequential(Module):
     def __init__(self, *layers: Module) -> None:
         for i, layer in enumerate(layers):
             if not isinstance(layer, Module):
-                raise InputError(f"Sequential: argument {i} is {layer!r:.60}, not a Module (is a () missing?)")
+                shown = " ".join(repr(layer).split())
+                raise InputError(f"Sequential: argument {i} is {shown:.60}, not a Module; a class needs its (), "
+                                 "a list a * before it")
             setattr(self, str(i), layer)
 
     def forward(self, x: Any) -> Any:

@@ -36,19 +36,25 @@ def _bce_rule(g: Any, y: Any, logits: Any, targets: Any) -> Any:
 
 
 @primitive(_bce_rule, lambda g, y, logits, targets: -g * logits)
-def _summed_bce(xp: Any, logits: Any, targets: Any) -> Array:
-    """The sum of softplus(z) - z t, in one pass with few temporaries."""
-    loss = log1p_of_fraction(xp, xp.exp(-xp.abs(logits)))
-    loss += xp.maximum(logits, 0)
+def _bce(xp: Any, logits: Any, targets: Any) -> Array:
+    """softplus(z) - z t, added up so that a small loss keeps its digits: log(1 + exp(-|z|)) comes last."""
+    loss = xp.maximum(logits, 0)
     loss -= logits * targets
-    return loss.sum()
+    loss += log1p_of_fraction(xp, xp.exp(-xp.abs(logits)))
+    return loss
+
+
+@primitive(_bce_rule, lambda g, y, logits, targets: -g * logits)
+def _summed_bce(xp: Any, logits: Any, targets: Any) -> Array:
+    """The sum in one pass: its gradient starts from a number, not from an array of ones."""
+    return _bce.forward(xp, logits, targets).sum()
 
 
 def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str = "mean") -> Tensor:
     """-t log p - (1 - t) log(1 - p) with p = sigmoid(logits), for targets in [0, 1] of the same shape."""
     _same_shape("binary_cross_entropy_with_logits", logits, targets)
     if reduction == "none":
-        return ops.softplus(logits) - logits * targets
+        return _bce(logits, targets)
     if reduction == "mean":
         return _summed_bce(logits, targets) * (1.0 / logits.size)
     return _reduce(_summed_bce(logits, targets), reduction)
@@ -62,6 +68,9 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean") -> Tensor:
     """
     log_p = ops.log_softmax(logits, -1)
     if targets.shape == logits.shape:
+        if targets.dtype.kind != "f":
+            raise InputError(f"cross_entropy: targets of the logits' shape {logits.shape} are distributions of floats, "
+                             f"not {targets.dtype}; labels have the shape {logits.shape[:-1]}")
         return _reduce(-ops.sum(log_p * targets, -1), reduction)
     if targets.shape != logits.shape[:-1]:
         raise InputError(f"cross_entropy: logits {logits.shape} fit labels {logits.shape[:-1]} or distributions "
@@ -69,7 +78,7 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean") -> Tensor:
     if not isinstance(targets, Tensor) or targets.device == "cpu":
         ops.check_labels(targets.numpy() if isinstance(targets, Tensor) else targets, logits.shape[-1])
     labels = targets.data if isinstance(targets, Tensor) else targets
-    return _reduce(-ops.gather(log_p, labels[..., None], -1), reduction)
+    return _reduce(-ops.gather(log_p, labels[..., None], -1).reshape(labels.shape), reduction)
 
 
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Tensor:
@@ -87,9 +96,11 @@ def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Tensor:
 def huber_loss(prediction: Any, target: Any, reduction: str = "mean", *, delta: float = 1.0) -> Tensor:
     """Half the square of an error up to delta, and linear beyond (Huber 1964)."""
     _same_shape("huber_loss", prediction, target)
-    size = ops.abs(prediction - target)
-    inner = ops.clip(size, None, delta)
-    return _reduce(inner * inner * 0.5 + (size - inner) * delta, reduction)
+    if not delta > 0.0:
+        raise InputError(f"huber_loss: delta is above 0, not {delta}")
+    error = prediction - target
+    inner = ops.clip(error, -delta, delta)
+    return _reduce(inner * (error - inner * 0.5), reduction)
 
 
 def hinge_loss(scores: Any, targets: Any, reduction: str = "mean") -> Tensor:

@@ -9,12 +9,12 @@ from minidl.tensor import Tensor, no_grad
 
 
 @no_grad()
-def clip_grad_norm_(params: Iterable[Tensor], max_norm: float) -> Tensor:
+def clip_grad_norm_(params: Tensor | Iterable[Tensor], max_norm: float) -> Tensor:
     """Scale all gradients together so that their norm, over all parameters, is at most max_norm (Pascanu et al. 2013).
 
     Returns the norm before, as a scalar Tensor on the device: nothing waits for it.
     """
-    grads = [p.grad for p in params if p.grad is not None]
+    grads = [p.grad for p in _listed(params) if p.grad is not None]
     if not grads:
         return Tensor(0.0)
     norm = ops.norm(ops.stack([ops.norm(g) for g in grads]))
@@ -24,9 +24,13 @@ def clip_grad_norm_(params: Iterable[Tensor], max_norm: float) -> Tensor:
     return norm
 
 
-def clip_grad_value_(params: Iterable[Tensor], clip_value: float) -> None:
+def clip_grad_value_(params: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Limit each element of each gradient to [-clip_value, clip_value]."""
-    for p in params:
+    for p in _listed(params):
         if p.grad is not None:
             g = p.grad.data
             backend_of(g).xp.clip(g, -clip_value, clip_value, out=g)
+
+
+def _listed(params: Tensor | Iterable[Tensor]) -> Iterable[Tensor]:
+    return [params] if isinstance(params, Tensor) else params        # a Tensor can be iterated too, over its rows

@@ -16,7 +16,7 @@ from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.tensor import Tensor
 
-_BLOCK = 16384         # elements: five float32 arrays of this size fit a 512 KiB cache
+_BLOCK = 32768         # elements: five float32 arrays of this size about fill a 512 KiB cache
 
 
 class Optimizer:
@@ -47,10 +47,14 @@ class Optimizer:
             new[name] = p
         if not self.params and not new:
             raise InputError(f"{type(self).__name__}: there are no parameters to optimise")
+        before, self.params = self.params, self.params | new
+        try:
+            self._flatten()
+        except InputError:
+            self.params = before
+            raise
         for tensor in new.values():
             tensor.owner = weakref.ref(self)
-        self.params.update(new)
-        self._flatten()
 
     def _check_new(self, name: str, p: Any, new: Mapping[str, Tensor]) -> None:
         if not isinstance(p, Tensor) or p.recipe is not None:
@@ -60,8 +64,11 @@ class Optimizer:
             raise InputError(f"{type(self).__name__}: parameter {name} (shape {p.shape}) is updated by "
                              f"{'this' if owner is self else 'another'} {type(owner).__name__} already; "
                              "give each parameter to one optimiser")
-        if name in self.params or any(p is q for q in new.values()):
+        if any(p is q for q in new.values()):
             raise InputError(f"{type(self).__name__}: parameter {name} was given twice")
+        if name in self.params or name in new:
+            raise InputError(f"{type(self).__name__}: two parameters are named {name}; name them apart, as "
+                             "(f'encoder.{name}', p)")
 
     def _flatten(self) -> None:
         """Move all parameters and their state into fresh flat buffers, each state array beside its parameter."""
@@ -78,17 +85,17 @@ class Optimizer:
             part = slice(start, start + p.size)
             flat[part] = p.data.reshape(-1)
             p.data = self._views[name] = flat[part].reshape(p.shape)
-            before, self._state[name] = self._state.get(name), [s[part] for s in state]
-            if before is not None and before[:1] and before[0].size == p.size:
-                for old, new in zip(before, self._state[name], strict=True):
-                    new[...] = device.put(old).astype(first.dtype)
+            before, self._state[name] = self._state.get(name, []), [s[part] for s in state]
+            if any(old.size != p.size for old in before):
+                before, self._steps[name] = [], 0        # it has grown: its state is of no use any more
+            for old, new in zip(before, self._state[name], strict=False):
+                new[...] = device.put(old).astype(first.dtype)
             self._steps.setdefault(name, 0)
             start += p.size
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        if any(p.data is not self._views[name] for name, p in self.params.items()):
-            self._flatten()                  # someone moved, converted or replaced a parameter
+        self._follow()
         for name, p in self.params.items():
             if p.grad is None or not p.requires_grad:
                 continue
@@ -97,6 +104,11 @@ class Optimizer:
                                  f"the parameter {p.shape}")
             self._steps[name] += 1
             self._update_in_blocks(p.data.reshape(-1), p.grad.data.reshape(-1), self._state[name], self._steps[name])
+
+    def _follow(self) -> None:
+        """Flatten anew if someone moved, converted or replaced a parameter."""
+        if any(p.data is not self._views[name] for name, p in self.params.items()):
+            self._flatten()
 
     def _update_in_blocks(self, p: Array, g: Array, state: list[Array], steps: int) -> None:
         backend = backend_of(p)
@@ -125,6 +137,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Learning rate, step counts and state arrays (copies on the host), by name."""
+        self._follow()
         state: dict[str, Any] = {"lr": np.float64(self.lr)}
         for name, p in self.params.items():
             state[f"steps/{name}"] = np.int64(self._steps[name])
@@ -137,7 +150,7 @@ class Optimizer:
         own = self.state_dict()
         if own.keys() != state.keys() or any(own[k].shape != state[k].shape for k in own):
             odd = sorted(own.keys() ^ state.keys()) or [k for k in own if own[k].shape != state[k].shape]
-            raise InputError(f"this state is not of a {type(self).__name__} over these parameters: {odd[0]} differs")
+            raise InputError(f"this is not the state of {type(self).__name__} over these parameters: {odd[0]} differs")
         self.lr = float(state["lr"])
         for name, p in self.params.items():
             self._steps[name] = int(state[f"steps/{name}"])

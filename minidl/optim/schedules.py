@@ -111,7 +111,7 @@ class ReduceLROnPlateau:
             return
         self.waited += 1
         if self.waited > self.patience:
-            self.optimizer.lr = max(self.optimizer.lr * self.factor, self.min_lr)
+            self.optimizer.lr = min(self.optimizer.lr, max(self.optimizer.lr * self.factor, self.min_lr))
             self.waited = 0
 
     def state_dict(self) -> dict[str, Any]:

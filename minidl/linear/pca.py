@@ -1,0 +1,260 @@
+"""Principal component analysis (slides 5-7): the subspace from which data are reconstructed with the least error."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Array, Device, backend_of
+from minidl.errors import InputError
+from minidl.tensor import Tensor
+
+SOLVERS = ("auto", "svd", "covariance", "randomized")
+_OVERSAMPLE = 10           # directions carried along beyond the k that are wanted
+_BLOCK = 1024              # rows of a centred block: it stays in the cache
+
+
+class PCA:
+    """The k directions of greatest variance: slide 5's subspace, found by a singular value decomposition.
+
+    `fit(x)` learns from rows x (N, d), arrays or Tensors of floats on any device:
+
+    | attribute | shape | what it is |
+    |---|---|---|
+    | components_ | (k, d) | orthonormal rows, by falling variance; each one's largest entry is positive |
+    | mean_ | (d,) | the mean of the rows |
+    | explained_variance_ | (k,) | variance along each component, with N - 1 |
+    | explained_variance_ratio_ | (k,) | its share of the total variance |
+    | singular_values_ | (k,) | of the centred data: sqrt((N - 1) explained_variance_) |
+    | noise_variance_ | number | mean variance of the directions left out |
+    | solver_ | name | which solver did it |
+
+    `svd_solver`: "svd" decomposes the centred data; "covariance" the (d, d) covariance, much faster for tall data, but
+    variances below about 1e-7 (float32) or 1e-16 (float64) of the greatest are lost in rounding; "randomized" iterates a
+    random subspace with `power_iterations` rounds, for data both tall and wide of which few components are wanted;
+    "auto" chooses by the shape. `rng`, an int or a generator, is what the last two start from.
+    With `whiten` each code coordinate has variance 1.
+
+    The four verbs: `encode` (N, d) -> (N, k), `decode` (N, k) -> (N, d), `reconstruct`, `sample`. Arrays of another
+    dtype are converted to that of the fit; Tensors stay Tensors and can be differentiated.
+
+    Raises InputError for k outside 1..min(N, d), fewer than two rows, values that are not finite, another number of
+    features than at the fit, data on another device, and a verb before `fit`.
+    """
+
+    components_: Array
+    mean_: Array
+    explained_variance_: Array
+    explained_variance_ratio_: Array
+    singular_values_: Array
+    noise_variance_: float
+    solver_: str
+
+    def __init__(self, n_components: int, *, svd_solver: str = "auto", whiten: bool = False,
+                 power_iterations: int = 8, rng: int | np.random.Generator = 0) -> None:
+        if isinstance(n_components, bool) or not isinstance(n_components, int | np.integer) or n_components < 1:
+            raise InputError(f"PCA: n_components is a whole number of at least 1, not {n_components!r}")
+        if svd_solver not in SOLVERS:
+            raise InputError(f"PCA: svd_solver is one of {', '.join(SOLVERS)}, not {svd_solver!r}")
+        if power_iterations < 0:
+            raise InputError(f"PCA: power_iterations is 0 or more, not {power_iterations}")
+        self.n_components, self.svd_solver, self.whiten = int(n_components), svd_solver, bool(whiten)
+        self.power_iterations, self.rng = int(power_iterations), rng
+
+    def fit(self, x: Any) -> PCA:
+        """Learn mean and components from rows x (N, d); returns the estimator."""
+        x = _rows_of_floats(x)
+        n, d = x.shape
+        xp, k = backend_of(x).xp, self.n_components
+        if n < 2 or k > min(n, d):
+            raise InputError(f"PCA: {k} components need at least {max(k, 2)} rows and {k} features; x has shape "
+                             f"{x.shape}: give more data or n_components up to {min(n, d)}")
+        self.mean_ = _mean(xp, x)
+        if not xp.isfinite(self.mean_).all():
+            raise InputError("PCA: the data hold values that are not finite, or so large that their sum is not; "
+                             "replace or drop them before the fit")
+        self.solver_ = _choose(n, d, k) if self.svd_solver == "auto" else self.svd_solver
+        variances, axes, total = getattr(self, f"_{self.solver_}")(xp, x)
+        self.components_ = _with_signs(xp, axes).astype(x.dtype)
+        self.explained_variance_ = variances.astype(x.dtype)
+        self.explained_variance_ratio_ = (variances / (total or 1.0)).astype(x.dtype)
+        self.singular_values_ = xp.sqrt(variances * (n - 1)).astype(x.dtype)
+        self.noise_variance_ = max(total - float(variances.sum()), 0.0) / max(min(n, d) - k, 1)
+        return self
+
+    # The four verbs ---------------------------------------------------------------------------------------------------
+
+    def encode(self, x: Any) -> Any:
+        """Coordinates in the subspace: z = (x - mean) V', divided by the deviations if whitened. (N, d) -> (N, k)."""
+        z = (self._fitting(x, len(self._fitted().mean_), "encode") - self.mean_) @ self.components_.T
+        return z / self._deviations() if self.whiten else z
+
+    def decode(self, code: Any) -> Any:
+        """The point of the subspace with these coordinates: x = mean + z V. (N, k) -> (N, d)."""
+        code = self._fitting(code, len(self._fitted().components_), "decode")
+        return (code * self._deviations() if self.whiten else code) @ self.components_ + self.mean_
+
+    def reconstruct(self, x: Any) -> Any:
+        """The nearest point of the subspace: (N, d) -> (N, d)."""
+        return self.decode(self.encode(x))
+
+    def sample(self, n: int, rng: int | np.random.Generator) -> Array:
+        """n new rows (n, d): codes drawn from a Gaussian with the learned variances, decoded (slide 7).
+
+        They lie in the subspace: the noise of the directions left out is not added.
+        """
+        self._fitted()
+        noise = np.random.default_rng(rng).standard_normal((n, self.n_components))
+        code = Device(backend_of(self.mean_)).put(noise.astype(self.mean_.dtype))
+        return self.decode(code if self.whiten else code * self._deviations())
+
+    # The solvers: each returns the k greatest variances, their directions as rows, and the total variance -------------
+
+    def _svd(self, xp: Any, x: Array) -> tuple[Array, Array, float]:
+        x = x - self.mean_
+        x -= x.mean(0)                     # what rounding has left of the mean
+        _, s, vt = xp.linalg.svd(x, full_matrices=False)
+        variances = s.astype(np.float64)**2 / (len(x) - 1)
+        return variances[:self.n_components], vt[:self.n_components], float(variances.sum())
+
+    def _covariance(self, xp: Any, x: Array) -> tuple[Array, Array, float]:
+        c = _scatter(xp, x, self.mean_).astype(np.float64) / (len(x) - 1)
+        variances, axes = _leading(xp, c, self.n_components, self.rng, quick=x.dtype == np.float32)
+        return variances, axes.T, float(xp.trace(c))
+
+    def _randomized(self, xp: Any, x: Array) -> tuple[Array, Array, float]:
+        """Halko, Martinsson and Tropp, "Finding structure with randomness", 2011, algorithm 4.4, on x - mean."""
+        n, d = x.shape
+        mean, k = self.mean_, self.n_components
+        total = _total_variance(x, mean)
+        if _square(mean) > 9 * total:                                 # see _scatter
+            x, mean = x - mean, xp.zeros_like(mean)
+        v = _random_directions(x, d, min(k + _OVERSAMPLE, n, d), self.rng)
+        for _ in range(self.power_iterations):
+            u = xp.linalg.qr(x @ v - mean @ v)[0]                     # (n, q); x - mean is not formed
+            v = xp.linalg.qr(x.T @ u - xp.outer(mean, u.sum(0)))[0]   # (d, q)
+        _, s, vt = xp.linalg.svd(x @ v - mean @ v, full_matrices=False)
+        return s[:k].astype(np.float64)**2 / (n - 1), vt[:k] @ v.T, total
+
+    # Checks -----------------------------------------------------------------------------------------------------------
+
+    def _deviations(self) -> Array:
+        """Standard deviations of the codes; a direction without variance keeps its code as it is."""
+        xp = backend_of(self.mean_).xp
+        return xp.sqrt(xp.where(self.explained_variance_ > 0, self.explained_variance_, 1)).astype(self.mean_.dtype)
+
+    def _fitted(self) -> PCA:
+        if not hasattr(self, "components_"):
+            raise InputError("this PCA has learned nothing yet; call fit(x) first")
+        return self
+
+    def _fitting(self, x: Any, width: int, verb: str) -> Any:
+        """x if it can meet the components: rows of that width, on their device, in their dtype."""
+        x = _rows_of_floats(x, keep_tensor=True)
+        if x.shape[1] != width:
+            raise InputError(f"PCA.{verb}: this PCA takes rows of {width} numbers, x has shape {x.shape}")
+        array = x.data if isinstance(x, Tensor) else x
+        if backend_of(array) is not backend_of(self.mean_):
+            raise InputError(f"PCA.{verb}: x is on {backend_of(array).name!r}, the components on "
+                             f"{backend_of(self.mean_).name!r}; bring x there with Device(...).put(x)")
+        return x.astype(self.mean_.dtype) if x.dtype != self.mean_.dtype else x
+
+    def __repr__(self) -> str:
+        return f"PCA(n_components={self.n_components}, svd_solver={self.svd_solver!r}, whiten={self.whiten})"
+
+
+def _rows_of_floats(x: Any, keep_tensor: bool = False) -> Any:
+    """x as an array of rows; whole numbers become float32."""
+    if isinstance(x, Tensor) and not keep_tensor:
+        x = x.data
+    if isinstance(x, list):
+        x = np.array(x, np.float32)
+    if getattr(x, "ndim", 0) != 2:
+        raise InputError(f"PCA: x must have rows, shape (N, features), not {getattr(x, 'shape', x)!r:.60}; "
+                         "images become rows by x.reshape(len(x), -1)")
+    return x if str(x.dtype) in ("float32", "float64") else x.astype(np.float32)
+
+
+def _choose(n: int, d: int, k: int) -> str:
+    """The fastest solver for the shape that is exact where exactness is cheap."""
+    if n >= 4 * d and d <= 2000:
+        return "covariance"
+    if min(n, d) <= 500 or k >= min(n, d) // 5:
+        return "svd"
+    return "randomized"
+
+
+def _mean(xp: Any, x: Array) -> Array:
+    """The mean row, (d,). A product with ones is the fastest sum of rows; sums of blocks are added in float64, for
+    float32 has lost the digits of a small deviation after some thousand large values."""
+    ones, total = xp.ones(_BLOCK, x.dtype), xp.zeros(x.shape[1], np.float64)
+    for block in _blocks(x):
+        total += ones[:len(block)] @ block
+    return (total / len(x)).astype(x.dtype)
+
+
+def _blocks(x: Array) -> Iterator[Array]:
+    return (x[i:i + _BLOCK] for i in range(0, len(x), _BLOCK))
+
+
+def _scatter(xp: Any, x: Array, mean: Array) -> Array:
+    """The sum of (x - mean)' (x - mean) over the rows: (d, d).
+
+    X'X - n mean mean' needs no centred copy of the data, but where the mean dwarfs the deviations it is a small
+    difference of two large numbers. Then the rows are centred, a block at a time.
+    """
+    n = len(x)
+    raw = x.T @ x
+    if n * _square(mean) <= 0.9 * float(xp.trace(raw)):
+        raw -= n * xp.outer(mean, mean)
+        return raw
+    total = xp.zeros(raw.shape, np.float64)
+    rest = xp.zeros(len(mean), np.float64)           # what rounding has left of the mean
+    for block in _blocks(x):
+        block = block - mean
+        total += block.T @ block
+        rest += block.sum(0)
+    return total - xp.outer(rest, rest) / n
+
+
+def _square(mean: Array) -> float:
+    """|mean|^2, where float32 might overflow."""
+    return float((mean.astype(np.float64)**2).sum())
+
+
+def _total_variance(x: Array, mean: Array) -> float:
+    return sum(float(((block - mean)**2).sum()) for block in _blocks(x)) / (len(x) - 1)
+
+
+def _leading(xp: Any, c: Array, k: int, rng: int | np.random.Generator, quick: bool) -> tuple[Array, Array]:
+    """The k greatest eigenvalues of a symmetric matrix, falling, and their eigenvectors as columns.
+
+    Where k is small and float32's precision is enough (`quick`), a random subspace is multiplied by the matrix again
+    and again, and turns towards the greatest; all d eigenvectors are computed only if that takes too long.
+    """
+    q = k + max(_OVERSAMPLE, k // 2)
+    if quick and 8 * q < len(c):
+        v = _random_directions(c, len(c), q, rng)
+        for _ in range(6):
+            for _ in range(3):
+                v = xp.linalg.qr(c @ (c @ v))[0]
+            w = c @ v
+            values, turn = xp.linalg.eigh(v.T @ w)
+            values, turn = values[::-1][:k], turn[:, ::-1][:, :k]
+            if float(xp.abs(w @ turn - v @ turn * values).max()) <= 1e-7 * float(values[0]):
+                return xp.maximum(values, 0), v @ turn
+    values, vectors = xp.linalg.eigh(c)
+    return xp.maximum(values[::-1][:k], 0), vectors[:, ::-1][:, :k]
+
+
+def _random_directions(like: Array, d: int, q: int, rng: int | np.random.Generator) -> Array:
+    """Orthonormal columns (d, q), drawn on the host so that every device starts from the same."""
+    v = np.linalg.qr(np.random.default_rng(rng).standard_normal((d, q)))[0]
+    return Device(backend_of(like)).put(v.astype(like.dtype))
+
+
+def _with_signs(xp: Any, axes: Array) -> Array:
+    """Rows whose entry of greatest size is positive: a direction has no sign of its own, so this one is chosen."""
+    rows = xp.arange(len(axes))
+    return axes * xp.sign(axes[rows, xp.abs(axes).argmax(1)])[:, None]

@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from minidl.errors import InputError
 from minidl.files import atomic_write
@@ -12,8 +11,8 @@ from minidl.tensor import Tensor, parents
 _LIMIT = 200           # nodes: a larger picture shows nothing
 
 
-@dataclass(frozen=True)
-class Node:
+
+class Node(NamedTuple):
     """One tensor of the graph: its text, what made it (None for a leaf), its layer and the nodes it was made from."""
 
     lines: tuple[str, ...]

@@ -146,11 +146,15 @@ class Primitive(Generic[P]):
         self.differentiable = bool(rules or joint)
         self.name = forward.__name__.strip("_")
         self.__name__, self.__doc__, self.__module__ = forward.__name__, forward.__doc__, forward.__module__
-        signature = inspect.signature(forward)
-        self.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
-        missing = range(len(rules), len(self.__signature__.parameters))
-        self.rules = [rule or _no_rule(self.name, i) for i, rule in enumerate([*rules, *(None for _ in missing)])]
+        missing = forward.__code__.co_argcount - 1 - len(rules)
+        self.rules = [rule or _no_rule(self.name, i) for i, rule in enumerate([*rules, *[None] * missing])]
         self.array_arguments = {i for i, rule in enumerate(rules) if rule}
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The forward function's signature, as it is called: without `xp`."""
+        signature = inspect.signature(self.forward)
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Tensor:
         raw: list[Any] = []

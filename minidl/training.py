@@ -202,7 +202,7 @@ class _Run:
 def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """A checkpoint's arrays by name, and the rest of its state. Raises InputError if the file is none, or broken."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:     # np.load may leave it open
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(str(arrays.pop("meta")))
         return arrays, meta

@@ -7,7 +7,7 @@ from typing import Any
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.ops.arithmetic import exp, where
-from minidl.ops.shape import flip, reshape
+from minidl.ops.shape import concatenate, flip, reshape
 from minidl.tensor import Tensor, broadcast_to, primitive
 
 Axis = int | tuple[int, ...] | None
@@ -128,15 +128,8 @@ def _halved(y: Any, axis: int) -> Any:
     while (n := y.shape[axis]) > 1:
         half = n // 2
         pairs = part(0, half) * part(half, 2 * half)
-        y = pairs if n % 2 == 0 else _multiply_first(pairs, part(n - 1, n), axis)
+        y = pairs if n % 2 == 0 else concatenate([pairs, part(n - 1, n)], axis)     # the odd one out waits a round
     return y
-
-
-def _multiply_first(pairs: Any, odd: Any, axis: int) -> Any:
-    """The odd one out joins the products by concatenation, so that the next round multiplies it in."""
-    from minidl.ops.shape import concatenate
-
-    return concatenate([pairs, odd], axis)
 
 
 def cumsum(x: Any, axis: int | None = None) -> Tensor:

@@ -11,7 +11,6 @@ from minidl.tensor import Tensor, parents
 _LIMIT = 200           # nodes: a larger picture shows nothing
 
 
-
 class Node(NamedTuple):
     """One tensor of the graph: its text, what made it (None for a leaf), its layer and the nodes it was made from."""
 

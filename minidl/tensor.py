@@ -101,9 +101,6 @@ def grad(y: Tensor, xs: Tensor | Sequence[Tensor], gradient: Any = None, *, crea
     targets = [xs] if isinstance(xs, Tensor) else list(xs)
     found = _walk(y, _seed(y, gradient, create_graph), create_graph, _retains(retain_graph, create_graph), targets)
     by_birth = {x.birth: g for x, g in found}
-    for i, x in enumerate(targets):
-        if x.birth not in by_birth:
-            raise InputError(f"grad: y does not depend on xs[{i}] (shape {x.shape}, requires_grad={x.requires_grad})")
     gradients = [by_birth[x.birth] for x in targets]
     return gradients[0] if isinstance(xs, Tensor) else gradients
 
@@ -176,10 +173,12 @@ class Primitive(Generic[P]):
             elif kind not in _PLAIN:
                 if home is None and kind in BACKENDS:
                     home, dtype = kind, a.dtype
+                    if dtype.kind != "f":
+                        odd = True
                 else:
                     odd = True
-        if kwargs and any(isinstance(value, Tensor) for value in kwargs.values()):
-            return self(*self.__signature__.bind(*args, **kwargs).args)  # type: ignore[call-arg]
+        if kwargs and any(isinstance(value, Tensor | np.generic) for value in kwargs.values()):
+            return self._by_position(args, kwargs)
         if odd:
             raw = self._settle(raw, tensors)
         try:
@@ -196,18 +195,28 @@ class Primitive(Generic[P]):
         t.grad = t.recipe = t.name = None
         t.requires_grad = False
         t.birth = _next_birth()
-        if needs and _recording and self.differentiable:
+        if needs and _recording and self.differentiable and t.data.dtype.kind == "f":
             t.requires_grad = True
             t.recipe = (self, args, raw, kwargs)
         if debugging.active:
             t.trace = debugging.check_forward(self.name, raw, t.data)
         return t
 
+    def _by_position(self, args: Any, kwargs: Any) -> Tensor:
+        """The call with its Tensors by position, where they are recorded, and NumPy's scalars as plain numbers."""
+        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in kwargs.items()}
+        bound = self.__signature__.bind(*args, **plain)
+        bound.apply_defaults()
+        for name, value in bound.kwargs.items():
+            if isinstance(value, Tensor):
+                raise InputError(f"{self.name}: {name} takes no Tensor; a Tensor is an argument by position")
+        return self(*bound.args, **bound.kwargs)
+
     def _settle(self, raw: list[Any], tensors: bool) -> list[Any]:
         """Make the arguments agree, or say why they cannot: arrays must share a device and a float dtype.
 
-        Beside Tensors, NumPy's scalars become plain numbers, and lists and integers take the floats' dtype: each of
-        them would turn float32 into float64.
+        Beside Tensors, NumPy's scalars become plain numbers, and lists, integers and truth values take the floats'
+        dtype: each of them would turn float32 into float64.
         """
         arrays = [a for a in raw if type(a) in BACKENDS]
         if len(kinds := {type(a) for a in arrays}) > 1:
@@ -220,18 +229,17 @@ class Primitive(Generic[P]):
             raise InputError(f"{self.name}: {names} are mixed; convert one with .astype(...)")
         if not tensors:
             return raw
-        settled = []
-        for i, a in enumerate(raw):
-            if isinstance(a, np.generic):
-                a = a.item()
-            elif not self.joint and i not in self.array_arguments:
-                pass                       # a shape, an index, labels
-            elif isinstance(a, list):
-                a = backend_of(arrays[0]).from_host(_to_array(a, dtype=next(iter(floats), np.float32)))
-            elif type(a) in BACKENDS and a.dtype.kind in "iu" and floats:
-                a = a.astype(next(iter(floats)))
-            settled.append(a)
-        return settled
+        plain = [a.item() if isinstance(a, np.generic) else a for a in raw]
+        has_float = floats or any(isinstance(a, float) for a in plain)
+        dtype = next(iter(floats), np.dtype(np.float32))
+        for i, a in enumerate(plain):
+            if not self.joint and i not in self.array_arguments:
+                continue                   # a shape, an index, labels
+            if isinstance(a, list):
+                plain[i] = backend_of(arrays[0]).from_host(_to_array(a, dtype))
+            elif type(a) in BACKENDS and a.dtype.kind in "iub" and has_float:
+                plain[i] = a.astype(dtype)
+        return plain
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}{self.__signature__}>"
@@ -269,13 +277,13 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
             g = grads.pop(t.birth)
             if t.recipe is None or t.birth in ends:
                 if targets is None or t.birth in ends:
-                    found.append((t, g if create_graph else Tensor(g)))
+                    found.append((t, _copied(g) if create_graph else Tensor(g)))
                 if t.recipe is None:
                     continue
             op, args, raw, kwargs = t.recipe if t.recipe is not _FREED else _raise_freed()
             if checking:
                 debugging.check_unchanged(op.name, t, raw)
-            ins = args if create_graph else raw
+            ins = _recorded_arguments(args, raw) if create_graph else raw
             out = t if create_graph else t.data
             given = (g, out, *ins)
             together = op.joint(g, out, _wanted(args, on_path), *ins, **kwargs) if op.joint else None
@@ -285,7 +293,7 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
                 birth = a.birth
                 if on_path is not None and birth not in on_path:
                     continue
-                if op.into and not create_graph:
+                if i == 0 and op.into and not create_graph:
                     if birth not in owned:
                         grads[birth] = _writable_buffer(a, grads, heap)
                         owned.add(birth)
@@ -298,7 +306,8 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
                     debugging.check_gradient(op.name, t, a, ga)
                 if birth not in grads:
                     if not create_graph and (a.recipe is None or birth in ends):
-                        ga = _own(ga, g, out, ins)
+                        others = [*ins, *(other for j, other in enumerate(together or ()) if j != i)]
+                        ga = _own(ga, g, out, others)
                         owned.add(birth)
                     grads[birth] = ga
                     heapq.heappush(heap, (-birth, a))
@@ -306,7 +315,7 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
                     grads[birth] += ga
                 else:
                     grads[birth] = grads[birth] + ga
-                    if not create_graph:
+                    if not create_graph and a.data.ndim:         # the sum of two numbers is no array to add into
                         owned.add(birth)
             if not retain_graph:
                 t.recipe = _FREED
@@ -328,10 +337,15 @@ def _seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
         seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
         if seed.shape != y.shape:
             raise InputError(f"backward: the gradient has shape {seed.shape}, the tensor {y.shape}")
-        if create_graph:
+        if create_graph and seed.requires_grad:
             return seed
-        seed = seed.data.astype(y.data.dtype)      # a copy: the caller's array stays the caller's
+        seed = Device(backend_of(y.data)).put(seed.data.astype(y.data.dtype))      # a copy: the caller's stays his
     return Tensor(seed) if create_graph else seed
+
+
+def _recorded_arguments(args: Sequence[Any], raw: Sequence[Any]) -> list[Any]:
+    """The Tensors among the arguments, and the others as the forward pass had them: no lists, no NumPy scalars."""
+    return [a if isinstance(a, Tensor) and a.data is r else r for a, r in zip(args, raw, strict=True)]
 
 
 def _retains(retain_graph: bool | None, create_graph: bool) -> bool:
@@ -356,13 +370,16 @@ def _wanted(args: Sequence[Any], on_path: set[int] | None) -> list[int]:
 
 def _leading_to(y: Tensor, targets: Sequence[Tensor]) -> set[int]:
     """The birth numbers of the tensors on some way from `y` down to a target, targets included."""
-    oldest = min(x.birth for x in targets)
+    oldest = min((x.birth for x in targets), default=y.birth)
     seen, stack = {y.birth: y}, [y]
     while stack:
         for a in parents(stack.pop()):
             if a.requires_grad and a.birth >= oldest and a.birth not in seen:
                 seen[a.birth] = a
                 stack.append(a)
+    for i, x in enumerate(targets):
+        if x.birth not in seen:
+            raise InputError(f"grad: y does not depend on xs[{i}] (shape {x.shape}, requires_grad={x.requires_grad})")
     leading = {x.birth for x in targets}
     for birth in sorted(seen):
         if any(a.birth in leading for a in parents(seen[birth])):
@@ -409,7 +426,9 @@ def _to_array(data: Any, dtype: Any = np.float32) -> Array:
         array = np.asarray(data)
     else:
         try:
-            array = np.array(data, dtype=bool if isinstance(data, bool) else dtype)
+            array = np.array(data)
+            if array.dtype.kind in "fiub" and not isinstance(data, bool):
+                array = array.astype(dtype)
         except (ValueError, TypeError) as error:
             raise InputError(f"this is no array of numbers: {data!r:.80} ({error})") from error
     if array.dtype.kind not in "fiub":
@@ -430,12 +449,18 @@ def broadcast_to(xp: Any, x: Any, shape: tuple[int, ...]) -> Array:
     return xp.broadcast_to(x, shape)
 
 
+@primitive(lambda g, y, x: g)
+def _copied(xp: Any, x: Any) -> Array:
+    """A gradient that is handed out under create_graph: recorded, and in an array of its own."""
+    return xp.array(x, order="C")
+
+
 @primitive(lambda g, y, x, shape: broadcast_to(g, x.shape))
 def sum_to(xp: Any, x: Any, shape: tuple[int, ...]) -> Array:
     """Sum `x` over the axes along which an array of the given shape was broadcast to `x.shape`."""
     new = x.ndim - len(shape)
     axes = tuple(i for i in range(x.ndim) if i < new or shape[i - new] == 1 != x.shape[i])
-    if axes == tuple(range(new)) and new and shape and x.flags.c_contiguous:
+    if axes == tuple(range(new)) and new and shape and x.size and x.flags.c_contiguous:
         rows = x.reshape(-1, x[(0,) * new].size)               # a product with ones is the fastest sum of rows
         return (xp.ones(len(rows), dtype=x.dtype) @ rows).reshape(shape)
     return x.sum(axis=axes).reshape(shape)

@@ -24,10 +24,11 @@ from minidl.nn.losses import (
     mse_loss,
 )
 from minidl.nn.module import Buffer, Module
+from minidl.ops import linear
 from minidl.tensor import Parameter
 
 __all__ = [
     "ELU", "GELU", "Buffer", "Dropout", "LeakyReLU", "Linear", "Module", "Parameter", "ReLU", "Sequential", "Sigmoid",
     "Softmax", "Softplus", "Tanh", "binary_cross_entropy_with_logits", "cross_entropy", "hinge_loss", "huber_loss",
-    "init", "kl_gaussians", "kl_unit_gaussian", "l1_loss", "mse_loss",
+    "init", "kl_gaussians", "kl_unit_gaussian", "l1_loss", "linear", "mse_loss",
 ]

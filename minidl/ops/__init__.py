@@ -1,4 +1,7 @@
-"""The table of operations, under NumPy's names: `from minidl import ops` or `md.exp`, `md.sum`, ..."""
+"""The table of operations, under NumPy's names: `from minidl import ops` or `md.exp`, `md.sum`, ...
+
+`ops.linear` alone is not in `md`, where `minidl.linear` is the room of PCA; `nn.linear` is the same function.
+"""
 import sys
 
 from minidl import operators
@@ -46,7 +49,8 @@ from minidl.ops.arithmetic import (
     where,
 )
 from minidl.ops.indexing import check_labels, gather, getitem, one_hot, scatter_add, take
-from minidl.ops.linalg import einsum, linear, matmul, outer
+from minidl.ops.linalg import einsum, matmul, outer
+from minidl.ops.linalg import linear as linear
 from minidl.ops.reduction import argmax, argmin, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var
 from minidl.ops.shape import (
     concatenate,
@@ -68,7 +72,7 @@ from minidl.tensor import broadcast_to, sum_to
 __all__ = [
     "abs", "add", "argmax", "argmin", "astype", "broadcast_to", "check_labels", "clip", "concatenate", "cos", "cumsum",
     "divide", "einsum", "elu", "equal", "exp", "expand_dims", "expm1", "flip", "gather", "gelu", "getitem", "greater",
-    "greater_equal", "isfinite", "leaky_relu", "less", "less_equal", "linear", "log", "log1p", "log_softmax",
+    "greater_equal", "isfinite", "leaky_relu", "less", "less_equal", "log", "log1p", "log_softmax",
     "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "norm", "not_equal",
     "one_hot", "outer", "pad", "power", "prod", "reciprocal", "relu", "repeat", "reshape", "roll", "scatter_add",
     "sigmoid", "sign", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract",

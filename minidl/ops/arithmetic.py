@@ -173,7 +173,9 @@ def _between(xp: Any, x: Any, a_min: Any, a_max: Any) -> Array:
 @primitive(None, lambda g, y, condition, a, b: where(condition, g, 0.0),
            lambda g, y, condition, a, b: where(condition, 0.0, g))
 def where(xp: Any, condition: Any, a: Any, b: Any) -> Array:
-    """a where the condition holds, else b."""
+    """a where the condition holds, else b; of two plain numbers it makes float32."""
+    if type(a) in (float, int) and type(b) in (float, int):
+        a = xp.asarray(a, dtype=np.float32)
     return xp.where(condition, a, b)
 
 

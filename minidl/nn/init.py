@@ -5,12 +5,13 @@ They are drawn on the host, so that a seed gives the same model on every device.
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 
 from minidl.errors import InputError
 
-Seed = int | np.random.Generator
+Seed: TypeAlias = "int | np.random.Generator"     # as text: NumPy loads its random module at the first use
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:

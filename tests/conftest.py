@@ -1,0 +1,28 @@
+"""What every test gets: the same hypothesis draws in every run, no window for pictures, a guard against float64."""
+import os
+
+os.environ["MPLBACKEND"] = "Agg"       # before anything imports matplotlib
+
+import hypothesis
+import pytest
+
+import minidl as md
+from minidl import debugging
+
+hypothesis.settings.register_profile("house", derandomize=True, deadline=None, database=None,
+                                     suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("house")
+
+
+@pytest.fixture
+def only_float32(monkeypatch):
+    """Within a test that names this fixture, an operation or a gradient rule that makes a float64 fails the test."""
+    check = debugging.check_forward
+
+    def check_forward(name, raw, y):
+        assert str(y.dtype) != "float64", f"{name} made a float64 from {debugging._shapes(raw)}"
+        return check(name, raw, y)
+
+    monkeypatch.setattr(debugging, "check_forward", check_forward)
+    with md.debug():                   # which raises where a rule changes the dtype
+        yield

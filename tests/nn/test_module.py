@@ -1,0 +1,250 @@
+"""Modules: what is found in them and in which order, their state, freezing, hooks, looks, moving and copying."""
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import minidl as md
+from minidl import nn, optim
+from minidl.errors import InputError
+from minidl.tensor import Tensor
+from tests.standin.device import install
+
+
+class Net(nn.Module):
+    """Every way to hold a part: directly, nested, in a list, in a tuple, and the same one twice."""
+
+    def __init__(self, rng=0):
+        self.scale = nn.Parameter([2.0])
+        self.encoder = nn.Sequential(nn.Linear(4, 3, rng=rng), nn.Tanh(), nn.Linear(3, 2, rng=rng))
+        self.heads = [nn.Linear(2, 1, rng=rng), nn.Linear(2, 1, rng=rng)]
+        self.pair = (nn.ReLU(), nn.Linear(2, 2, bias=False, rng=rng))
+        self.mean = nn.Buffer(np.zeros(2, np.float32))
+        self.tied = self.encoder[0]
+        self.words = ["neither", 1, None]
+
+    def forward(self, x):
+        h = self.encoder(x) * self.scale
+        return self.heads[0](h) + self.heads[1](self.pair[1](h) - self.mean)
+
+
+NAMES = ["scale", "encoder.0.weight", "encoder.0.bias", "encoder.2.weight", "encoder.2.bias", "heads.0.weight",
+         "heads.0.bias", "heads.1.weight", "heads.1.bias", "pair.1.weight"]
+X = np.random.default_rng(1).standard_normal((5, 4)).astype(np.float32)
+
+
+def values(model):
+    return {name: a.tolist() for name, a in model.state_dict().items()}
+
+
+def test_parameters_come_in_order_of_definition_under_the_path_of_their_attributes():
+    assert [name for name, _ in Net().named_parameters()] == NAMES
+
+    class Backwards(nn.Module):
+        def __init__(self):
+            for name in "zebra":
+                setattr(self, name, nn.Parameter([0.0]))
+
+    assert [name for name, _ in Backwards().named_parameters()] == list("zebra")
+
+
+def test_modules_come_parents_first_and_a_list_is_no_module():
+    assert [name for name, _ in Net().named_modules()] == [
+        "", "encoder", "encoder.0", "encoder.1", "encoder.2", "heads.0", "heads.1", "pair.0", "pair.1", "tied"]
+    assert [name for name, _ in Net().children()] == ["encoder", "heads.0", "heads.1", "pair.0", "pair.1", "tied"]
+
+
+def test_a_shared_parameter_appears_once_and_collects_the_gradients_of_all_its_uses():
+    class Tied(nn.Module):
+        def __init__(self):
+            self.first = nn.Linear(3, 3, bias=False, rng=0)
+            self.second = nn.Linear(3, 3, bias=False, rng=1)
+            self.second.weight = self.first.weight
+
+        def forward(self, x):
+            return self.second(self.first(x))
+
+    model = Tied()
+    assert [name for name, _ in model.named_parameters()] == ["first.weight"]
+    md.sum(model(Tensor(np.eye(3, dtype=np.float32)))).backward()
+    W, ones = model.first.weight.numpy(), np.ones((3, 3), np.float32)
+    np.testing.assert_allclose(model.first.weight.grad.numpy(), ones @ W.T + W.T @ ones, rtol=1e-6)
+
+
+def test_buffers_are_state_but_are_not_learned():
+    model = Net()
+    assert "mean" not in dict(model.named_parameters())
+    assert [name for name, _ in model.named_buffers()] == ["mean"]
+    assert list(model.state_dict()) == [*NAMES, "mean"]
+    assert not model.mean.requires_grad
+
+
+def test_the_state_is_a_copy_that_training_does_not_change():
+    model = Net()
+    state = model.state_dict()
+    before = copy.deepcopy(state)
+    for p in model.parameters():
+        p.data[...] = 7.0
+    assert all(np.array_equal(state[name], before[name]) for name in before)
+    assert all(type(a) is np.ndarray for a in state.values())
+
+
+def test_loading_a_state_writes_into_the_arrays_that_the_optimiser_updates():
+    model, other = Net(), Net(rng=5)
+    optimizer = optim.SGD(model.named_parameters(), lr=0.5)
+    arrays = {name: p.data for name, p in model.named_parameters()}
+    model.load_state_dict(other.state_dict())
+    assert values(model) == values(other)
+    assert all(p.data is arrays[name] for name, p in model.named_parameters())
+    model.scale.grad = Tensor([1.0])
+    optimizer.step()
+    assert model.scale.data is arrays["scale"] and model.scale.item() == other.scale.item() - 0.5
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda s: s.pop("heads.1.bias"), "missing heads.1.bias, unexpected nothing"),
+    (lambda s: s.update(extra=np.zeros(1)), "missing nothing, unexpected extra"),
+    (lambda s: s.update({"pair.1.weight": np.zeros((2, 3))}), r"pair.1.weight has shape \(2, 3\) there and \(2, 2\)"),
+    (lambda s: s.clear(), "missing encoder.0.bias, encoder.0.weight, encoder.2.bias and 8 more"),
+])
+def test_a_state_of_another_model_is_refused_in_a_sentence_and_changes_nothing(change, words):
+    model = Net()
+    before = values(model)
+    state = Net(rng=9).state_dict()
+    change(state)
+    with pytest.raises(InputError, match=f"another model than Net: .*{words}"):
+        model.load_state_dict(state)
+    assert values(model) == before
+
+
+def test_train_and_eval_reach_every_module_and_return_the_model():
+    model = Net()
+    assert model.eval() is model and not any(m.training for _, m in model.named_modules())
+    assert model.train() is model and all(m.training for _, m in model.named_modules())
+    model.encoder.eval()
+    assert model.training and not model.encoder[0].training
+
+
+def test_a_frozen_part_gets_no_gradient_and_the_optimiser_leaves_it():
+    model = Net()
+    assert model.encoder.requires_grad_(False) is model.encoder
+    optimizer = optim.Adam(model.named_parameters(), lr=0.1, weight_decay=0.1)
+    before = model.state_dict()
+    md.sum(model(X)).backward()
+    optimizer.step()
+    for name, p in model.named_parameters():
+        frozen = name.startswith("encoder")
+        assert (p.grad is None) == frozen and np.array_equal(p.numpy(), before[name]) == frozen, name
+    model.requires_grad_()
+    md.sum(model(X)).backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_zero_grad_forgets_every_gradient():
+    model = Net()
+    md.sum(model(X)).backward()
+    assert all(p.grad is not None for p in model.parameters())
+    model.zero_grad()
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_a_hook_sees_inputs_and_output_until_it_is_removed():
+    model, seen = Net(), []
+    remove = model.encoder[1].register_forward_hook(lambda module, inputs, y: seen.append((module, inputs, y)))
+    model(X)
+    (module, inputs, y), = seen
+    assert module is model.encoder[1] and len(inputs) == 1
+    np.testing.assert_array_equal(y.numpy(), np.tanh(inputs[0].numpy()))
+    remove()
+    model(X)
+    assert len(seen) == 1
+
+
+def test_a_hook_may_replace_the_output_and_a_later_one_sees_the_replacement():
+    layer, seen = nn.ReLU(), []
+    layer.register_forward_hook(lambda module, inputs, y: y * 0.0 + 3.0)
+    layer.register_forward_hook(lambda module, inputs, y: seen.append(y.numpy().tolist()))
+    assert layer(Tensor([-1.0, 2.0])).numpy().tolist() == [3.0, 3.0] == seen[0]
+    assert nn.ReLU()(Tensor([-1.0, 2.0])).numpy().tolist() == [0.0, 2.0]         # another layer has no hook
+
+
+def test_repr_is_a_table_of_shapes_and_counts():
+    last = nn.Linear(3, 1, bias=False, rng=0)
+    model = nn.Sequential(nn.Linear(4, 3, rng=0), nn.ReLU(), nn.Dropout(0.25, rng=0), last)
+    model[0].requires_grad_(False)
+    model.calls = nn.Buffer(np.zeros((2, 5), np.float32))
+    lines = repr(model).splitlines()
+    assert [line.split() for line in lines] == [
+        ["Sequential()", "calls", "2x5"],
+        ["0:", "Linear(4,", "3)", "weight", "4x3", "bias", "3", "15"],
+        ["1:", "ReLU()"],
+        ["2:", "Dropout(0.25)"],
+        ["3:", "Linear(3,", "1)", "weight", "3x1", "3"],
+        ["18", "parameters,", "15", "of", "them", "frozen"],
+    ]
+    assert lines[1].index("weight") == lines[4].index("weight")                  # in columns
+
+
+def test_repr_counts_a_shared_parameter_once():
+    model = Net()
+    assert repr(model).splitlines()[-1] == f"{sum(p.size for p in model.parameters())} parameters"
+    assert repr(nn.Linear(1000, 2000, rng=0)).splitlines()[-1] == "2,002,000 parameters"
+
+
+def test_a_module_without_forward_says_so():
+    class Empty(nn.Module):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Empty needs a forward method"):
+        Empty()(1)
+
+
+def test_a_model_moves_to_a_device_and_computes_the_same_there():
+    device, model = install(), Net()
+    expected, before = model(X).numpy(), values(model)
+    assert model.to(device) is model
+    assert all(t.device == device for t in [*model.parameters(), model.mean])
+    assert values(model) == before                                    # state_dict comes from the host
+    np.testing.assert_array_equal(model(Tensor(X, device=device)).numpy(), expected)
+    other = Net(rng=3)
+    model.load_state_dict(other.state_dict())
+    assert values(model) == values(other) and model.scale.device == device
+    assert model.to("cpu").scale.device == "cpu" and values(model) == values(other)
+
+
+def test_astype_converts_floats_and_leaves_integers():
+    model = Net()
+    model.count = nn.Buffer(np.array(3))
+    md.sum(model(X)).backward()
+    assert model.astype(np.float64) is model
+    assert all(p.dtype == np.float64 and p.grad is None for p in model.parameters())
+    assert model.mean.dtype == np.float64 and model.count.dtype.kind == "i"
+    assert model(X.astype(np.float64)).dtype == np.float64
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["copy", "pickle"])
+def test_a_copied_model_is_equal_and_independent(duplicate):
+    model = Net()
+    model.heads[0].requires_grad_(False)
+    model.dropout = nn.Dropout(0.5, rng=3)
+    model.eval()
+    optimizer = optim.SGD(model.named_parameters(), lr=1.0)          # the arrays are views of a flat one by now
+    twin = duplicate(model)
+    assert values(twin) == values(model) and repr(twin) == repr(model) and not twin.training
+    assert twin.tied is twin.encoder[0]                              # what was shared still is
+    assert [p.requires_grad for p in twin.parameters()] == [p.requires_grad for p in model.parameters()]
+    np.testing.assert_array_equal(twin(X).numpy(), model(X).numpy())
+    draws = [m.dropout.stream.uniform((4,), like=X).tolist() for m in (model, twin, model)]
+    assert draws[0] == draws[1] != draws[2]                          # the same stream, each its own
+    before = values(twin)
+    md.sum(model(X)).backward()
+    optimizer.step()
+    assert values(twin) == before != values(model)
+    optim.SGD(twin.named_parameters(), lr=1.0)                       # the copy belongs to no optimiser
+
+
+def test_random_streams_are_found_once_each_in_order_of_definition():
+    shared = np.random.default_rng(0)
+    model = nn.Sequential(nn.Dropout(rng=shared), nn.Dropout(rng=7), nn.Dropout(rng=shared))
+    assert model.random_streams() == [model[0].stream, model[1].stream]

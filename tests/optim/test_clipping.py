@@ -1,0 +1,63 @@
+"""Clipping by norm and by value. tests/parity compares with PyTorch."""
+import numpy as np
+import pytest
+
+from minidl import nn, optim
+from minidl.tensor import Tensor
+from tests.standin.device import counting, install
+
+
+def with_gradients(*gradients, device="cpu"):
+    params = [nn.Parameter(np.zeros(np.shape(g), np.float32), device=device) for g in gradients]
+    for p, g in zip(params, gradients, strict=True):
+        p.grad = Tensor(np.array(g, np.float32), device=device)
+    return params
+
+
+def test_the_norm_is_that_over_all_parameters_and_is_returned_as_it_was():
+    params = with_gradients([3.0, 0.0], [[0.0], [4.0]])
+    assert optim.clip_grad_norm_(params, 1.0).item() == 5.0
+    np.testing.assert_allclose(params[0].grad.numpy(), [0.6, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(params[1].grad.numpy(), [[0.0], [0.8]], rtol=1e-6)
+
+
+def test_a_smaller_norm_is_left_exactly_as_it_is():
+    params = with_gradients([3.0, 4.0])
+    optim.clip_grad_norm_(params, 5.1)
+    assert params[0].grad.numpy().tolist() == [3.0, 4.0]
+
+
+def test_gradients_of_zero_and_missing_gradients_are_no_error():
+    params = [*with_gradients([0.0, 0.0]), nn.Parameter([1.0])]
+    assert optim.clip_grad_norm_(params, 1.0).item() == 0.0
+    assert params[0].grad.numpy().tolist() == [0.0, 0.0] and params[1].grad is None
+    assert optim.clip_grad_norm_([nn.Parameter([1.0])], 1.0).item() == 0.0
+    optim.clip_grad_value_(params, 1.0)
+
+
+def test_by_value_limits_each_element_in_place():
+    params = with_gradients([-3.0, 0.5, 2.0])
+    array = params[0].grad.data
+    optim.clip_grad_value_(iter(params), 1.0)
+    assert params[0].grad.data is array and array.tolist() == [-1.0, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("clip", [optim.clip_grad_norm_, optim.clip_grad_value_])
+def test_a_single_parameter_need_not_be_in_a_list(clip):
+    alone, listed = with_gradients([3.0, 4.0]), with_gradients([3.0, 4.0])
+    clip(alone[0], 1.0)
+    clip(listed, 1.0)
+    assert alone[0].grad.numpy().tolist() == listed[0].grad.numpy().tolist() != [3.0, 4.0]
+
+
+def test_on_the_device_it_waits_for_nothing_and_gives_numpys_values():
+    gradients = [3.0, -1.0, 0.25], [[4.0], [2.0]]
+    here, there = with_gradients(*gradients), with_gradients(*gradients, device=install())
+    with counting() as c:
+        norm = optim.clip_grad_norm_(there, 2.0)
+        optim.clip_grad_value_(there, 0.5)
+    assert c.synchronisations == 0, c.waited_for
+    assert norm.item() == optim.clip_grad_norm_(here, 2.0).item()
+    optim.clip_grad_value_(here, 0.5)
+    for p, q in zip(here, there, strict=True):
+        np.testing.assert_array_equal(p.grad.numpy(), q.grad.numpy())

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -64,6 +64,8 @@ def fit(model: Module, loss: Callable[..., Tensor], loader: Loader, optimizer: O
             _train_epoch(run, loss, epochs, max_grad_norm, checkpoint_every, bar, interrupted)
             _end_epoch(run, validate, patience)
             run.save()
+            if interrupted.is_set():
+                _leave(run, f"epoch {run.epoch} of {epochs}")
     if run.best and patience is not None:
         model.load_state_dict(run.best)
     model.eval()
@@ -93,12 +95,17 @@ def _train_epoch(run: _Run, loss: Callable[..., Tensor], epochs: int, max_grad_n
         if checkpoint_every and run.step % checkpoint_every == 0 and run.step < len(run.loader):
             run.save()
         if interrupted.is_set():
-            saved = run.save()
-            raise KeyboardInterrupt(f"stopped after epoch {run.epoch + 1}, step {run.step} of {len(run.loader)}; " +
-                                    (f"saved in {saved}: run the same command to go on" if saved else "nothing saved"))
+            _leave(run, f"epoch {run.epoch + 1}, step {run.step} of {len(run.loader)}")
     run.history.loss.append(run.mean_loss())
     run.history.lr.append(run.optimizer.lr)
     run.history.seconds.append(time.perf_counter() - started)
+
+
+def _leave(run: _Run, where: str) -> NoReturn:
+    """Save, and say where training stopped."""
+    saved = run.save()
+    raise KeyboardInterrupt(f"stopped after {where}; " +
+                            (f"saved in {saved}: run the same command to go on" if saved else "nothing saved"))
 
 
 def _end_epoch(run: _Run, validate: Callable[[Module], float] | None, patience: int | None) -> None:
@@ -214,9 +221,10 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray]
 
 
 def load_model(path: str | os.PathLike[str], model: Module) -> Module:
-    """Load the parameters and buffers of a checkpoint into a model of the same form; returns the model."""
+    """Load a checkpoint's parameters and buffers (with early stopping, the best) into a model; returns the model."""
     try:
-        model.load_state_dict(_under("model/", read_checkpoint(path)[0]))
+        arrays = read_checkpoint(path)[0]
+        model.load_state_dict(_under("best/", arrays) or _under("model/", arrays))
     except InputError as error:
         raise InputError(f"checkpoint {path}: {error}") from error
     return model

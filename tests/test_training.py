@@ -620,3 +620,22 @@ def test_fit_itself_leaves_no_tensors_behind_though_nothing_collects_cycles():
         gc.enable()
     assert len(counts) == 3 * STEPS and counts == counts[:STEPS] * 3, counts      # an epoch's first has no predecessor
     assert len(set(counts[1:STEPS])) == 1, counts
+
+
+def test_ctrl_c_during_the_last_epochs_validation_is_not_lost(tmp_path):
+    def validate(model):
+        os.kill(os.getpid(), signal.SIGINT)
+        return 0.0
+
+    job = Job(patience=None, dropout=0)
+    with pytest.raises(KeyboardInterrupt, match="stopped after epoch 1 of 1; saved in"):
+        job(epochs=1, validate=validate, checkpoint=tmp_path / "run.npz")
+    assert read_checkpoint(tmp_path / "run.npz")[1]["epoch"] == 1
+
+
+def test_a_model_loaded_after_early_stopping_has_the_best_parameters(tmp_path):
+    job = Job()
+    job(epochs=10, checkpoint=tmp_path / "run.npz")
+    fresh = load_model(tmp_path / "run.npz", Job().model)
+    for name, value in job.model.state_dict().items():
+        np.testing.assert_array_equal(fresh.state_dict()[name], value)

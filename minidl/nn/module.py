@@ -23,7 +23,7 @@ Hook = Callable[["Module", Any, Any], Any]
 class Module:
     """Base class of layers and models: assign Parameters, Buffers and Modules as attributes, and write `forward`.
 
-    They are found in the order of their assignment, also within lists and tuples of modules, and are named by the
+    They are found in the order of their assignment, also within lists and tuples, and are named by the
     path of attributes: `encoder.0.weight`. A parameter shared by two modules appears once, under its first name.
     """
 
@@ -58,13 +58,7 @@ class Module:
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The direct sub-modules with their names; those in a list are named `list.0`, `list.1`, ..."""
-        for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
-            elif isinstance(value, list | tuple):
-                for i, item in enumerate(value):
-                    if isinstance(item, Module):
-                        yield f"{name}.{i}", item
+        return ((name, value) for name, value in _flat_items(self) if isinstance(value, Module))
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module (named `prefix`) and all below it, parents first."""
@@ -75,7 +69,7 @@ class Module:
     def _named_tensors(self, kind: type[Tensor]) -> Iterator[tuple[str, Tensor]]:
         seen: set[int] = set()
         for path, module in self.named_modules():
-            for name, value in vars(module).items():
+            for name, value in _flat_items(module):
                 if isinstance(value, kind) and value.birth not in seen:
                     seen.add(value.birth)
                     yield (f"{path}.{name}" if path else name), value
@@ -173,7 +167,7 @@ class Module:
         """A table: each module, its own parameters' shapes, and how many numbers they hold."""
         rows, total = [], 0
         for path, module in self.named_modules():
-            own = [(n, t) for n, t in vars(module).items() if isinstance(t, Parameter | Buffer)]
+            own = [(n, t) for n, t in _flat_items(module) if isinstance(t, Parameter | Buffer)]
             count = sum(t.size for _, t in own if isinstance(t, Parameter))
             shapes = "  ".join(f"{n} {'x'.join(map(str, t.shape)) or 'scalar'}" for n, t in own)
             name = "  " * (path.count(".") + bool(path)) + (path + ": " if path else "") + module.describe()
@@ -183,6 +177,15 @@ class Module:
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
         return "\n".join([*lines, f"{total:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")])
+
+
+def _flat_items(module: Module) -> Iterator[tuple[str, Any]]:
+    """A module's attributes in the order of their assignment; the items of a list are `list.0`, `list.1`, ..."""
+    for name, value in vars(module).items():
+        if isinstance(value, list | tuple):
+            yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
+        else:
+            yield name, value
 
 
 def _some(names: list[str]) -> str:

@@ -37,7 +37,7 @@ class Minidl:
         def step() -> float:
             h = x
             for i, (W, b) in enumerate(layers):
-                h = md.linear(h, W, b)
+                h = nn.linear(h, W, b)
                 h = h if i in linear else md.sigmoid(h)
             loss = nn.binary_cross_entropy_with_logits(h, x)
             optimizer.zero_grad()
@@ -54,10 +54,10 @@ class Minidl:
         optimizer = optim.Adam([t for pair in w.values() for t in pair], lr=1e-3)
 
         def step() -> float:
-            h = md.relu(md.linear(x, *w["e"]))
-            mean, log_variance = md.linear(h, *w["mu"]), md.linear(h, *w["lv"])
+            h = md.relu(nn.linear(x, *w["e"]))
+            mean, log_variance = nn.linear(h, *w["mu"]), nn.linear(h, *w["lv"])
             z = mean + eps * md.exp(0.5 * log_variance)
-            logits = md.linear(md.relu(md.linear(z, *w["d"])), *w["o"])
+            logits = nn.linear(md.relu(nn.linear(z, *w["d"])), *w["o"])
             loss = nn.binary_cross_entropy_with_logits(logits, x, "sum") \
                 + nn.kl_unit_gaussian(mean, log_variance, "sum")
             optimizer.zero_grad()
@@ -75,8 +75,8 @@ class Minidl:
 
         def critic(h: Any) -> Any:
             for W, b in layers[:-1]:
-                h = md.relu(md.linear(h, W, b))
-            return md.linear(h, *layers[-1])
+                h = md.relu(nn.linear(h, W, b))
+            return nn.linear(h, *layers[-1])
 
         def step() -> float:
             x = md.Tensor((alpha * real + (1 - alpha) * fake).data, requires_grad=True)

@@ -248,3 +248,14 @@ def test_random_streams_are_found_once_each_in_order_of_definition():
     shared = np.random.default_rng(0)
     model = nn.Sequential(nn.Dropout(rng=shared), nn.Dropout(rng=7), nn.Dropout(rng=shared))
     assert model.random_streams() == [model[0].stream, model[1].stream]
+
+
+def test_parameters_in_a_list_are_found_and_named():
+    class Scales(nn.Module):
+        def __init__(self):
+            self.scales = [nn.Parameter([1.0]), nn.Parameter([2.0])]
+
+    model = Scales()
+    assert [name for name, _ in model.named_parameters()] == ["scales.0", "scales.1"]
+    assert list(model.state_dict()) == ["scales.0", "scales.1"]
+    assert "scales.1 1" in repr(model)

@@ -23,10 +23,10 @@ P = ParamSpec("P")
 DPI = 120
 # Okabe and Ito's colours, which the colour-blind can tell apart as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
-_STYLE = {"font.size": 20, "axes.titlesize": 24, "axes.labelsize": 22, "lines.linewidth": 3.5, "legend.frameon": False,
-          "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#444444", "axes.axisbelow": True,
-          "grid.color": "#dddddd", "figure.constrained_layout.use": True}
-_GREY = "#555555"
+_STYLE: Any = {
+    "font.size": 20, "axes.titlesize": 24, "axes.titlepad": 18, "axes.labelsize": 22, "lines.linewidth": 3.5,
+    "legend.frameon": False, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#444444",
+    "axes.axisbelow": True, "grid.color": "#dddddd"}
 
 
 class Row(NamedTuple):
@@ -60,16 +60,18 @@ def image_rows(rows: Sequence[Row], *, title: str = "") -> Figure:
         raise InputError(f"image_rows: every row needs the same number of images, at least one; they have {lengths}")
     columns = lengths[0]
     shape = np.shape(rows[0].images)
-    strip_height = 12.0 * shape[1] / (columns * shape[2])                  # inches, for a strip 12 inches wide
-    figure = Figure(layout="none", figsize=(20, len(rows) * (strip_height + 0.12) + (0.9 if title else 0.25)))
+    left, right = 3.4, (2.3 if any(row.note for row in rows) else 0.2)     # inches
+    strip, top = 16 - left - right, (1.0 if title else 0.1)
+    height = len(rows) * (strip * shape[1] / (columns * shape[2]) + 0.12) + top + 0.1
+    figure = Figure(figsize=(16, height))
     axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
     for axis, row in zip(axes, rows, strict=True):
-        _strip(axis, _tiles(row.images, columns))
-        axis.text(-0.02, 0.5, row.title, transform=axis.transAxes, ha="right", va="center", fontsize=24)
-        axis.text(1.02, 0.5, row.note, transform=axis.transAxes, ha="left", va="center", fontsize=22, color=_GREY)
-    figure.suptitle(title, fontsize=26)
-    figure.subplots_adjust(left=0.19, right=0.8, bottom=0.02, top=1 - (0.8 if title else 0.1) / figure.get_figheight(),
-                           hspace=0.04)
+        axis.imshow(_tiles(row.images, columns), interpolation="nearest")
+        axis.axis("off")
+        axis.text(-0.02, 0.5, row.title, transform=axis.transAxes, ha="right", va="center", fontsize=27)
+        axis.text(1.02, 0.5, row.note, transform=axis.transAxes, ha="left", va="center", fontsize=27, color=COLOURS[0])
+    figure.suptitle(title, fontsize=31, x=(left + strip / 2) / 16, y=1 - 0.2 / height, va="top")
+    figure.subplots_adjust(left=left / 16, right=1 - right / 16, bottom=0.1 / height, top=1 - top / height, hspace=0.04)
     return figure
 
 
@@ -89,14 +91,17 @@ def image_grid(images: Any, *, columns: int = 10, title: str = "", captions: Seq
     rows = -(-count // columns)
     cell = 14 / columns
     caption_height = 0.45 if captions else 0.12
-    figure = Figure(figsize=(14, rows * (cell * height / width + caption_height) + (0.9 if title else 0.1)))
+    figure = Figure(layout="constrained",
+                    figsize=(14, rows * (cell * height / width + caption_height) + (0.9 if title else 0.1)))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in grid:
         axis.axis("off")
     for i, image in enumerate(images):
         limit = float(np.abs(image).max()) or 1.0
-        look = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if symmetric else {"cmap": "gray", "vmin": 0, "vmax": 1}
-        grid[i].imshow(image.squeeze() if symmetric else image.clip(0, 1).squeeze(), **look)
+        if symmetric:
+            grid[i].imshow(image.squeeze(), cmap="RdBu_r", vmin=-limit, vmax=limit)
+        else:
+            grid[i].imshow(image.clip(0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
         if captions:
             grid[i].text(0.5, -0.04, captions[i], transform=grid[i].transAxes, ha="center", va="top", fontsize=19)
     figure.suptitle(title, fontsize=26)
@@ -109,7 +114,7 @@ def curves(series: Mapping[str, tuple[Any, Any]], *, x: str, y: str, title: str 
     """Lines, label -> (x values, y values), with dashed levels, label -> y, to compare them with."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 7.5))
+    figure = Figure(layout="constrained", figsize=(13, 7.5))
     axis = figure.subplots()
     for (label, (xs, ys)), colour in zip(series.items(), COLOURS, strict=False):
         axis.plot(xs, ys, color=colour, label=label, marker="o" if len(xs) < 12 else "", markersize=9)
@@ -135,15 +140,15 @@ def codes(points: Any, labels: Any = None, *, title: str = "", x: str = "first c
     points = _host(points)
     if points.ndim != 2 or points.shape[1] != 2:
         raise InputError(f"codes: a picture has two directions; give two columns of the codes, not {points.shape}")
-    figure = Figure(figsize=(12, 9.5))
+    figure = Figure(layout="constrained", figsize=(12, 10))
     axis = figure.subplots()
     palette = colormaps["tab10"]
     colours = [palette(0)] if labels is None else palette(np.asarray(labels) % 10)
-    axis.scatter(*points.T, c=colours, s=26 if len(points) < 3000 else 9, alpha=0.65, linewidths=0)
+    axis.scatter(points[:, 0], points[:, 1], c=colours, s=60 if len(points) < 1000 else 14, alpha=0.65, linewidths=0)
     for label in [] if labels is None else np.unique(labels):
         place = np.median(points[np.asarray(labels) == label], axis=0)
-        axis.text(*place, names[label] if names else str(label), fontsize=32, fontweight="bold", ha="center",
-                  va="center", color=palette(label % 10),
+        axis.text(place[0], place[1], names[label] if names else str(label), fontsize=32, fontweight="bold",
+                  ha="center", va="center", color=palette(label % 10),
                   path_effects=[patheffects.withStroke(linewidth=6, foreground="white")])
     axis.set(xlabel=x, ylabel=y, title=title, aspect="equal")
     return figure
@@ -159,14 +164,15 @@ def explained_variance(ratios: Any, *, marks: Sequence[int] = (), title: str = "
     from matplotlib.ticker import PercentFormatter
 
     total = np.cumsum(_host(ratios))
-    figure = Figure(figsize=(13, 7.5))
+    figure = Figure(layout="constrained", figsize=(13, 7.5))
     axis = figure.subplots()
     axis.bar(np.arange(1, len(total) + 1), _host(ratios), color=COLOURS[5], label="each component")
     axis.plot(np.arange(1, len(total) + 1), total, color=COLOURS[0], label="the first k together")
     for k in marks:
         axis.plot(k, total[k - 1], "o", color=COLOURS[1], markersize=13)
-        axis.annotate(f"k = {k}: {total[k - 1]:.0%}", (k, total[k - 1]), xytext=(14, -26), textcoords="offset points",
-                      color=COLOURS[1])
+        last = k > 0.8 * len(total)                  # there is no room to its right
+        axis.annotate(f"k = {k}: {total[k - 1]:.0%}", (k, total[k - 1]), xytext=(0 if last else 14, -34),
+                      textcoords="offset points", ha="right" if last else "left", color=COLOURS[1])
     axis.set(xlabel="number of components k", ylabel="share of the variance", title=title, ylim=(0, 1.02),
              xlim=(0.3, len(total) * 1.06))
     axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -199,7 +205,7 @@ def show(paths: Sequence[str | os.PathLike[str]]) -> str:
         pyplot.close("all")
         return "no window can be opened: matplotlib has no window system here (on Debian: apt install python3-tk)"
     for path in paths:
-        picture = image.imread(path)
+        picture = image.imread(os.fspath(path))
         figure = pyplot.figure(num=str(path), figsize=(picture.shape[1] / DPI, picture.shape[0] / DPI))
         axis = figure.add_axes((0, 0, 1, 1))
         axis.imshow(picture)
@@ -240,11 +246,6 @@ def _tiles(images: Any, columns: int) -> np.ndarray:
         left = i * (width * scale + gap)
         sheet[:, left:left + width * scale] = image
     return sheet
-
-
-def _strip(axis: Any, picture: np.ndarray) -> None:
-    axis.imshow(picture, interpolation="nearest", aspect="equal")
-    axis.axis("off")
 
 
 def _log_scale(axis: Any) -> None:

@@ -31,8 +31,8 @@ class PCA:
     | solver_ | name | which solver did it |
 
     `svd_solver`: "svd" decomposes the centred data; "covariance" the (d, d) covariance, much faster for tall data, but
-    variances below about 1e-7 (float32) or 1e-16 (float64) of the greatest are lost in rounding; "randomized" iterates a
-    random subspace with `power_iterations` rounds, for data both tall and wide of which few components are wanted;
+    variances below about 1e-7 (float32) or 1e-16 (float64) of the greatest are lost in rounding; "randomized" iterates
+    a random subspace with `power_iterations` rounds, for data both tall and wide of which few components are wanted;
     "auto" chooses by the shape. `rng`, an int or a generator, is what the last two start from.
     With `whiten` each code coordinate has variance 1.
 

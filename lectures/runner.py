@@ -1,0 +1,275 @@
+"""What a lecture file sees of the stage: `talk = lecture(17)`, then tables, figures, metrics, and `talk.finish()`.
+
+A lecture runs in three ways, and its file need not know which: by `minidl lecture 17`, as a script
+(`python lectures/deep_autoencoder.py`, which hands itself and its options to that command), and in a notebook.
+
+Files go to `out/lecture-017` below the current folder (`out/lecture-017-mnist` for another data set than the
+lecture's first), or to the folder that `--out` names: the figures as PNG, and `metrics.json`.
+"""
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import runpy
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lectures import slides
+from minidl import data
+from minidl._version import __version__
+from minidl.backend import Device, backend_of
+from minidl.errors import InputError
+from minidl.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+KEEP_AFTER = 60.0          # seconds; a full run that took longer is kept for --replay
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a lecture is to run; None leaves the choice to the lecture."""
+
+    data: str | None = None
+    device: str = "cpu"
+    fast: bool = False
+    seed: int = 0
+    out: str | os.PathLike[str] | None = None
+    show: bool = False
+    replay: bool = False
+
+
+class BoundMissed(AssertionError):
+    """A metric is not where the lecture promises it to be."""
+
+
+_options: Options | None = None        # those of the command line while it runs a lecture
+
+
+def run(wanted: str | int, options: Options) -> Path:
+    """Run the lecture of this slide or name, or replay its kept run; returns the folder with its files.
+
+    Raises InputError for what cannot be run, and BoundMissed, with everything saved, if a metric misses its bound.
+    """
+    global _options
+    found = slides.find(wanted)
+    before, _options = _options, options
+    try:
+        return Path(runpy.run_path(str(found.path), run_name="__main__")["talk"].out)
+    except _Replayed as replayed:
+        return replayed.out
+    finally:
+        _options = before
+
+
+def lecture(slide: int, data: Sequence[str] = ("digits",)) -> Talk:
+    """Begin the lecture of this slide, which works with these data sets, the first of them by default."""
+    found = slides.find(slide)
+    if _options is None and _is_script(found.path):
+        from minidl import cli
+
+        sys.exit(cli.main(["lecture", found.name, *sys.argv[1:]]))
+    options = _options or Options()
+    talk = Talk(found, data, options)
+    if options.replay:
+        talk.replay()
+        raise _Replayed(talk.out)
+    talk.begin()
+    return talk
+
+
+class Talk:
+    """A lecture while it runs.
+
+    `data` (a name), `device`, `fast`, `seed` are what it was asked for, `rng` is a generator from the seed.
+    """
+
+    def __init__(self, found: slides.Lecture, data_sets: Sequence[str], options: Options) -> None:
+        self.lecture, self.fast, self.seed, self._show = found, options.fast, options.seed, options.show
+        self.data = options.data or data_sets[0]
+        _check_data(self.data, data_sets, found)
+        if options.seed < 0:
+            raise InputError(f"a seed is a whole number of at least 0, not {options.seed}")
+        self.device = Device(options.device)
+        self.rng = np.random.default_rng(options.seed)
+        self._folder = f"lecture-{found.main_slide:03d}" + ("" if self.data == data_sets[0] else f"-{self.data}")
+        self.out = Path(options.out) if options.out else Path("out") / self._folder
+        self._record: dict[str, Any] = {
+            "lecture": found.name, "slides": found.numbers, "title": found.title, "data": self.data, "credit": "",
+            "device": self.device.name, "seed": self.seed, "fast": self.fast, "version": __version__,
+            "date": datetime.now().astimezone().isoformat(timespec="seconds"), "seconds": 0.0, "metrics": {},
+            "bounds": {}, "missed": [], "figures": [], "tables": []}
+        self._started = time.perf_counter()
+
+    # What a lecture file calls ----------------------------------------------------------------------------------------
+
+    def load(self) -> data.Dataset:
+        """The data set, each image a row of pixels."""
+        loaded = data.load(self.data)
+        self._record["credit"] = loaded.credit
+        self._shape = loaded.x_test.shape[1:]
+        return loaded.flat()
+
+    def images(self, rows: Any) -> np.ndarray:
+        """Rows of pixels, from whatever device, as images to draw: (N, H*W*C) -> (N, H, W, C)."""
+        return self.on_host(rows).reshape(-1, *self._shape)
+
+    def on_host(self, array: Any) -> np.ndarray:
+        """An array from whatever device as a NumPy array."""
+        return backend_of(array).to_host(array)
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str | float]]) -> None:
+        """Print a table; numbers are shown with three decimals."""
+        text = [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row] for row in [header, *rows]]
+        widths = [max(len(row[i]) for row in text) for i in range(len(header))]
+        lines = ["  ".join(f"{cell:<{w}}" if i == 0 else f"{cell:>{w}}"
+                           for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in text]
+        lines.insert(1, "-" * max(map(len, lines)))
+        self._record["tables"].append("\n".join(lines))
+        self._print("\n" + "\n".join(lines) + "\n")
+
+    def save(self, figure: Figure, name: str) -> None:
+        """Save a figure as NAME.png."""
+        from minidl import plotting
+
+        plotting.save(figure, self.out / f"{name}.png")
+        self._record["figures"].append(f"{name}.png")
+
+    def metric(self, name: str, value: float, *, at_most: float | None = None, at_least: float | None = None) -> None:
+        """Note a number for metrics.json, with the bounds that `finish` holds it to."""
+        value = float(value)
+        self._record["metrics"][name] = value
+        self._record["bounds"][name] = {"at_most": at_most, "at_least": at_least}
+        if at_most is not None and not value <= at_most:
+            self._record["missed"].append(f"{name} is {value:.4g}, it should be at most {at_most:g}")
+        if at_least is not None and not value >= at_least:
+            self._record["missed"].append(f"{name} is {value:.4g}, it should be at least {at_least:g}")
+
+    def finish(self) -> None:
+        """Write metrics.json, keep a long run for --replay, show the figures, and hold the metrics to their bounds."""
+        self._record["seconds"] = round(time.perf_counter() - self._started, 2)
+        _write_json(self.out / "metrics.json", self._record)
+        missed = self._record["missed"]
+        if not self.fast and not missed and self._record["seconds"] > KEEP_AFTER:
+            self._keep()
+        self._print(f"{len(self._record['figures'])} figures and metrics.json are in {self.out} "
+                    f"({self._record['seconds']:.0f} s)")
+        self._open_windows()
+        if missed:
+            raise BoundMissed(f"{self.lecture.name} on {self.data}, seed {self.seed}: " + "; ".join(missed))
+
+    # What `lecture` calls ---------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Announce the lecture, and find out before the work whether its files can be written."""
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.out):
+                pass
+        except OSError as error:
+            raise InputError(f"cannot write into {self.out}: {error.strerror or error}; name another folder with "
+                             "--out") from None
+        where = self.lecture.where
+        self._print(f"{where[0].upper()}{where[1:]}: {self.lecture.title}. Data: {self.data}, seed {self.seed}"
+                    + (", shortened (--fast)" if self.fast else ""))
+
+    def replay(self) -> None:
+        """Show the run that was kept, with its date, and copy its files to the output folder."""
+        kept = self._kept()
+        try:
+            record = json.loads((kept / "metrics.json").read_text(encoding="utf-8"))
+            pictures = {name: (kept / name).read_bytes() for name in record["figures"]}
+            when = datetime.fromisoformat(record["date"]).strftime("%d %B %Y, %H:%M")
+        except (OSError, ValueError, KeyError):
+            raise InputError(f"no full run of {self.lecture.name} on {self.data} is kept in {kept.parent}; run it once "
+                             f"without --replay: a run that takes more than {KEEP_AFTER:.0f} s is kept") from None
+        self._record = record
+        for name, content in pictures.items():
+            with atomic_write(self.out / name) as file:
+                file.write(content)
+        _write_json(self.out / "metrics.json", record)
+        self._print(f"Replay of the run of {when}: {self.lecture.where}, {self.lecture.title}. Data: {record['data']}, "
+                    f"seed {record['seed']}, {record['device']}, {record['seconds']:.0f} s, minidl {record['version']}")
+        for table in record["tables"]:
+            self._print("\n" + table + "\n")
+        self._print(f"its figures and metrics.json are in {self.out}")
+        self._open_windows()
+
+    # Its own business -------------------------------------------------------------------------------------------------
+
+    def _kept(self) -> Path:
+        return data.cache_folder() / "lectures" / f"{self.lecture.name}-{self.data}"
+
+    def _keep(self) -> None:
+        """Copy this run's files to the user's cache, the whole folder at once."""
+        kept = self._kept()
+        part = kept.with_name(f".{kept.name}.{os.getpid()}.part")
+        try:
+            part.mkdir(parents=True)
+            for name in [*self._record["figures"], "metrics.json"]:
+                shutil.copyfile(self.out / name, part / name)
+            shutil.rmtree(kept, ignore_errors=True)
+            part.rename(kept)
+        except OSError as error:         # the lecture itself has succeeded
+            shutil.rmtree(part, ignore_errors=True)
+            self._print(f"this run could not be kept for --replay: {error}")
+
+    def _open_windows(self) -> None:
+        if not (self._show or _has_display()):
+            return
+        from minidl import plotting
+
+        why_not = plotting.show([self.out / name for name in self._record["figures"]])
+        if why_not:
+            self._print(why_not)
+
+    def _print(self, text: str) -> None:
+        print(text, flush=True)
+
+
+class _Replayed(Exception):
+    """Leaves the lecture's file: its kept run has been shown instead."""
+
+    def __init__(self, out: Path) -> None:
+        super().__init__("replayed")
+        self.out = out
+
+
+def _check_data(name: str, fitting: Sequence[str], found: slides.Lecture) -> None:
+    if name in fitting:
+        return
+    known = data.names()
+    near = difflib.get_close_matches(name.lower(), known, n=2, cutoff=0.5)
+    what = f"{found.name} ({found.where}) does not work with {name!r}" if name in known \
+        else f"there is no data set {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else "")
+    raise InputError(f"{what}; this lecture works with {', '.join(fitting)}")
+
+
+def _is_script(path: Path) -> bool:
+    """Whether Python was started with this very file."""
+    main = getattr(sys.modules["__main__"], "__file__", None)
+    return main is not None and Path(main).resolve() == path.resolve()
+
+
+def _has_display() -> bool:
+    """Whether somebody is likely to see a window: a terminal with a screen, and not a test or a server."""
+    if os.environ.get("CI") or os.environ.get("MPLBACKEND", "").lower() == "agg" or not sys.stdout.isatty():
+        return False
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _write_json(path: Path, record: dict[str, Any]) -> None:
+    with atomic_write(path, "w") as file:
+        json.dump(record, file, indent=1)
+        file.write("\n")

@@ -1,0 +1,120 @@
+"""The slide map: which lecture shows which of the deck's 115 slides.
+
+Every slide belongs to exactly one lecture. A lecture without a file is still to come.
+"""
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import NamedTuple
+
+from minidl.errors import InputError
+
+SLIDES = 115
+
+
+class Lecture(NamedTuple):
+    """A run of slides. `slides`: its first and last slide, several such pairs where others come between."""
+
+    name: str
+    title: str
+    slides: tuple[tuple[int, int], ...]
+    file: str = ""                 # below lectures/; empty for a lecture still to come
+    to_come: str = ""              # what will join it
+
+    @property
+    def numbers(self) -> list[int]:
+        """All of its slides."""
+        return [slide for first, last in self.slides for slide in range(first, last + 1)]
+
+    @property
+    def where(self) -> str:
+        """Its slides in words: "slides 8-9, 17"."""
+        spans = [str(first) if first == last else f"{first}-{last}" for first, last in self.slides]
+        return ("slide " if len(self.numbers) == 1 else "slides ") + ", ".join(spans)
+
+    @property
+    def main_slide(self) -> int:
+        """The slide that its folders are named after: the last one, where the result stands."""
+        return self.slides[-1][-1]
+
+    @property
+    def path(self) -> Path:
+        return Path(__file__).parent / self.file
+
+
+LECTURES = (
+    Lecture("description-length", "Short descriptions and the manifold hypothesis", ((1, 4),)),
+    Lecture("pca-kmeans", "PCA and k-means: encode, decode, reconstruct, sample", ((5, 7),), "pca_kmeans.py",
+            to_come="k-means"),
+    Lecture("deep-autoencoder", "Deep autoencoders against PCA", ((8, 9), (17, 17)), "deep_autoencoder.py"),
+    Lecture("sparse-autoencoder", "Sparse and stacked autoencoders", ((10, 16),)),
+    Lecture("binary-codes", "Krizhevsky's binary codes, and retrieval with them", ((18, 21),)),
+    Lecture("convolutional-autoencoder", "Convolutional autoencoders", ((22, 22),)),
+    Lecture("variational-autoencoder", "Variational autoencoders", ((23, 27),)),
+    Lecture("gan", "Generative adversarial nets", ((28, 43),)),
+    Lecture("improved-gan", "Hacks that matter, and the Inception score", ((44, 48),)),
+    Lecture("intermission", "Intermission: cat videos", ((49, 49),)),
+    Lecture("wasserstein-gan", "From unstable training to the Wasserstein GAN", ((50, 59),)),
+    Lecture("wgan-gp", "Improved Wasserstein GAN: the gradient penalty", ((60, 63),)),
+    Lecture("progressive-gan", "Progressive growing of GANs", ((64, 74),)),
+    Lecture("gan-metrics", "Metrics: multiscale structural similarity, sliced Wasserstein distance", ((75, 80),)),
+    Lecture("gan-experiments", "Experiments, nearest neighbours and results", ((81, 94),)),
+    Lecture("boltzmann-machines", "Boltzmann machines, and what the restriction gains", ((95, 97),)),
+    Lecture("shape-bm", "ShapeBM: generating shapes of horses", ((98, 98),)),
+    Lecture("contrastive-divergence", "Training by contrastive divergence", ((99, 99),)),
+    Lecture("layerwise-pretraining", "Layerwise pretraining of a deep autoencoder", ((100, 100),)),
+    Lecture("deep-belief-nets", "Deep belief nets", ((101, 109),)),
+    Lecture("effect-of-pretraining", "The effect of pretraining and of depth", ((110, 112),)),
+    Lecture("wake-sleep", "Beyond layerwise pretraining: wake-sleep", ((113, 114),)),
+    Lecture("course-topics", "Topics covered in this course", ((115, 115),)),
+)
+
+
+def find(wanted: str | int) -> Lecture:
+    """The lecture with this slide number or name; the beginning of a name does if no other name begins so.
+
+    Raises InputError for a slide that the deck does not have, a name that is unknown (with the nearest names) or fits
+    several, and a lecture that is still to come.
+    """
+    text = str(wanted).strip().lower().replace("_", "-").removesuffix(".py")
+    lecture = _by_slide(int(text)) if text.removeprefix("-").isdecimal() else _by_name(text)
+    if not lecture.file:
+        slide = f"slide {text}" if text.isdecimal() else lecture.where
+        raise InputError(f"the lecture on {slide}, {lecture.title!r} ({lecture.where}), is still to come; there are: "
+                         f"{_available()}")
+    return lecture
+
+
+def _by_slide(slide: int) -> Lecture:
+    if not 1 <= slide <= SLIDES:
+        raise InputError(f"there is no slide {slide}: the deck has slides 1 to {SLIDES}; "
+                         "minidl lecture list shows what each is about")
+    return next(lecture for lecture in LECTURES if slide in lecture.numbers)
+
+
+def _by_name(name: str) -> Lecture:
+    names = [lecture.name for lecture in LECTURES]
+    fitting = [name] if name in names else [n for n in names if name and n.startswith(name)]
+    if len(fitting) > 1:
+        raise InputError(f"{name!r} fits several lectures: {', '.join(fitting)}; write more of the name")
+    if not fitting:
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or [n for n in names if name and name in n]
+        guess = f"the nearest names are {', '.join(near)}" if near else f"there are: {_available()}"
+        raise InputError(f"there is no lecture {name!r}; {guess}; minidl lecture list shows all")
+    return next(lecture for lecture in LECTURES if lecture.name == fitting[0])
+
+
+def _available() -> str:
+    return ", ".join(f"{lecture.name} ({lecture.where})" for lecture in LECTURES if lecture.file)
+
+
+def listing() -> str:
+    """All lectures as a table, in the order of the deck; those still to come are marked."""
+    lines = [("slides", "name", "about")]
+    for lecture in sorted(LECTURES, key=lambda lecture: lecture.slides):
+        note = f" ({lecture.to_come} still to come)" if lecture.to_come else ""
+        slides = lecture.where.split(" ", 1)[1]
+        lines.append((slides, lecture.name, lecture.title + note + ("" if lecture.file else "  [still to come]")))
+    widths = [max(len(line[i]) for line in lines) for i in range(2)]
+    return "\n".join(f"{slides:<{widths[0]}}  {name:<{widths[1]}}  {about}" for slides, name, about in lines)

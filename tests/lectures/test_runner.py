@@ -1,0 +1,271 @@
+"""Lectures from end to end: files, metrics, bounds, replay, and how they end."""
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from lectures import cores, runner, slides
+from minidl import cli, data, plotting
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture(autouse=True)
+def a_place_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINIDL_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def read(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def check_files(folder, record):
+    assert record["figures"] and not record["missed"]
+    for name in record["figures"]:
+        content = (folder / name).read_bytes()
+        assert content.startswith(SIGNATURE) and content.endswith(b"IEND\xaeB`\x82")
+    assert {path.name for path in folder.iterdir()} == {*record["figures"], "metrics.json"}
+
+
+def test_lecture_17_fast(a_place_of_its_own, capsys):
+    started = time.perf_counter()
+    assert cli.main(["lecture", "17", "--fast", "--seed", "3"]) == 0
+    assert time.perf_counter() - started < 10
+    folder = a_place_of_its_own / "out" / "lecture-017"
+    record = read(folder)
+    check_files(folder, record)
+    assert [record[key] for key in ("lecture", "data", "seed", "fast")] == ["deep-autoencoder", "digits", 3, True]
+    assert record["slides"] == [8, 9, 17] and "Alpaydin" in record["credit"]
+    metrics = record["metrics"]
+    assert metrics["pca_error"] == pytest.approx(1.236, abs=0.002)
+    assert metrics["mean_image_error"] == pytest.approx(4.654, abs=0.002)
+    assert metrics["ratio"] == pytest.approx(metrics["deep_error"] / metrics["pca_error"])
+    out = capsys.readouterr().out
+    assert f"{metrics['deep_error']:.3f}" in out and "PCA-10" in out and "slide-17.png" in record["figures"]
+
+
+def test_slides_5_to_7(a_place_of_its_own):
+    assert cli.main(["lecture", "pca", "--fast", "--out", "here"]) == 0
+    record = read(a_place_of_its_own / "here")
+    check_files(a_place_of_its_own / "here", record)
+    assert record["metrics"]["explained_10"] == pytest.approx(0.739, abs=0.002)
+    assert record["bounds"]["explained_10"] == {"at_most": 0.75, "at_least": 0.73}
+
+
+def test_a_seed_repeats_a_lecture(a_place_of_its_own):
+    def errors(seed, out):
+        assert cli.main(["lecture", "17", "--fast", "--seed", str(seed), "--out", out]) == 0
+        return read(a_place_of_its_own / out)["metrics"]["deep_error"]
+
+    assert errors(1, "a") == errors(1, "b")
+
+
+def test_a_lecture_runs_as_a_plain_script(a_place_of_its_own):
+    path = slides.find(17).path
+    done = subprocess.run([sys.executable, str(path), "--fast", "--out", "s"], capture_output=True, text=True,
+                          cwd=a_place_of_its_own, env={**os.environ, "PYTHONPATH": str(path.parent.parent)})
+    assert done.returncode == 0, done.stderr
+    check_files(a_place_of_its_own / "s", read(a_place_of_its_own / "s"))
+    wrong = subprocess.run([sys.executable, str(path), "--data", "mnits"], capture_output=True, text=True,
+                           cwd=a_place_of_its_own, env={**os.environ, "PYTHONPATH": str(path.parent.parent)})
+    assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1 and "mnist" in wrong.stderr
+
+
+def test_the_cells_run_in_a_notebook(a_place_of_its_own):
+    """There __main__ is the notebook's, no option is set, and the cells are executed one by one."""
+    runpy.run_path(str(slides.find(5).path), run_name="a_notebook")
+    check_files(a_place_of_its_own / "out" / "lecture-007", read(a_place_of_its_own / "out" / "lecture-007"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_leaves_cleanly(a_place_of_its_own):
+    process = subprocess.Popen([sys.executable, "-m", "minidl.cli", "lecture", "17"], stderr=subprocess.PIPE, text=True,
+                               stdout=subprocess.PIPE, cwd=a_place_of_its_own)
+    for line in process.stdout:
+        if "parameters" in line:
+            break
+    time.sleep(0.7)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "Traceback" not in err and "stopped" in err
+    assert not list((a_place_of_its_own / "out" / "lecture-017").iterdir())
+
+
+# A lecture of our own, which takes no time ----------------------------------------------------------------------------
+
+TINY = """\
+# %% [markdown]
+# # Slide 49: a tiny lecture
+# %%
+from lectures.runner import lecture
+from minidl import plotting
+talk = lecture(49, data=["digits", "mnist"])
+talk.table(["name", "value"], [["one", 1.0], ["three", 3]])
+talk.save(plotting.curves({"a": ([1, 2], [1.0, 2.0])}, x="x", y="y"), "curve")
+talk.metric("value", VALUE, at_most=1.5)
+talk.metric("other", 2, at_least=1)
+talk.finish()
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    def make(value):
+        path = tmp_path / "tiny.py"
+        path.write_text(TINY.replace("VALUE", str(value)))
+        lectures = tuple(lecture._replace(file=str(path)) if 49 in lecture.numbers else lecture
+                         for lecture in slides.LECTURES)
+        monkeypatch.setattr(slides, "LECTURES", lectures)
+    return make
+
+
+def test_a_missed_bound_is_a_sentence_and_exit_code_1_and_the_files_are_there(tiny, a_place_of_its_own, capsys):
+    tiny(2.5)
+    assert cli.main(["lecture", "49"]) == 1
+    assert capsys.readouterr().err == \
+        "minidl: intermission on digits, seed 0: value is 2.5, it should be at most 1.5\n"
+    record = read(a_place_of_its_own / "out" / "lecture-049")
+    assert record["missed"] and (a_place_of_its_own / "out" / "lecture-049" / "curve.png").exists()
+
+
+@pytest.mark.parametrize("value", ["float('nan')", "1e9"])
+def test_nan_misses_every_bound(tiny, value, capsys):
+    tiny(value)
+    assert cli.main(["lecture", "49"]) == 1
+
+
+def test_tables_are_aligned(tiny, capsys):
+    tiny(1)
+    assert cli.main(["lecture", "49"]) == 0
+    assert "\nname   value\n------------\none    1.000\nthree      3\n" in capsys.readouterr().out
+
+
+def test_a_long_run_is_kept_and_replayed_with_its_date(tiny, a_place_of_its_own, monkeypatch, capsys):
+    tiny(1)
+    monkeypatch.setattr(runner, "KEEP_AFTER", -1)
+    assert cli.main(["lecture", "49", "--seed", "5"]) == 0
+    first = read(a_place_of_its_own / "out" / "lecture-049")
+    capsys.readouterr()
+    tiny("1/0")                                                # a replay must not run the lecture
+    assert cli.main(["lecture", "49", "--replay", "--out", "again"]) == 0
+    out = capsys.readouterr().out
+    assert "Replay of the run of" in out and first["date"][:4] in out and "seed 5" in out and "three      3" in out
+    assert read(a_place_of_its_own / "again") == first
+    check_files(a_place_of_its_own / "again", first)
+
+
+def test_the_last_full_run_is_the_one_that_is_kept(tiny, a_place_of_its_own, monkeypatch, capsys):
+    monkeypatch.setattr(runner, "KEEP_AFTER", -1)
+    tiny(1)
+    cli.main(["lecture", "49", "--seed", "1"])
+    cli.main(["lecture", "49", "--seed", "2"])
+    cli.main(["lecture", "49", "--seed", "3", "--fast"])       # a shortened run is not kept
+    tiny(9)
+    cli.main(["lecture", "49", "--seed", "4"])                 # nor is one that missed its bounds
+    capsys.readouterr()
+    assert cli.main(["lecture", "49", "--replay"]) == 0
+    assert "seed 2" in capsys.readouterr().out
+    kept = a_place_of_its_own / "cache" / "lectures"
+    assert [path.name for path in kept.iterdir()] == ["intermission-digits"]
+
+
+def test_without_a_kept_run_replay_says_how_to_get_one(tiny, a_place_of_its_own, capsys):
+    tiny(1)
+    assert cli.main(["lecture", "49"]) == 0                    # takes less than a minute: not kept
+    capsys.readouterr()
+    assert cli.main(["lecture", "49", "--replay"]) == 2
+    assert "no full run of intermission on digits is kept" in capsys.readouterr().err
+
+
+def test_a_damaged_kept_run_is_no_traceback(tiny, a_place_of_its_own, monkeypatch, capsys):
+    tiny(1)
+    monkeypatch.setattr(runner, "KEEP_AFTER", -1)
+    cli.main(["lecture", "49"])
+    (a_place_of_its_own / "cache" / "lectures" / "intermission-digits" / "metrics.json").write_text("{")
+    assert cli.main(["lecture", "49", "--replay"]) == 2
+
+
+def test_a_cache_that_cannot_be_written_does_not_fail_the_lecture(tiny, a_place_of_its_own, monkeypatch, capsys):
+    tiny(1)
+    (a_place_of_its_own / "file").write_text("")
+    monkeypatch.setenv("MINIDL_CACHE", str(a_place_of_its_own / "file"))
+    monkeypatch.setattr(runner, "KEEP_AFTER", -1)
+    assert cli.main(["lecture", "49"]) == 0
+    assert "could not be kept" in capsys.readouterr().out
+
+
+def test_another_data_set_has_a_folder_of_its_own(tiny, a_place_of_its_own):
+    tiny(1)
+    assert cli.main(["lecture", "49", "--data", "mnist"]) == 0
+    assert (a_place_of_its_own / "out" / "lecture-049-mnist" / "metrics.json").exists()
+
+
+def test_show_hands_the_pictures_to_the_window(tiny, a_place_of_its_own, monkeypatch, capsys):
+    tiny(1)
+    shown = []
+    monkeypatch.setattr(plotting, "show", lambda paths: shown.extend(paths) or "no window can be opened: a test")
+    assert cli.main(["lecture", "49"]) == 0 and not shown      # a test has no terminal
+    assert cli.main(["lecture", "49", "--show"]) == 0
+    assert [path.name for path in shown] == ["curve.png"] and "a test" in capsys.readouterr().out
+
+
+def test_windows_open_only_where_somebody_looks(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    for name in ("CI", "MPLBACKEND", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert runner._has_display()
+    monkeypatch.setenv("CI", "1")
+    assert not runner._has_display()
+    monkeypatch.delenv("CI")
+    monkeypatch.delenv("DISPLAY")
+    assert not runner._has_display()
+
+
+def test_one_core_gives_the_threads_back():
+    get, set_to = cores._functions()
+    before = get()
+    set_to(2)
+    try:
+        with cores.one_core():
+            assert get() == 1
+            assert np.allclose(np.eye(300) @ np.eye(300), np.eye(300))
+        assert get() in (1, 2)                                 # 1 where there is no OpenBLAS, or one core
+    finally:
+        set_to(before)
+
+
+# What the lectures promise --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_ten_numbers_of_a_deep_network_beat_ten_of_pca(seed, a_place_of_its_own):
+    assert cli.main(["lecture", "17", "--seed", str(seed)]) == 0
+    assert read(a_place_of_its_own / "out" / "lecture-017")["metrics"]["ratio"] <= 0.55
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_slides_5_to_7_on_real_images(name, a_place_of_its_own):
+    if data.where(name) is None:
+        pytest.skip(f"{name} is not here: minidl data fetch {name}, or name its folder in MINIDL_DATA")
+    assert cli.main(["lecture", "7", "--data", name]) == 0
+
+
+@pytest.mark.slow
+def test_lecture_17_starts_on_mnist(a_place_of_its_own):
+    if data.where("mnist") is None:
+        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
+    assert cli.main(["lecture", "17", "--data", "mnist", "--fast"]) == 0
+    metrics = read(a_place_of_its_own / "out" / "lecture-017-mnist")["metrics"]
+    assert metrics["pca_error"] == pytest.approx(13.866, abs=2e-3)

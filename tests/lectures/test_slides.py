@@ -1,0 +1,60 @@
+"""The slide map covers the deck, and finds a lecture by what a person types."""
+import ast
+import re
+
+import pytest
+
+import minidl as md
+from lectures import slides
+
+HERE = [lecture for lecture in slides.LECTURES if lecture.file]
+
+
+def test_every_slide_belongs_to_exactly_one_lecture():
+    covered = [slide for lecture in slides.LECTURES for slide in lecture.numbers]
+    assert sorted(covered) == list(range(1, 116))
+
+
+def test_names_are_unique_and_what_they_announce_exists():
+    assert len({lecture.name for lecture in slides.LECTURES}) == len(slides.LECTURES)
+    files = {path.name for path in slides.Path(slides.__file__).parent.glob("*.py")}
+    assert {lecture.file for lecture in HERE} == files - {"__init__.py", "slides.py", "runner.py", "cores.py"}
+
+
+@pytest.mark.parametrize("wanted, name", [
+    (5, "pca-kmeans"), ("7", "pca-kmeans"), ("8", "deep-autoencoder"), (17, "deep-autoencoder"), ("deep-auto",
+    "deep-autoencoder"), ("Deep_Autoencoder", "deep-autoencoder"), ("pca_kmeans.py", "pca-kmeans"), (" 17 ",
+    "deep-autoencoder")])
+def test_a_lecture_is_found_by_slide_or_name(wanted, name):
+    assert slides.find(wanted).name == name
+
+
+@pytest.mark.parametrize("wanted, sentence", [
+    (0, "there is no slide 0: the deck has slides 1 to 115"), ("116", "no slide 116"), (-1, "no slide -1"),
+    (10, "slide 10, .*slides 10-16.* is still to come; there are: .*deep-autoencoder"),
+    ("wgan", "slides 60-63.*still to come"), ("pca-kmean5", "nearest names are pca-kmeans"),
+    ("autoencoder", "deep-autoencoder"), ("", "no lecture"), ("gan-", "fits several lectures"),
+    ("zzzz", "there are: pca-kmeans")])
+def test_what_cannot_be_found_gets_a_sentence(wanted, sentence):
+    with pytest.raises(md.InputError, match=sentence):
+        slides.find(wanted)
+
+
+@pytest.mark.parametrize("lecture", HERE, ids=[lecture.name for lecture in HERE])
+def test_lecture_files_are_readable_notebooks(lecture):
+    text = lecture.path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    cells = re.split(r"^# %%", text, flags=re.M)
+    assert cells[0] == "" and len(cells) > 6
+    title = cells[1].splitlines()
+    assert title[0].strip() == "[markdown]" and title[1].startswith("# # Slide")
+    assert {int(n) for n in re.findall(r"\d+", title[1].split(":")[0])} <= set(lecture.numbers)
+    for cell in cells[1:]:
+        kind, *lines = cell.splitlines()
+        assert kind.strip() in ("", "[markdown]")
+        if kind.strip() == "[markdown]":
+            assert all(not line or line.startswith("#") for line in lines)
+        else:
+            ast.parse("\n".join(lines))
+    last = tree.body[-1]
+    assert isinstance(last, ast.Expr) and ast.unparse(last.value) == "talk.finish()"

@@ -13,11 +13,11 @@ from contextlib import nullcontext
 
 import numpy as np
 
-from lectures.cores import one_core
 from lectures.runner import lecture
 from minidl import data, optim, plotting, training
 from minidl.autoencoders import DeepAutoencoder
 from minidl.linear import PCA
+from minidl.tuning import one_core
 
 talk = lecture(17, data=["digits", "mnist", "fashion-mnist"])
 images = talk.load()

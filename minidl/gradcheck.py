@@ -73,13 +73,14 @@ def _check(f: Callable[..., Tensor], xs: Sequence[np.ndarray], name: str, direct
 
 def _gradients(y: Tensor, tensors: Sequence[Tensor], create_graph: bool = False) -> list[Tensor]:
     """The gradients by all tensors; zeros for one that y does not depend on."""
-    gradients = []
-    for x in tensors:
-        try:
-            gradients.append(grad(y, x, create_graph=create_graph, retain_graph=True))
-        except InputError:
-            gradients.append(Tensor(np.zeros_like(x.data)))
-    return gradients
+    try:
+        return grad(y, tensors, create_graph=create_graph, retain_graph=True)
+    except InputError as error:
+        if "does not depend on" not in str(error):           # a rule's own error is no zero gradient
+            raise
+    if len(tensors) == 1:
+        return [Tensor(np.zeros_like(tensors[0].data))]
+    return [g for x in tensors for g in _gradients(y, [x], create_graph)]
 
 
 def _evaluate(f: Callable[..., Any], xs: Sequence[np.ndarray]) -> Tensor:

@@ -2,6 +2,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import minidl as md
@@ -58,3 +59,16 @@ def test_freed_arrays_are_kept_for_the_next_step():
 
 def test_the_public_name_is_the_function():
     assert md.tune is tuning.tune
+
+
+def test_one_core_gives_the_threads_back():
+    get, set_to = tuning._thread_functions()
+    before = get()
+    set_to(2)
+    try:
+        with tuning.one_core():
+            assert get() == 1
+            assert np.allclose(np.eye(300) @ np.eye(300), np.eye(300))
+        assert get() in (1, 2)                                 # 1 where there is no OpenBLAS, or one core
+    finally:
+        set_to(before)

@@ -152,6 +152,27 @@ def test_a_rule_that_changes_the_dtype_is_caught():
         md.gradcheck(narrow, X, order=1)
 
 
+def test_an_error_within_a_rule_is_not_taken_for_a_zero_gradient():
+    """To second order the rule mixes dtypes: a constant of float32 beside a Tensor of float64."""
+    scaled = md.custom(lambda g, y, x: g * np.full(3, 2.0, "float32") * x)(lambda xp, x: x * x)
+    md.gradcheck(scaled, X, order=1)
+    with pytest.raises(InputError, match="mixed"):
+        md.gradcheck(scaled, X)
+
+
+def test_joint_rules_are_asked_for_all_gradients_at_once():
+    asked = []
+
+    def joint(g, y, wanted, a, b):
+        asked.append(wanted)
+        return [g * b, g * (a if len(wanted) == 1 else -a)]
+
+    product = md.custom(joint=joint)(lambda xp, a, b: a * b)
+    with pytest.raises(AssertionError, match="input 1"):
+        md.gradcheck(product, X, X + 1)
+    assert [0, 1] in asked
+
+
 def test_a_rule_that_gives_nan_is_caught():
     bad = md.custom(lambda g, y, x: g * np.nan)(lambda xp, x: x * 2.0)
     with pytest.raises(AssertionError):

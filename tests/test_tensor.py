@@ -263,6 +263,13 @@ def test_a_gradient_is_contiguous_writable_and_shared_with_nobody(name, create_g
             assert not np.shares_memory(g, other)
 
 
+def test_a_gradient_is_contiguous_though_its_rule_made_another_order():
+    doubled = md.custom(lambda g, y, x: np.array(g * 2.0, order="F"))(lambda xp, x: x * 2.0)
+    x = leaf(np.ones((2, 3)))
+    md.sum(doubled(x)).backward()
+    assert x.grad.data.flags.c_contiguous
+
+
 def test_gradients_from_grad_share_no_memory_with_each_other():
     x, w = leaf([1.0, 2.0]), leaf([3.0, 4.0])
     h = x + w
@@ -355,6 +362,15 @@ def test_grad_returns_a_tensor_for_a_tensor_and_a_list_for_a_list():
     y = md.sum(x)
     assert isinstance(md.grad(y, x, retain_graph=True), Tensor)
     assert isinstance(md.grad(y, (x,)), list)
+
+
+def test_grad_does_not_look_at_what_is_older_than_xs():
+    """As a critic's gradient by points that were mixed from a generator's freed graph."""
+    w = leaf([2.0])
+    h = w * 3
+    md.sum(h).backward()
+    x = leaf([5.0])
+    assert values(md.grad(md.sum(h * x), x)) == [6]
 
 
 def test_grad_by_what_y_does_not_depend_on_raises_a_sentence_and_leaves_the_graph_whole():

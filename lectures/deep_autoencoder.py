@@ -42,7 +42,7 @@ def error(reconstruction):
 # %%
 if talk.data == "digits":
     model = DeepAutoencoder([64, 128, 64, 10], output="linear", rng=talk.rng)
-    epochs, batch_size = (10 if talk.fast else 250), 64
+    epochs, batch_size = (10 if talk.fast else 200), 64
 else:
     model = DeepAutoencoder([784, 1000, 500, 250, 30], output="logits", rng=talk.rng)
     epochs, batch_size = (1 if talk.fast else 20), 128

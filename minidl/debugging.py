@@ -47,17 +47,18 @@ def check_forward(name: str, raw: Sequence[Any], y: Array) -> Trace:
     line = _users_line()
     if not _finite(y) and all(_finite(a) for a in raw if type(a) in BACKENDS):
         raise FloatingPointError(f"{name} made the first {_kind(y)} here, from {_shapes(raw)}: {line}")
-    return Trace(line, [_checksum(a) for a in raw])
+    return Trace(line, [_checksum(a) for a in (*raw, y)])
 
 
 def check_unchanged(name: str, t: Any, raw: Sequence[Any]) -> None:
-    """Raise RuntimeError if an argument of the operation that made `t` was changed in place since."""
+    """Raise RuntimeError if `t`, or an argument of the operation that made it, was changed in place since."""
     trace = getattr(t, "trace", None)
     if trace is None:                     # made before debug mode was switched on
         return
-    for i, (array, before) in enumerate(zip(raw, trace.checksums, strict=True)):
+    for i, (array, before) in enumerate(zip((*raw, t.data), trace.checksums, strict=True)):
         if before is not None and _checksum(array) != before:
-            raise RuntimeError(f"{name}: argument {i}, shape {array.shape}, was changed in place between the forward "
+            which = f"argument {i}" if i < len(raw) else "the result"
+            raise RuntimeError(f"{name}: {which}, shape {array.shape}, was changed in place between the forward "
                                f"and the backward pass, so its gradient would be wrong; used here: {trace.line}")
 
 

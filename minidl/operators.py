@@ -142,7 +142,9 @@ class Operators:
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function.__name__ in _ATTRIBUTES:
-            return getattr(args[0], function.__name__)
+            return function(np.broadcast_to(0, args[0].shape), *args[1:], **kwargs)
+        if function is np.linalg.norm and (len(args) > 1 or "ord" in kwargs):
+            raise TypeError("np.linalg.norm of a Tensor is the Euclidean norm, without `ord`; pass the axis by name")
         return _numpy_function(function.__name__)(*args, **kwargs)
 
     # Operators

@@ -190,6 +190,8 @@ class Primitive(Generic[P]):
             raise InputError(f"{self.name}: {_describe(raw)}: {error}") from error
         if not tensors:
             return y
+        if odd and y.dtype == np.float64:
+            y = _narrowed(y, raw)
         t = object.__new__(Tensor)
         t.data = y if type(y) in BACKENDS else np.asarray(y)     # NumPy's reductions to a scalar are no arrays
         t.grad = t.recipe = t.name = None
@@ -227,8 +229,9 @@ class Primitive(Generic[P]):
         if len(floats) > 1:
             names = " and ".join(sorted(str(f) for f in floats))
             raise InputError(f"{self.name}: {names} are mixed; convert one with .astype(...)")
-        if not tensors:
-            return raw
+        if not tensors:                    # NumPy's scalars are then the results of reductions, within a rule
+            return [_to_array(a) if isinstance(a, list) and i in self.array_arguments else a
+                    for i, a in enumerate(raw)]
         plain = [a.item() if isinstance(a, np.generic) else a for a in raw]
         has_float = floats or any(isinstance(a, float) for a in plain)
         dtype = next(iter(floats), np.dtype(np.float32))
@@ -344,8 +347,9 @@ def _seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
 
 
 def _recorded_arguments(args: Sequence[Any], raw: Sequence[Any]) -> list[Any]:
-    """The Tensors among the arguments, and the others as the forward pass had them: no lists, no NumPy scalars."""
-    return [a if isinstance(a, Tensor) and a.data is r else r for a, r in zip(args, raw, strict=True)]
+    """The Tensors among the arguments, and what else was settled as the forward pass had it: lists, integers."""
+    return [a if isinstance(a, Tensor) and (a.requires_grad or a.data is r) else r
+            for a, r in zip(args, raw, strict=True)]
 
 
 def _retains(retain_graph: bool | None, create_graph: bool) -> bool:
@@ -424,6 +428,8 @@ def _to_array(data: Any, dtype: Any = np.float32) -> Array:
         array = data
     elif isinstance(data, np.ndarray | np.generic):
         array = np.asarray(data)
+    elif isinstance(data, list | tuple) and any(isinstance(item, Tensor) for item in data):
+        raise InputError("a list of Tensors is no array: md.stack(list) puts them side by side, and keeps their history")
     else:
         try:
             array = np.array(data)
@@ -434,6 +440,12 @@ def _to_array(data: Any, dtype: Any = np.float32) -> Array:
     if array.dtype.kind not in "fiub":
         raise InputError(f"a tensor holds real numbers or truth values, not {array.dtype}")
     return array
+
+
+def _narrowed(y: Array, raw: Sequence[Any]) -> Array:
+    """float32 for what became float64 only because the arguments were integers, and nobody asked for a dtype."""
+    asked = any(isinstance(a, np.dtype) or type(a) in BACKENDS and a.dtype == np.float64 for a in raw)
+    return y if asked else y.astype(np.float32)
 
 
 def _describe(raw: Sequence[Any]) -> str:

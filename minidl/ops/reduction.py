@@ -151,7 +151,8 @@ def logsumexp(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Arr
     """log(sum(exp(x))) over the axes, without overflow."""
     largest = x.max(axis=axis, keepdims=True)
     largest = xp.where(xp.isfinite(largest), largest, xp.zeros_like(largest))     # all -inf gives -inf, not NaN
-    y = xp.log(xp.exp(x - largest).sum(axis=axis, keepdims=True)) + largest
+    total = xp.exp(x - largest).sum(axis=axis, keepdims=True)
+    y = xp.where(total > 0, xp.log(xp.maximum(total, 1.0)) + largest, -xp.inf)     # unless all are -inf, total >= 1
     return y if keepdims else y.reshape(x.sum(axis=axis).shape)
 
 

@@ -429,7 +429,7 @@ def _to_array(data: Any, dtype: Any = np.float32) -> Array:
     elif isinstance(data, np.ndarray | np.generic):
         array = np.asarray(data)
     elif isinstance(data, list | tuple) and any(isinstance(item, Tensor) for item in data):
-        raise InputError("a list of Tensors is no array: md.stack(list) puts them side by side, and keeps their history")
+        raise InputError("a list of Tensors is no array: md.stack(list) keeps their history")
     else:
         try:
             array = np.array(data)

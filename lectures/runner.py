@@ -4,7 +4,8 @@ A lecture runs in three ways, and its file need not know which: by `minidl lectu
 (`python lectures/deep_autoencoder.py`, which hands itself and its options to that command), and in a notebook.
 
 Files go to `out/lecture-017` below the current folder (`out/lecture-017-mnist` for another data set than the
-lecture's first), or to the folder that `--out` names: the figures as PNG, and `metrics.json`.
+lecture's first, `out/lecture-017-fast` for a shortened run), or to the folder that `--out` names: the figures as PNG,
+and `metrics.json`. They are written together at the end, so that a run that was stopped leaves nothing.
 """
 from __future__ import annotations
 
@@ -28,13 +29,11 @@ from lectures import slides
 from minidl import data
 from minidl._version import __version__
 from minidl.backend import Device, backend_of
-from minidl.errors import InputError
+from minidl.errors import BoundMissed, InputError
 from minidl.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-KEEP_AFTER = 60.0          # seconds; a full run that took longer is kept for --replay
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,6 @@ class Options:
     out: str | os.PathLike[str] | None = None
     show: bool = False
     replay: bool = False
-
-
-class BoundMissed(AssertionError):
-    """A metric is not where the lecture promises it to be."""
 
 
 _options: Options | None = None        # those of the command line while it runs a lecture
@@ -103,8 +98,10 @@ class Talk:
             raise InputError(f"a seed is a whole number of at least 0, not {options.seed}")
         self.device = Device(options.device)
         self.rng = np.random.default_rng(options.seed)
-        self._folder = f"lecture-{found.main_slide:03d}" + ("" if self.data == data_sets[0] else f"-{self.data}")
-        self.out = Path(options.out) if options.out else Path("out") / self._folder
+        folder = (f"lecture-{found.main_slide:03d}" + ("" if self.data == data_sets[0] else f"-{self.data}")
+                  + ("-fast" if self.fast else ""))
+        self.out = Path(options.out).expanduser() if options.out else Path("out") / folder
+        self._pictures: dict[str, bytes] = {}
         self._record: dict[str, Any] = {
             "lecture": found.name, "slides": found.numbers, "title": found.title, "data": self.data, "credit": "",
             "device": self.device.name, "seed": self.seed, "fast": self.fast, "version": __version__,
@@ -143,7 +140,7 @@ class Talk:
         """Save a figure as NAME.png."""
         from minidl import plotting
 
-        plotting.save(figure, self.out / f"{name}.png")
+        self._pictures[f"{name}.png"] = plotting.png(figure)
         self._record["figures"].append(f"{name}.png")
 
     def metric(self, name: str, value: float, *, at_most: float | None = None, at_least: float | None = None) -> None:
@@ -159,12 +156,12 @@ class Talk:
     def finish(self) -> None:
         """Write metrics.json, keep a long run for --replay, show the figures, and hold the metrics to their bounds."""
         self._record["seconds"] = round(time.perf_counter() - self._started, 2)
-        _write_json(self.out / "metrics.json", self._record)
+        self._write()
         missed = self._record["missed"]
-        if not self.fast and not missed and self._record["seconds"] > KEEP_AFTER:
+        if not self.fast and not missed:
             self._keep()
         self._print(f"{len(self._record['figures'])} figures and metrics.json are in {self.out} "
-                    f"({self._record['seconds']:.0f} s)")
+                    f"({self._record['seconds']:.0f} s)" + (", from a run too short to learn much" * self.fast))
         self._open_windows()
         if missed:
             raise BoundMissed(f"{self.lecture.name} on {self.data}, seed {self.seed}: " + "; ".join(missed))
@@ -173,9 +170,11 @@ class Talk:
 
     def begin(self) -> None:
         """Announce the lecture, and find out before the work whether its files can be written."""
+        if data.where(self.data) is None:
+            data.load(self.data)             # says what is missing
+        existing = next(folder for folder in (self.out, *self.out.absolute().parents) if folder.exists())
         try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.out):
+            with tempfile.TemporaryFile(dir=existing):
                 pass
         except OSError as error:
             raise InputError(f"cannot write into {self.out}: {error.strerror or error}; name another folder with "
@@ -193,12 +192,9 @@ class Talk:
             when = datetime.fromisoformat(record["date"]).strftime("%d %B %Y, %H:%M")
         except (OSError, ValueError, KeyError):
             raise InputError(f"no full run of {self.lecture.name} on {self.data} is kept in {kept.parent}; run it once "
-                             f"without --replay: a run that takes more than {KEEP_AFTER:.0f} s is kept") from None
-        self._record = record
-        for name, content in pictures.items():
-            with atomic_write(self.out / name) as file:
-                file.write(content)
-        _write_json(self.out / "metrics.json", record)
+                             "without --replay and without --fast") from None
+        self._record, self._pictures = record, pictures
+        self._write()
         self._print(f"Replay of the run of {when}: {self.lecture.where}, {self.lecture.title}. Data: {record['data']}, "
                     f"seed {record['seed']}, {record['device']}, {record['seconds']:.0f} s, minidl {record['version']}")
         for table in record["tables"]:
@@ -207,6 +203,14 @@ class Talk:
         self._open_windows()
 
     # Its own business -------------------------------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        for name, content in self._pictures.items():
+            with atomic_write(self.out / name) as file:
+                file.write(content)
+        with atomic_write(self.out / "metrics.json", "w") as file:
+            json.dump(self._record, file, indent=1)
+            file.write("\n")
 
     def _kept(self) -> Path:
         return data.cache_folder() / "lectures" / f"{self.lecture.name}-{self.data}"
@@ -267,9 +271,3 @@ def _has_display() -> bool:
     if os.environ.get("CI") or os.environ.get("MPLBACKEND", "").lower() == "agg" or not sys.stdout.isatty():
         return False
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def _write_json(path: Path, record: dict[str, Any]) -> None:
-    with atomic_write(path, "w") as file:
-        json.dump(record, file, indent=1)
-        file.write("\n")

@@ -148,7 +148,7 @@ def backend_named(name: str) -> Backend:
 
 def _why_not(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
-        return "CuPy is not installed; on a machine with an NVIDIA GPU, pip install 'minidl[gpu]'"
+        return "CuPy is not installed; on a machine with an NVIDIA GPU, pip install -e '.[gpu]' in minidl's folder"
     first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
     return f"{type(error).__name__}: {first_line}"
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from minidl._version import __version__
-from minidl.errors import InputError
+from minidl.errors import BoundMissed, InputError
 
 _LECTURE_HELP = """\
 examples:
@@ -41,18 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (InputError, OSError) as error:
         print(f"minidl: {error}", file=sys.stderr)
         return 2
-    except (_bound_missed(), FloatingPointError) as error:
+    except (BoundMissed, FloatingPointError) as error:
         print(f"minidl: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
         print(f"\nminidl: {error}" if str(error) else "\nminidl: stopped", file=sys.stderr)
         return 130
-
-
-def _bound_missed() -> type[Exception]:
-    """The lectures' exception, if they have been imported at all."""
-    runner = sys.modules.get("lectures.runner")
-    return runner.BoundMissed if runner else FloatingPointError
 
 
 def _parser() -> argparse.ArgumentParser:

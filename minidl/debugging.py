@@ -33,19 +33,26 @@ class Trace(NamedTuple):
 
 @contextmanager
 def debug(on: bool = True) -> Iterator[None]:
-    """Within this context every operation is checked; see the module's text."""
+    """Within this context every operation's result is checked: see `help(minidl.debugging)`."""
     global active
     before, active = active, on
     try:
-        yield
+        with np.errstate(all="ignore" if on else None):      # debug mode says it better than NumPy's warnings
+            yield
     finally:
         active = before
 
 
 def check_forward(name: str, raw: Sequence[Any], y: Array) -> Trace:
-    """Raise FloatingPointError if `y` is not finite though the arguments were; return what backward will check."""
+    """Raise FloatingPointError if `y` is not finite; return what backward will check."""
     line = _users_line()
-    if not _finite(y) and all(_finite(a) for a in raw if type(a) in BACKENDS):
+    if not _finite(y):
+        if any(isinstance(a, float) and not np.isfinite(a) for a in raw):
+            return Trace(line, [_checksum(a) for a in (*raw, y)])       # the user's own infinity, a mask's for instance
+        given = [i for i, a in enumerate(raw) if type(a) in BACKENDS and not _finite(a)]
+        if given:
+            raise FloatingPointError(f"{name} was given a {_kind(raw[given[0]])} in argument {given[0]}, of shape "
+                                     f"{raw[given[0]].shape}: {line}")
         raise FloatingPointError(f"{name} made the first {_kind(y)} here, from {_shapes(raw)}: {line}")
     return Trace(line, [_checksum(a) for a in (*raw, y)])
 

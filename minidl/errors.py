@@ -1,4 +1,4 @@
-"""The one exception that is the user's to mend."""
+"""The exceptions that the command line turns into a sentence."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,7 @@ class InputError(ValueError):
     The command line prints the sentence alone and leaves with exit code 2; anything else is a bug
     and keeps its traceback.
     """
+
+
+class BoundMissed(AssertionError):
+    """A lecture's metric is not where the lecture promises it to be; the command line leaves with exit code 1."""

@@ -42,7 +42,7 @@ class Graph:
             t = found[birth]
             sources = tuple(number[a.birth] for a in parents(t))
             layer = 1 + max((self.nodes[i].layer for i in sources), default=-1)
-            made_by = _operation(t) if t.recipe else None
+            made_by = _operation(t) if t.made_by else None
             self.nodes.append(Node(_lines(t, made_by), made_by, layer, sources))
 
     @property
@@ -72,9 +72,12 @@ class Graph:
                              bbox={"boxstyle": "round,pad=0.45", "facecolor": colour, "edgecolor": "0.35"})
             boxes.append(text.get_bbox_patch())
             for source in node.sources:             # from centre to centre, cut off at the boxes
+                around = x - places[source][0] > 1 and any(
+                    places[source][0] < place[0] < x for place in places)      # a box may stand in the way
                 axes.annotate("", (x, y), places[source], arrowprops={
                     "arrowstyle": "-|>", "color": "0.35", "shrinkA": 1, "shrinkB": 1,
-                    "patchA": boxes[source], "patchB": boxes[-1]})
+                    "patchA": boxes[source], "patchB": boxes[-1],
+                    "connectionstyle": "arc3,rad=-0.35" if around else "arc3"})
         axes.set_xlim(-0.6, columns - 0.4)
         axes.set_ylim(-rows / 2 - 0.1, rows / 2 + 0.1)
         if path is not None:
@@ -107,7 +110,8 @@ class Graph:
 def _operation(t: Tensor) -> str:
     """The primitive's name, with the plain numbers among its arguments: `power(., 2)`."""
     primitive, args, _, _ = t.recipe
-    shown = [f"{a:.4g}" if isinstance(a, float | int) else "." for a in args if isinstance(a, Tensor | float | int)]
+    shown = [f"{a:.4g}" if type(a) in (float, int) else "." for a in args if type(a) in (float, int) or
+             isinstance(a, Tensor)]
     return f"{primitive.name}({', '.join(shown)})" if shown != ["."] * len(shown) else primitive.name
 
 

@@ -4,6 +4,7 @@ Every method hands on to the operation of the same name in `minidl.ops`; the eng
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ else:
 # NumPy's names for what we call otherwise, or for what a Tensor knows itself.
 _ALIASES = {"true_divide": "divide", "absolute": "abs", "amax": "max", "amin": "min", "take_along_axis": "gather"}
 _ATTRIBUTES = {"shape", "ndim", "size"}
+_INSTEAD = {"dot": "md.matmul or @", "ravel": "x.flatten()", "copy": "copy.copy(x)", "vstack": "md.concatenate",
+            "hstack": "md.concatenate", "copyto": "md.where", "isnan": "md.isfinite", "any": "x.numpy().any()",
+            "all": "x.numpy().all()", "add.at": "md.scatter_add", "take": "md.take", "moveaxis": "md.transpose"}
 
 
 class Operators:
@@ -29,6 +33,12 @@ class Operators:
     __slots__ = ()
     data: Any
     requires_grad: bool
+    recipe: Any
+
+    @property
+    def made_by(self) -> str | None:
+        """The name of the primitive that made this tensor; None for a leaf, and once the graph is freed."""
+        return self.recipe[0].name if self.recipe and len(self.recipe) > 1 else None
 
     # Facts
     @property
@@ -75,7 +85,7 @@ class Operators:
         return ops.to_device(self, Device(device))
 
     def astype(self, dtype: Any) -> Tensor:
-        return ops.astype(self, np.dtype(dtype))
+        return ops.astype(self, dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.device.name != "cpu":
@@ -117,9 +127,8 @@ class Operators:
             parts.append(f"dtype={self.dtype}")
         if self.device != "cpu":
             parts.append(f"device={self.device.name!r}")
-        recipe = getattr(self, "recipe", None)
-        if recipe and recipe[0] != "freed":
-            parts.append(f"made by {recipe[0].name}")
+        if self.made_by:
+            parts.append(f"made by {self.made_by}")
         elif self.requires_grad:
             parts.append("requires_grad=True")
         return prefix + ", ".join(parts) + ")"
@@ -232,7 +241,7 @@ class Operators:
 
     def flatten(self, start: int = 0) -> Tensor:
         """All axes from `start` on as one: `x.flatten(1)` keeps the batch."""
-        return ops.reshape(self, (*self.shape[:start], -1))
+        return ops.reshape(self, (*self.shape[:start], math.prod(self.shape[start:])))
 
     def squeeze(self, axis: Any = None) -> Tensor:
         return ops.squeeze(self, axis)
@@ -296,6 +305,6 @@ def _unpickle(kind: type, data: np.ndarray, requires_grad: bool, device: str, na
 def _numpy_function(name: str) -> Any:
     function = getattr(ops, _ALIASES.get(name, name), None)
     if function is None:
-        raise TypeError(f"np.{name} has no counterpart for Tensors; minidl's operations are md.exp, md.sum, ... "
-                        f"(see dir(minidl.ops)), or take the values with x.numpy()")
+        instead = f"use {_INSTEAD[name]}" if name in _INSTEAD else "dir(minidl.ops) lists what there is"
+        raise TypeError(f"np.{name} has no counterpart for Tensors; {instead}, or take the values with x.numpy()")
     return function

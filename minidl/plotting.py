@@ -5,6 +5,7 @@ Each function returns a matplotlib Figure; `save` writes it. Nothing here touche
 """
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
@@ -117,17 +118,24 @@ def curves(series: Mapping[str, tuple[Any, Any]], *, x: str, y: str, title: str 
     figure = Figure(layout="constrained", figsize=(13, 7.5))
     axis = figure.subplots()
     for (label, (xs, ys)), colour in zip(series.items(), COLOURS, strict=False):
-        axis.plot(xs, ys, color=colour, label=label, marker="o" if len(xs) < 12 else "", markersize=9)
+        axis.plot(xs, ys, color=colour, marker="o" if len(xs) < 12 else "", markersize=9)
+        _name_line(axis, label, ys[-1], colour)
     for (label, level), colour in zip((levels or {}).items(), COLOURS[len(series):], strict=False):
-        axis.axhline(level, color=colour, linestyle="--", label=label)
+        axis.axhline(level, color=colour, linestyle="--")
+        _name_line(axis, label, level, colour)
     axis.set(xlabel=x, ylabel=y, title=title)
     if log:
         _log_scale(axis.yaxis)
     else:
         axis.set_ylim(bottom=0)
     axis.grid(axis="y", which="both")
-    axis.legend()
     return figure
+
+
+def _name_line(axis: Any, label: str, height: float, colour: str) -> None:
+    """Write a line's name beside its right end, where no legend can cover it or be covered."""
+    axis.annotate(label, (1.0, height), xycoords=("axes fraction", "data"), xytext=(10, 0),
+                  textcoords="offset points", va="center", color=colour, annotation_clip=False)
 
 
 @_styled
@@ -184,10 +192,17 @@ def explained_variance(ratios: Any, *, marks: Sequence[int] = (), title: str = "
 # Files and windows ----------------------------------------------------------------------------------------------------
 
 
+def png(figure: Figure) -> bytes:
+    """The figure as the content of a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
+    return buffer.getvalue()
+
+
 def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     """Write the figure as PNG, whole or not at all; returns the path. Raises InputError if it cannot be written."""
     with atomic_write(path) as file:
-        figure.savefig(file, format="png", dpi=DPI, facecolor="white")
+        file.write(png(figure))
     return Path(path)
 
 
@@ -218,10 +233,9 @@ def show(paths: Sequence[str | os.PathLike[str]]) -> str:
 
 
 def _host(values: Any) -> np.ndarray:
-    from minidl.backend import backend_of
+    from minidl.tensor import Tensor
 
-    values = getattr(values, "data", values) if not isinstance(values, np.ndarray) else values
-    return np.asarray(backend_of(values).to_host(values))
+    return (values if isinstance(values, Tensor) else Tensor(values)).numpy()
 
 
 def _pictures(images: Any) -> np.ndarray:

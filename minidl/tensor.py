@@ -264,9 +264,23 @@ def primitive(*rules: Callable[..., Any] | None, joint: Callable[..., Any] | Non
 
 def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
           targets: Sequence[Tensor] | None = None) -> list[tuple[Tensor, Tensor]]:
-    """From `y` down to the targets, or to all leaves, newest tensor first: pairs of a tensor and its gradient."""
-    on_path = None if targets is None else _leading_to(y, targets)
-    ends = set() if targets is None else {x.birth for x in targets}
+    """From `y` down to the targets, or to all leaves, newest tensor first: pairs of a tensor and its gradient.
+
+    The bare idea, for one output and no targets:
+
+        grads, heap = {y: 1}, [y]
+        while heap:
+            t = the newest of heap                       # all that was made from t has been here before
+            for a, rule in zip(t.args, t.primitive.rules):
+                grads[a] += rule(grads[t], t, *t.args)   # for y = exp(x) * x: g * x to exp(x), g * exp(x) to x
+                heap.add(a)
+
+    What is added here: only paths to the targets are walked, a graph is freed behind the walk, gradients are added in
+    place where nobody else holds the array, and several rules of one primitive may share their work.
+    """
+    through = None if targets is None else _leading_to(y, targets)     # tensors whose recipes must be walked
+    ends = {x.birth for x in targets or ()}                            # leaves or not, whose gradients are wanted
+    on_path = None if through is None else through | ends
     grads = {y.birth: seed}              # by number: a Tensor's == is elementwise
     owned: set[int] = set()              # whose gradient was allocated here, so that adding in place is safe
     heap = [(-y.birth, y)]
@@ -281,11 +295,12 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
             if t.recipe is None or t.birth in ends:
                 if targets is None or t.birth in ends:
                     found.append((t, _copied(g) if create_graph else Tensor(g)))
-                if t.recipe is None:
-                    continue
+            if t.recipe is None or through is not None and t.birth not in through:
+                continue
             op, args, raw, kwargs = t.recipe if t.recipe is not _FREED else _raise_freed()
             if checking:
                 debugging.check_unchanged(op.name, t, raw)
+            # The two uses of a rule: on arrays it just computes; on Tensors what it computes is recorded as well.
             ins = _recorded_arguments(args, raw) if create_graph else raw
             out = t if create_graph else t.data
             given = (g, out, *ins)
@@ -303,8 +318,8 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
                     op.into(grads[birth], g, *ins, **kwargs)
                     continue
                 ga = together[i] if together else op.rules[i](*given, **kwargs) if kwargs else op.rules[i](*given)
-                if ga.shape != a.data.shape:
-                    ga = sum_to(ga, a.data.shape)
+                if getattr(ga, "shape", None) != a.data.shape:
+                    ga = _unbroadcast(ga, a.data.shape, op.name, i)
                 if checking:
                     debugging.check_gradient(op.name, t, a, ga)
                 if birth not in grads:
@@ -328,8 +343,9 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
 def _seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
     """The gradient of `y` by itself, as an array or, to be recorded, as a Tensor."""
     if not y.requires_grad:
-        raise InputError("backward: this tensor depends on nothing that requires a gradient; "
-                         "make a leaf with requires_grad=True, and look for no_grad() and detach()")
+        raise InputError("backward: this tensor depends on nothing that requires a gradient; make a leaf with "
+                         "requires_grad=True, look for no_grad(), detach() and frozen parameters, and pass "
+                         "create_graph=True to the first of two gradients")
     xp = backend_of(y.data).xp
     if gradient is None:
         if y.data.size != 1:
@@ -373,22 +389,34 @@ def _wanted(args: Sequence[Any], on_path: set[int] | None) -> list[int]:
 
 
 def _leading_to(y: Tensor, targets: Sequence[Tensor]) -> set[int]:
-    """The birth numbers of the tensors on some way from `y` down to a target, targets included."""
+    """The birth numbers of the tensors that were made, by way of others or at once, from a target, and lead to `y`."""
     oldest = min((x.birth for x in targets), default=y.birth)
     seen, stack = {y.birth: y}, [y]
     while stack:
-        for a in parents(stack.pop()):
-            if a.requires_grad and a.birth >= oldest and a.birth not in seen:
+        t = stack.pop()
+        for a in parents(t) if t.birth > oldest else ():       # what is older than all targets was not made from them
+            if a.requires_grad and a.birth not in seen:
                 seen[a.birth] = a
                 stack.append(a)
     for i, x in enumerate(targets):
         if x.birth not in seen:
             raise InputError(f"grad: y does not depend on xs[{i}] (shape {x.shape}, requires_grad={x.requires_grad})")
-    leading = {x.birth for x in targets}
-    for birth in sorted(seen):
-        if any(a.birth in leading for a in parents(seen[birth])):
-            leading.add(birth)
-    return leading
+    ends, through = {x.birth for x in targets}, set()
+    for birth in sorted(seen):                                 # from old to new, so that parents come first
+        if birth > oldest and any(a.birth in ends or a.birth in through for a in parents(seen[birth])):
+            through.add(birth)
+    return through
+
+
+def _unbroadcast(ga: Any, shape: tuple[int, ...], name: str, i: int) -> Any:
+    """A rule's result, summed over the axes along which its argument was broadcast."""
+    given = getattr(ga, "shape", type(ga).__name__)
+    fits = isinstance(given, tuple) and len(given) >= len(shape) and all(
+        n in (1, m) for n, m in zip(reversed(shape), reversed(given), strict=False))
+    if not fits:
+        raise InputError(f"{name}: the gradient rule of argument {i} gave {given}, its argument has shape {shape}; "
+                         "a rule returns the gradient by its argument, in that shape")
+    return sum_to(ga, shape)
 
 
 def parents(t: Tensor) -> list[Tensor]:

@@ -170,7 +170,7 @@ class _Run:
                 "loader": self.loader.state_dict(),
                 "streams": [s.state_dict() for s in self.model.random_streams()],
                 "schedule": self.schedule.state_dict() if self.schedule else None}
-        arrays["total"] = np.asarray(Tensor(self.total).numpy() if not isinstance(self.total, float) else self.total)
+        arrays["total"] = np.asarray(float(self.total))
         with atomic_write(self.path) as file:
             np.savez(file, meta=np.array(json.dumps(meta, default=np.ndarray.tolist)), **arrays)  # type: ignore[arg-type]
         return self.path

@@ -67,7 +67,7 @@ def test_without_cupy_the_reason_says_what_to_install(no_cuda, monkeypatch):
         raise ModuleNotFoundError("No module named 'cupy'")
 
     monkeypatch.setattr(backend, "_factories", {"cuda": missing})
-    with pytest.raises(InputError, match=r"CuPy is not installed.*pip install 'minidl\[gpu\]'"):
+    with pytest.raises(InputError, match=r"CuPy is not installed.*pip install -e '.\[gpu\]'"):
         Device("cuda")
 
 

@@ -45,10 +45,21 @@ def test_the_users_line_is_named_also_for_what_an_operation_is_composed_of():
         md.mean(x)
 
 
-def test_a_nan_that_was_given_is_nobodys_fault():
+def test_a_nan_that_was_given_is_named_with_its_argument():
+    x = leaf(np.nan, 1.0)
+    with md.debug(), pytest.raises(FloatingPointError, match=r"add was given a NaN in argument 0, of shape \(2,\)"):
+        x + 1.0
+
+
+def test_an_infinity_that_the_user_wrote_is_no_fault():
     with md.debug():
-        y = leaf(np.nan, 1.0) + 1.0
-    assert np.isnan(y.numpy()[0])
+        y = md.where(leaf(1.0, -1.0) > 0, leaf(1.0, 2.0), -np.inf)
+    assert np.isneginf(y.numpy()[1])
+
+
+def test_numpys_own_warnings_are_silent_where_debug_mode_speaks():
+    with md.debug(), pytest.raises(FloatingPointError, match="log made the first NaN"):
+        md.log(leaf(-1.0))
 
 
 def test_the_first_nan_of_a_backward_pass_names_the_line_of_its_forward_operation():

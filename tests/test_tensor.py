@@ -788,3 +788,27 @@ def test_the_walk_keeps_gradients_by_number_though_equality_is_elementwise():
     same = leaf([1.0, 1.0])
     gx, gs = md.grad(md.sum(x * 2 + same * 3), [x, same])
     assert values(gx) == [2, 2] and values(gs) == [3, 3]
+
+
+def test_a_gradient_by_an_inner_tensor_leaves_that_tensors_history_alone():
+    x = leaf([2.0, 3.0])
+    h = x * x
+    gh = md.grad(md.sum(h * 3), h)
+    h.backward(gh)
+    assert values(x.grad) == [12, 18]
+
+    h = x * x
+    md.grad(md.sum(h * 5), h)
+    assert values(md.grad(md.sum(h * 3), x)) == [12, 18]
+
+    h = x * x
+    md.sum(h).backward()
+    assert values(md.grad(md.sum(h * 3), h)) == [3, 3]
+
+
+@pytest.mark.parametrize("rule, given", [(lambda g, y, x: None, "NoneType"), (lambda g, y, x: md.sum(g), r"\(\)"),
+                                         (lambda g, y, x: g[:1], r"\(1,\)")], ids=["None", "sum", "part"])
+def test_a_rule_of_the_wrong_shape_is_named(rule, given):
+    doubled = md.custom(rule)(lambda xp, x: x * 2)
+    with pytest.raises(InputError, match=f"the gradient rule of argument 0 gave {given}, its argument has shape"):
+        md.sum(doubled(leaf([1.0, 2.0]))).backward()

@@ -199,6 +199,8 @@ def fetch(name: str, *, progress: bool = True) -> Path:
             return _place(paths)
         if original:
             break
+    if not spec.sources[0].files:
+        return embedded.FILES           # it comes with the package
     if not spec.mirrors:
         raise InputError(f"{name} cannot be downloaded: {_remedy(name, spec)}")
     content = _matrix_bytes(spec.matrix) if spec.matrix else None
@@ -221,8 +223,8 @@ def _spec(name: str) -> Spec:
     import difflib
     if name not in SPECS:
         near = difflib.get_close_matches(str(name).lower(), SPECS, n=2, cutoff=0.5)
-        guess = f"did you mean {' or '.join(near)}? " if near else ""
-        raise InputError(f"there is no data set {name!r}; {guess}The sets are: {', '.join(SPECS)}")
+        guess = f"; did you mean {' or '.join(near)}?" if near else ";"
+        raise InputError(f"there is no data set {name!r}{guess} the sets are {', '.join(SPECS)}")
     return SPECS[name]
 
 

@@ -11,6 +11,7 @@ from minidl.backend import RandomStream
 from minidl.errors import InputError
 from minidl.nn import init
 from minidl.nn.module import Module
+from minidl.ops.activation import check_slope
 from minidl.tensor import Parameter, Tensor
 
 
@@ -90,9 +91,7 @@ class ReLU(Module):
 
 class LeakyReLU(Module):
     def __init__(self, negative_slope: float = 0.01) -> None:
-        if not 0.0 <= negative_slope <= 1.0:
-            raise InputError(f"LeakyReLU: negative_slope lies between 0 and 1, not {negative_slope}")
-        self.negative_slope = float(negative_slope)
+        self.negative_slope = check_slope(negative_slope)
 
     def forward(self, x: Any) -> Tensor:
         return ops.leaky_relu(x, self.negative_slope)

@@ -24,8 +24,9 @@ def _reduce(values: Any, reduction: str) -> Any:
 
 
 def _same_shape(name: str, x: Any, y: Any) -> None:
-    if x.shape != y.shape:
-        raise InputError(f"{name}: the prediction has shape {x.shape}, the target {y.shape}; they must be equal")
+    shapes = [getattr(a, "shape", type(a).__name__) for a in (x, y)]
+    if shapes[0] != shapes[1]:
+        raise InputError(f"{name}: the prediction has shape {shapes[0]}, the target {shapes[1]}; they must be equal")
 
 
 def _bce_rule(g: Any, y: Any, logits: Any, targets: Any) -> Any:
@@ -56,7 +57,7 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str =
     if reduction == "none":
         return _bce(logits, targets)
     if reduction == "mean":
-        return _summed_bce(logits, targets) * (1.0 / logits.size)
+        return _summed_bce(logits, targets) * (1.0 / ops.reduction.count(logits, None))
     return _reduce(_summed_bce(logits, targets), reduction)
 
 

@@ -23,7 +23,7 @@ Hook = Callable[["Module", Any, Any], Any]
 class Module:
     """Base class of layers and models: assign Parameters, Buffers and Modules as attributes, and write `forward`.
 
-    They are found in the order of their assignment, also within lists and tuples, and are named by the
+    They are found in the order of their assignment, also within lists, tuples and dicts, and named by the
     path of attributes: `encoder.0.weight`. A parameter shared by two modules appears once, under its first name.
     """
 
@@ -41,18 +41,14 @@ class Module:
             y = y if replaced is None else replaced
         return y
 
-    def register_forward_hook(self, hook: Hook) -> Callable[[], None]:
+    def register_forward_hook(self, hook: Hook) -> HookHandle:
         """Call `hook(module, inputs, output)` after each forward; what it returns, if not None, is the new output.
 
-        Returns a function that removes the hook. To look at activations:
+        Returns a handle, whose `remove()` removes the hook. To look at activations:
         `model[2].register_forward_hook(lambda module, inputs, y: seen.append(y.numpy()))`.
         """
         self._hooks = (*self._hooks, hook)
-
-        def remove() -> None:
-            self._hooks = tuple(h for h in self._hooks if h is not hook)
-
-        return remove
+        return HookHandle(self, hook)
 
     # What there is in it ----------------------------------------------------------------------------------------------
 
@@ -157,6 +153,11 @@ class Module:
                 t.data, t.grad = t.data.astype(dtype, copy=False), None
         return self
 
+    def _outline(self, depth: int = 0, prefix: str = "") -> Iterator[tuple[int, str, Module]]:
+        yield depth, prefix, self
+        for name, child in self.children():
+            yield from child._outline(depth + 1, f"{prefix}.{name}" if prefix else name)
+
     # Its looks --------------------------------------------------------------------------------------------------------
 
     def describe(self) -> str:
@@ -165,12 +166,12 @@ class Module:
 
     def __repr__(self) -> str:
         """A table: each module, its own parameters' shapes, and how many numbers they hold."""
-        rows, total = [], 0
-        for path, module in self.named_modules():
+        rows = []
+        for depth, path, module in self._outline():
             own = [(n, t) for n, t in _flat_items(module) if isinstance(t, Parameter | Buffer)]
             count = sum(t.size for _, t in own if isinstance(t, Parameter))
             shapes = "  ".join(f"{n} {'x'.join(map(str, t.shape)) or 'scalar'}" for n, t in own)
-            name = "  " * (path.count(".") + bool(path)) + (path + ": " if path else "") + module.describe()
+            name = "  " * depth + (path + ": " if path else "") + module.describe()
             rows.append((name, shapes, f"{count:,}" if count else ""))
         total = sum(p.size for p in self.parameters())
         frozen = sum(p.size for p in self.parameters() if not p.requires_grad)
@@ -179,13 +180,29 @@ class Module:
         return "\n".join([*lines, f"{total:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")])
 
 
+class HookHandle:
+    """A registered hook."""
+
+    def __init__(self, module: Module, hook: Hook) -> None:
+        self._module, self._hook = module, hook
+
+    def remove(self) -> None:
+        """Take the hook away again."""
+        self._module._hooks = tuple(hook for hook in self._module._hooks if hook is not self._hook)
+
+
 def _flat_items(module: Module) -> Iterator[tuple[str, Any]]:
     """A module's attributes in the order of their assignment; the items of a list are `list.0`, `list.1`, ..."""
     for name, value in vars(module).items():
-        if isinstance(value, list | tuple):
-            yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
-        else:
-            yield name, value
+        yield from _unpacked(name, value)
+
+
+def _unpacked(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict | list | tuple):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _unpacked(f"{name}.{key}", item)
+    else:
+        yield name, value
 
 
 def _some(names: list[str]) -> str:

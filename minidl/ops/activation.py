@@ -5,7 +5,8 @@ import math
 from typing import Any
 
 from minidl.backend import Array
-from minidl.ops.arithmetic import exp, where
+from minidl.errors import InputError
+from minidl.ops.arithmetic import clip, exp, where
 from minidl.ops.reduction import sum
 from minidl.tensor import primitive
 
@@ -70,9 +71,17 @@ def relu(xp: Any, x: Any) -> Array:
     return xp.maximum(x, 0)
 
 
+def check_slope(negative_slope: float) -> float:
+    """The slope as a float; InputError unless it lies between 0 and 1."""
+    if not 0.0 <= negative_slope <= 1.0:
+        raise InputError(f"leaky_relu: negative_slope lies between 0 and 1, not {negative_slope}")
+    return float(negative_slope)
+
+
 @primitive(lambda g, y, x, negative_slope=0.01: g * _leaky_slope(x, negative_slope))
 def leaky_relu(xp: Any, x: Any, negative_slope: float = 0.01) -> Array:
     """x where positive, else negative_slope * x; the slope lies in [0, 1]."""
+    check_slope(negative_slope)
     y = x * negative_slope
     return xp.maximum(x, y)
 
@@ -96,9 +105,11 @@ def elu(xp: Any, x: Any, alpha: float = 1.0) -> Array:
 
 
 _GELU = math.sqrt(2.0 / math.pi)
+_GELU_ENDS = 30.0          # beyond, the slope is 0 or 1 to the last bit, and x ** 3 may overflow
 
 
 def _gelu_rule(g: Any, y: Any, x: Any) -> Any:
+    x = clip(x, -_GELU_ENDS, _GELU_ENDS)
     inner = (x * x * 0.044715 + 1.0) * x * _GELU
     t = tanh(inner)
     slope = (x * x * (3 * 0.044715) + 1.0) * _GELU
@@ -108,7 +119,8 @@ def _gelu_rule(g: Any, y: Any, x: Any) -> Any:
 @primitive(_gelu_rule)
 def gelu(xp: Any, x: Any) -> Array:
     """x times the normal distribution function of x, in its tanh form (Hendrycks & Gimpel 2016)."""
-    return 0.5 * x * (1.0 + xp.tanh(_GELU * (x + 0.044715 * x * x * x)))
+    t = xp.clip(x, -_GELU_ENDS, _GELU_ENDS)
+    return 0.5 * x * (1.0 + xp.tanh(_GELU * (t + 0.044715 * t * t * t)))
 
 
 @primitive(lambda g, y, x, axis=-1: y * (g - sum(g * y, axis, True)))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array, Device, backend_of
-from minidl.tensor import primitive
+from minidl.tensor import Tensor, primitive
 
 
 @primitive(lambda g, y, a, b: g, lambda g, y, a, b: g)
@@ -227,9 +227,13 @@ def isfinite(xp: Any, x: Any) -> Array:
 # Moving and converting ----------------------------------------------------------------------------------------------
 
 
-@primitive(lambda g, y, x, dtype: astype(g, np.dtype(x.dtype)))
-def astype(xp: Any, x: Any, dtype: Any) -> Array:
+def astype(x: Any, dtype: Any) -> Tensor:
     """x in another dtype."""
+    return _astype(x, np.dtype(dtype))
+
+
+@primitive(lambda g, y, x, dtype: _astype(g, np.dtype(x.dtype)))
+def _astype(xp: Any, x: Any, dtype: Any) -> Array:
     return x.astype(dtype)
 
 

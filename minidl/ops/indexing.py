@@ -74,8 +74,12 @@ def scatter_add(x: Any, key: Any, values: Any) -> Tensor:
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     """The elements at the indices along an axis, or of the flattened array."""
+    if isinstance(indices, tuple):
+        indices = list(indices)            # as a key, a tuple would be an index for each axis
     if axis is None:
         return getitem(x.reshape(-1), indices)
+    if not -x.ndim <= axis < x.ndim:
+        raise InputError(f"take: there is no axis {axis} in an array of {x.ndim} axes")
     return getitem(x, (slice(None),) * (axis % x.ndim) + (indices,))
 
 
@@ -88,6 +92,8 @@ def gather(x: Any, indices: Any, axis: int) -> Tensor:
     if raw.ndim != x.ndim:
         raise InputError(f"gather: the indices have {raw.ndim} axes, the array {x.ndim}; they must be equal")
     xp = backend_of(x.data if isinstance(x, Tensor) else x).xp
+    if not -x.ndim <= axis < x.ndim:
+        raise InputError(f"gather: there is no axis {axis} in an array of {x.ndim} axes")
     axis %= x.ndim
     key: list[Any] = []
     for i, n in enumerate(x.shape):

@@ -84,6 +84,10 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
     for term, x in zip(terms, operands, strict=True):
         if len(term) != x.ndim:
             raise InputError(f"einsum: {term!r} names {len(term)} axes, the operand has shape {x.shape}")
+    sizes: dict[str, int] = {}
+    for letter, n in zip("".join(terms), (n for x in operands for n in x.shape), strict=True):
+        if sizes.setdefault(letter, n) != n:
+            raise InputError(f"einsum: {subscripts!r}: {letter} stands for {sizes[letter]} and for {n}")
     return _einsum(*operands, terms=tuple(terms), output=output)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.ops.arithmetic import exp, where
-from minidl.ops.shape import concatenate, flip, reshape
+from minidl.ops.shape import axes_of, concatenate, flip, reshape
 from minidl.tensor import Tensor, broadcast_to, primitive
 
 Axis = int | tuple[int, ...] | None
@@ -15,9 +15,7 @@ Axis = int | tuple[int, ...] | None
 
 def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """The shape that `keepdims=True` would have given."""
-    if axis is None:
-        return (1,) * len(shape)
-    reduced = {i % len(shape) for i in ((axis,) if isinstance(axis, int) else axis)}
+    reduced = axes_of(axis, len(shape))
     return tuple(1 if i in reduced else n for i, n in enumerate(shape))
 
 
@@ -38,15 +36,15 @@ def sum(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The mean over the axes."""
-    return sum(x, axis, keepdims) * (1.0 / _count(x, axis))
+    return sum(x, axis, keepdims) * (1.0 / count(x, axis))
 
 
-def _count(x: Any, axis: Axis) -> int:
+def count(x: Any, axis: Axis) -> int:
     """How many elements are reduced to one; InputError if there is none."""
-    count = math.prod(n for n, kept in zip(x.shape, _kept(x.shape, axis), strict=True) if kept == 1)
-    if not count:
+    reduced = math.prod(x.shape[i] for i in axes_of(axis, x.ndim))
+    if not reduced:
         raise InputError(f"there is nothing to reduce in an array of shape {x.shape} along axis {axis}")
-    return count
+    return reduced
 
 
 def _centred(x: Any, axis: Axis) -> Any:
@@ -65,10 +63,10 @@ def std(x: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> 
 
 
 def _freedom(x: Any, axis: Axis, ddof: int) -> int:
-    count = _count(x, axis)
-    if count <= ddof:
-        raise InputError(f"the variance of {count} values with ddof={ddof} is not defined")
-    return count - ddof
+    values = count(x, axis)
+    if values <= ddof:
+        raise InputError(f"the variance of {values} values with ddof={ddof} is not defined")
+    return values - ddof
 
 
 def _extremum_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -113,14 +111,11 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     It multiplies the two halves of the axis with each other until one is left: dividing the product by a factor, the
     usual rule, fails at zeros.
     """
-    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
-    kept, y = _kept(x.shape, axis), x
-    for i in sorted(i % x.ndim for i in axes):
+    count(x, axis)                         # refuses an empty product
+    axes, y = axes_of(axis, x.ndim), x
+    for i in axes:
         y = _halved(y, i)
-    if x.size == 0:
-        raise InputError(f"prod: there is nothing to multiply in an array of shape {x.shape}")
-    shape = kept if keepdims else tuple(n for i, n in enumerate(x.shape) if i not in {a % x.ndim for a in axes})
-    return reshape(y, shape)
+    return reshape(y, tuple(1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes))
 
 
 def _halved(y: Any, axis: int) -> Any:
@@ -139,7 +134,7 @@ def cumsum(x: Any, axis: int | None = None) -> Tensor:
 
 @primitive(lambda g, y, x, axis: flip(_cumsum(flip(g, axis), axis), axis))
 def _cumsum(xp: Any, x: Any, axis: int) -> Array:
-    return x.cumsum(axis=axis, dtype=x.dtype)
+    return x.cumsum(axis=axis)
 
 
 def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -152,8 +147,8 @@ def logsumexp(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Arr
     largest = x.max(axis=axis, keepdims=True)
     largest = xp.where(xp.isfinite(largest), largest, xp.zeros_like(largest))     # all -inf gives -inf, not NaN
     total = xp.exp(x - largest).sum(axis=axis, keepdims=True)
-    y = xp.where(total > 0, xp.log(xp.maximum(total, 1.0)) + largest, -xp.inf)     # unless all are -inf, total >= 1
-    return y if keepdims else y.reshape(x.sum(axis=axis).shape)
+    y = xp.where(total == 0, -xp.inf, xp.log(xp.maximum(total, 1.0)) + largest)     # unless all are -inf, total >= 1
+    return y if keepdims else y.squeeze(axis)
 
 
 def _norm_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:

@@ -1,15 +1,26 @@
 """Operations that move elements without changing them."""
 from __future__ import annotations
 
-import builtins
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.ops.indexing import getitem, take
 from minidl.tensor import Tensor, broadcast_to, primitive
+
+
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes that are meant, as numbers from 0, all of them for None; InputError for one that the array lacks."""
+    given = range(ndim) if axis is None else axis if isinstance(axis, tuple | list) else (axis,)
+    for a in given:
+        if not -ndim <= a < ndim:
+            raise InputError(f"there is no axis {a} in an array of {ndim} axes")
+    return tuple(operator.index(a) % ndim for a in given)
 
 
 @primitive(lambda g, y, x, shape: reshape(g, x.shape))
@@ -39,9 +50,8 @@ def swapaxes(xp: Any, x: Any, axis1: int, axis2: int) -> Array:
 
 def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Tensor:
     """x with a new axis of size one at each given place."""
-    places = (axis,) if isinstance(axis, int) else axis
-    ndim = x.ndim + len(places)
-    new = {a % ndim for a in places}
+    ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
+    new = axes_of(axis, ndim)
     sizes = iter(x.shape)
     return reshape(x, tuple(1 if i in new else next(sizes) for i in range(ndim)))
 
@@ -50,7 +60,7 @@ def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Tensor:
     """x without its axes of size one, or without the given ones."""
     if axis is None:
         return reshape(x, tuple(n for n in x.shape if n != 1))
-    gone = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
+    gone = axes_of(axis, x.ndim)
     for a in gone:
         if x.shape[a] != 1:
             raise InputError(f"squeeze: axis {a} of shape {x.shape} has size {x.shape[a]}, not 1")
@@ -59,6 +69,8 @@ def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Tensor:
 
 def concatenate(arrays: Sequence[Any], axis: int = 0) -> Tensor:
     """The arrays one after the other along an axis that they have."""
+    if axis is None:
+        raise InputError("concatenate: an axis is needed; flatten the arrays first to join them all")
     return _concatenate(*arrays, axis=axis)
 
 
@@ -84,16 +96,17 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """x cut into equal sections, or at the given indices along an axis; the parts' gradients share one buffer."""
+    axis, = axes_of(axis, x.ndim)
     n = x.shape[axis]
-    if isinstance(indices_or_sections, int):
-        if n % indices_or_sections:
+    if isinstance(indices_or_sections, int | np.integer):
+        if indices_or_sections < 1 or n % indices_or_sections:
             raise InputError(f"split: {n} elements along axis {axis} do not divide into {indices_or_sections} "
                              "equal sections; pass the indices to cut at")
         step = n // indices_or_sections
-        cuts = list(range(step, n, step))
+        cuts = [i * step for i in range(1, indices_or_sections)]
     else:
         cuts = list(indices_or_sections)
-    before = (slice(None),) * (axis % x.ndim)
+    before = (slice(None),) * axis
     return [getitem(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
 
 
@@ -108,12 +121,12 @@ def _pad(xp: Any, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> 
 
 def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Tensor:
     """x with a border of a constant: `pad_width` is a number, a (before, after) pair or a pair for each axis."""
-    if isinstance(pad_width, int):
+    if isinstance(pad_width, int | np.integer):
         pad_width = (pad_width, pad_width)
-    if isinstance(pad_width[0], int):
+    if isinstance(pad_width[0], int | np.integer):
         pad_width = (tuple(pad_width),) * x.ndim
     widths = tuple((int(before), int(after)) for before, after in pad_width)
-    if len(widths) != x.ndim or builtins.min(map(builtins.min, widths)) < 0:
+    if len(widths) != x.ndim or any(n < 0 for pair in widths for n in pair):
         raise InputError(f"pad: an array of shape {x.shape} needs {x.ndim} pairs of widths of 0 or more, not {widths}")
     return _pad(x, widths, constant_values)
 
@@ -136,8 +149,8 @@ def roll(xp: Any, x: Any, shift: int | tuple[int, ...], axis: int | tuple[int, .
 
 def tile(x: Any, reps: int | Sequence[int]) -> Tensor:
     """x repeated as a whole, `reps[i]` times along axis i."""
-    given = (reps,) if isinstance(reps, int) else tuple(reps)
-    ndim = builtins.max(x.ndim, len(given))
+    given = (int(reps),) if isinstance(reps, int | np.integer) else tuple(reps)
+    ndim = max(x.ndim, len(given))
     sizes = (1,) * (ndim - x.ndim) + tuple(x.shape)
     times = (1,) * (ndim - len(given)) + given
     paired = reshape(x, tuple(n for size in sizes for n in (1, size)))
@@ -149,8 +162,8 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Ten
     """Each element repeated in its place along an axis (of the flattened array for None)."""
     if axis is None:
         return repeat(reshape(x, (math.prod(x.shape),)), repeats, 0)
-    axis %= x.ndim
-    if not isinstance(repeats, int):
+    axis, = axes_of(axis, x.ndim)
+    if not isinstance(repeats, int | np.integer):
         if len(repeats) != x.shape[axis]:
             raise InputError(f"repeat: {len(repeats)} counts for {x.shape[axis]} elements along axis {axis}")
         return take(x, [i for i, count in enumerate(repeats) for _ in range(count)], axis)

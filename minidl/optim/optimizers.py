@@ -28,6 +28,7 @@ class Optimizer:
     """
 
     state_names: tuple[str, ...] = ()        # the arrays that a rule keeps for each parameter
+    decoupled = False                        # weight decay shrinks the parameters; else it adds to the gradients
 
     def __init__(self, params: Iterable[Any], lr: float, weight_decay: float = 0.0) -> None:
         self.lr = _at_least_zero("lr", lr)
@@ -40,6 +41,9 @@ class Optimizer:
 
     def add(self, params: Iterable[Any]) -> None:
         """Take over more parameters; the state of the others is kept."""
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            raise InputError(f"{type(self).__name__}: give a list of parameters, such as model.parameters(), not "
+                             f"{type(params).__name__}")
         new: dict[str, Tensor] = {}
         for i, item in enumerate(params, start=len(self.params)):
             name, p = (str(i), item) if isinstance(item, Tensor) else item
@@ -63,7 +67,7 @@ class Optimizer:
         if owner is not None:
             raise InputError(f"{type(self).__name__}: parameter {name} (shape {p.shape}) is updated by "
                              f"{'this' if owner is self else 'another'} {type(owner).__name__} already; "
-                             "give each parameter to one optimiser")
+                             "give each parameter to one optimiser, or let go of the old one first: del optimizer")
         if any(p is q for q in new.values()):
             raise InputError(f"{type(self).__name__}: parameter {name} was given twice")
         if name in self.params or name in new:
@@ -117,11 +121,11 @@ class Optimizer:
         for start in range(0, p.size, block):
             part = slice(start, start + block)
             p_part, g_part = p[part], g[part]
-            if self.weight_decay and not self.decoupled:
+            if self.weight_decay and self.decoupled:
+                p_part *= 1.0 - self.lr * self.weight_decay
+            elif self.weight_decay:
                 g_part = g_part + self.weight_decay * p_part
             self.update(backend.xp, p_part, g_part, *(s[part] for s in state), scratch[:p_part.size], steps)
-
-    decoupled = False                        # whether `update` does the weight decay itself
 
     def update(self, xp: Any, p: Array, g: Array, *state_scratch_steps: Any) -> None:
         """Update a block `p` in place: arguments are the gradient, the state arrays, a scratch block, the step (1...).
@@ -274,8 +278,6 @@ class Adam(Optimizer):
         m, v, scratch, t = rest
         b1, b2 = self.betas
         root = math.sqrt((1.0 - b2**t) / (1.0 - b2))
-        if self.decoupled and self.weight_decay:
-            p *= 1.0 - self.lr * self.weight_decay
         m *= b1
         m += g
         v *= b2

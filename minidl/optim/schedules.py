@@ -93,7 +93,7 @@ class LinearLR(Schedule):
 class ReduceLROnPlateau:
     """The rate times `factor` when a measured value has not fallen for more than `patience` calls of `step(value)`.
 
-    A value counts as fallen when it is below the best by the fraction `threshold`.
+    A value counts as fallen when it is below the best by the fraction `threshold` of its size.
     """
 
     def __init__(self, optimizer: Optimizer, factor: float = 0.1, patience: int = 10, threshold: float = 1e-4,
@@ -106,7 +106,8 @@ class ReduceLROnPlateau:
 
     def step(self, value: float) -> None:
         """Tell the value just measured."""
-        if value < self.best * (1.0 - self.threshold) if math.isfinite(self.best) else value < self.best:
+        margin = self.threshold * abs(self.best) if math.isfinite(self.best) else 0.0
+        if value < self.best - margin:
             self.best, self.waited = float(value), 0
             return
         self.waited += 1

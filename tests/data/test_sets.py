@@ -53,7 +53,7 @@ def test_an_unknown_set_gets_the_nearest_names(call, name, near):
 
 
 def test_an_unknown_set_unlike_any_gets_all_names():
-    with pytest.raises(InputError, match=r"'zzz'; The sets are: digits, patches, mnist"):
+    with pytest.raises(InputError, match=r"'zzz'; the sets are digits, patches, mnist"):
         data.load("zzz")
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from lectures import runner, slides
 from minidl import cli, data, plotting
+from minidl.errors import InputError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -36,7 +37,7 @@ def check_files(folder, record):
 
 def test_lecture_17_fast(a_place_of_its_own, capsys):
     assert cli.main(["lecture", "17", "--fast", "--seed", "3"]) == 0
-    folder = a_place_of_its_own / "out" / "lecture-017"
+    folder = a_place_of_its_own / "out" / "lecture-017-fast"
     record = read(folder)
     check_files(folder, record)
     assert [record[key] for key in ("lecture", "data", "seed", "fast")] == ["deep-autoencoder", "digits", 3, True]
@@ -93,7 +94,7 @@ def test_ctrl_c_leaves_cleanly(a_place_of_its_own):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130 and "Traceback" not in err and "stopped" in err
-    assert not list((a_place_of_its_own / "out" / "lecture-017").iterdir())
+    assert not (a_place_of_its_own / "out").exists()
 
 
 # A lecture of our own, which takes no time ----------------------------------------------------------------------------
@@ -147,7 +148,6 @@ def test_tables_are_aligned(tiny, capsys):
 
 def test_a_long_run_is_kept_and_replayed_with_its_date(tiny, a_place_of_its_own, monkeypatch, capsys):
     tiny(1)
-    monkeypatch.setattr(runner, "KEEP_AFTER", -1)
     assert cli.main(["lecture", "49", "--seed", "5"]) == 0
     first = read(a_place_of_its_own / "out" / "lecture-049")
     capsys.readouterr()
@@ -160,7 +160,6 @@ def test_a_long_run_is_kept_and_replayed_with_its_date(tiny, a_place_of_its_own,
 
 
 def test_the_last_full_run_is_the_one_that_is_kept(tiny, a_place_of_its_own, monkeypatch, capsys):
-    monkeypatch.setattr(runner, "KEEP_AFTER", -1)
     tiny(1)
     cli.main(["lecture", "49", "--seed", "1"])
     cli.main(["lecture", "49", "--seed", "2"])
@@ -176,7 +175,7 @@ def test_the_last_full_run_is_the_one_that_is_kept(tiny, a_place_of_its_own, mon
 
 def test_without_a_kept_run_replay_says_how_to_get_one(tiny, a_place_of_its_own, capsys):
     tiny(1)
-    assert cli.main(["lecture", "49"]) == 0                    # takes less than a minute: not kept
+    assert cli.main(["lecture", "49", "--fast"]) == 0          # a shortened run is not kept
     capsys.readouterr()
     assert cli.main(["lecture", "49", "--replay"]) == 2
     assert "no full run of intermission on digits is kept" in capsys.readouterr().err
@@ -184,7 +183,6 @@ def test_without_a_kept_run_replay_says_how_to_get_one(tiny, a_place_of_its_own,
 
 def test_a_damaged_kept_run_is_no_traceback(tiny, a_place_of_its_own, monkeypatch, capsys):
     tiny(1)
-    monkeypatch.setattr(runner, "KEEP_AFTER", -1)
     cli.main(["lecture", "49"])
     (a_place_of_its_own / "cache" / "lectures" / "intermission-digits" / "metrics.json").write_text("{")
     assert cli.main(["lecture", "49", "--replay"]) == 2
@@ -194,13 +192,22 @@ def test_a_cache_that_cannot_be_written_does_not_fail_the_lecture(tiny, a_place_
     tiny(1)
     (a_place_of_its_own / "file").write_text("")
     monkeypatch.setenv("MINIDL_CACHE", str(a_place_of_its_own / "file"))
-    monkeypatch.setattr(runner, "KEEP_AFTER", -1)
     assert cli.main(["lecture", "49"]) == 0
     assert "could not be kept" in capsys.readouterr().out
 
 
-def test_another_data_set_has_a_folder_of_its_own(tiny, a_place_of_its_own):
+def test_data_that_are_not_here_are_missed_before_anything_is_written(tiny, a_place_of_its_own, monkeypatch, capsys):
     tiny(1)
+    monkeypatch.setattr(data, "where", lambda name: None)
+    monkeypatch.setattr(data, "load", lambda name: (_ for _ in ()).throw(InputError(f"{name} is not here")))
+    assert cli.main(["lecture", "49", "--data", "mnist"]) == 2
+    printed = capsys.readouterr()
+    assert "mnist is not here" in printed.err and not printed.out and not (a_place_of_its_own / "out").exists()
+
+
+def test_another_data_set_has_a_folder_of_its_own(tiny, a_place_of_its_own, monkeypatch):
+    tiny(1)
+    monkeypatch.setattr(data, "where", lambda name: a_place_of_its_own)
     assert cli.main(["lecture", "49", "--data", "mnist"]) == 0
     assert (a_place_of_its_own / "out" / "lecture-049-mnist" / "metrics.json").exists()
 
@@ -251,5 +258,5 @@ def test_lecture_17_starts_on_mnist(a_place_of_its_own):
     if data.where("mnist") is None:
         pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
     assert cli.main(["lecture", "17", "--data", "mnist", "--fast"]) == 0
-    metrics = read(a_place_of_its_own / "out" / "lecture-017-mnist")["metrics"]
+    metrics = read(a_place_of_its_own / "out" / "lecture-017-mnist-fast")["metrics"]
     assert metrics["pca_error"] == pytest.approx(13.866, abs=2e-3)

@@ -151,12 +151,12 @@ def test_zero_grad_forgets_every_gradient():
 
 def test_a_hook_sees_inputs_and_output_until_it_is_removed():
     model, seen = Net(), []
-    remove = model.encoder[1].register_forward_hook(lambda module, inputs, y: seen.append((module, inputs, y)))
+    handle = model.encoder[1].register_forward_hook(lambda module, inputs, y: seen.append((module, inputs, y)))
     model(X)
     (module, inputs, y), = seen
     assert module is model.encoder[1] and len(inputs) == 1
     np.testing.assert_array_equal(y.numpy(), np.tanh(inputs[0].numpy()))
-    remove()
+    handle.remove()
     model(X)
     assert len(seen) == 1
 
@@ -250,12 +250,13 @@ def test_random_streams_are_found_once_each_in_order_of_definition():
     assert model.random_streams() == [model[0].stream, model[1].stream]
 
 
-def test_parameters_in_a_list_are_found_and_named():
+def test_parameters_in_lists_and_dicts_are_found_and_named():
     class Scales(nn.Module):
         def __init__(self):
             self.scales = [nn.Parameter([1.0]), nn.Parameter([2.0])]
+            self.heads = {"a": [nn.Linear(1, 1, bias=False, rng=0)]}
 
     model = Scales()
-    assert [name for name, _ in model.named_parameters()] == ["scales.0", "scales.1"]
-    assert list(model.state_dict()) == ["scales.0", "scales.1"]
+    assert [name for name, _ in model.named_parameters()] == ["scales.0", "scales.1", "heads.a.0.weight"]
+    assert list(model.state_dict()) == ["scales.0", "scales.1", "heads.a.0.weight"]
     assert "scales.1 1" in repr(model)

@@ -137,3 +137,11 @@ def test_a_schedule_out_of_range_is_refused_in_a_sentence(make, words):
     with pytest.raises(InputError, match=words):
         make(o)
     assert o.lr == 0.5
+
+
+def test_plateau_knows_worse_from_better_below_zero():
+    optimizer = optim.SGD([nn.Parameter([1.0])], lr=1.0)
+    schedule = optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=1, threshold=0.01)
+    for value in (-100.0, -99.5, -99.0, -98.5, -98.0):
+        schedule.step(value)
+    assert schedule.best == -100.0 and optimizer.lr == 0.25

@@ -18,7 +18,7 @@ Array = Any  # a NumPy or CuPy array: the two share an interface, not a base cla
 
 
 class Memory(NamedTuple):
-    """Bytes in use by this process on a device, the most it has used, and the device's total."""
+    """Bytes in use by this process on a device, the most it has taken from the system, and the device's total."""
 
     used: int
     peak: int
@@ -66,7 +66,7 @@ class Backend:
 
     def describe(self) -> str:
         """One line for `minidl devices`."""
-        return f"NumPy {np.__version__}, {os.cpu_count()} cores"
+        return f"NumPy {np.__version__}, {os.cpu_count()} cores, {self.memory().total / 2**30:.0f} GiB"
 
 
 class _Cuda(Backend):
@@ -100,7 +100,7 @@ class _Cuda(Backend):
         self.xp.cuda.get_current_stream().synchronize()
 
     def memory(self) -> Memory:
-        free, total = self.xp.cuda.runtime.memGetInfo()
+        _, total = self.xp.cuda.runtime.memGetInfo()
         pool = self.xp.get_default_memory_pool()
         return Memory(pool.used_bytes(), pool.total_bytes(), total)
 

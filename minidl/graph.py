@@ -117,10 +117,10 @@ def _operation(t: Tensor) -> str:
 
 def _lines(t: Tensor, made_by: str | None) -> tuple[str, ...]:
     title = t.name if made_by is None else f"{t.name} = {made_by}" if t.name else made_by
-    size = f"{t.item():.4g}" if t.size == 1 else "x".join(map(str, t.shape))
+    size = f"{t.item():.4g}" if t.size == 1 else str(t.shape)
     lines = [title, size] if title else [size]
     if t.grad is not None:
-        lines.append("grad " + (f"{t.grad.item():.4g}" if t.size == 1 else "x".join(map(str, t.grad.shape))))
+        lines.append("grad " + (f"{t.grad.item():.4g}" if t.size == 1 else str(t.grad.shape)))
     return tuple(lines)
 
 

@@ -95,8 +95,8 @@ def grad(y: Tensor, xs: Tensor | Sequence[Tensor], gradient: Any = None, *, crea
          retain_graph: bool | None = None) -> Any:
     """The gradient of `y` by `xs`: a Tensor for a Tensor, a list for a list; no `.grad` is touched.
 
-    Walks only the paths that lead from `y` to `xs`. The other arguments are those of `Tensor.backward`. Raises
-    InputError if `y` does not depend on one of the `xs`.
+    Walks only the paths that lead from `y` to `xs`, and frees them as `backward` does. The other arguments are those of
+    `Tensor.backward`. Raises InputError if `y` does not depend on one of the `xs`.
     """
     targets = [xs] if isinstance(xs, Tensor) else list(xs)
     found = _walk(y, _seed(y, gradient, create_graph), create_graph, _retains(retain_graph, create_graph), targets)

@@ -37,7 +37,7 @@ def test_the_text_of_a_known_computation():
 def test_an_input_used_twice_is_one_node_with_two_arrows():
     x = Tensor([1.0, 2.0], requires_grad=True)
     labels, arrows = nodes_and_arrows(md.graph(md.sum(x * x)))
-    assert [label for label, _ in labels] == ["2", r"multiply\n2", r"sum\n5"]
+    assert [label for label, _ in labels] == ["(2,)", r"multiply\n(2,)", r"sum\n5"]
     assert arrows == [(0, 1), (0, 1), (1, 2)]
 
 
@@ -47,7 +47,7 @@ def test_a_node_shows_its_shape_and_its_gradient_once_there_is_one():
     total = md.sum(X) * y
     total.backward(retain_graph=True)
     labels = [label for label, _ in nodes_and_arrows(md.graph(total))[0]]
-    assert rf"x\n3\ngrad {x.grad.item():.4g}" in labels and r"2x3\ngrad 2x3" in labels
+    assert rf"x\n3\ngrad {x.grad.item():.4g}" in labels and r"(2, 3)\ngrad (2, 3)" in labels
 
 
 def test_names_are_quoted_for_graphviz():
@@ -63,7 +63,7 @@ def test_joined_and_indexed_tensors_show_where_they_come_from():
 
 def test_a_leaf_alone_is_a_graph_of_one_node():
     labels, arrows = nodes_and_arrows(md.graph(Tensor([1.0, 2.0], name="x")))
-    assert labels == [(r"x\n2", True)] and arrows == []
+    assert labels == [(r"x\n(2,)", True)] and arrows == []
 
 
 def test_a_computation_too_large_to_see_is_refused_in_a_sentence():

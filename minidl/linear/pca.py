@@ -194,8 +194,8 @@ def _mean(xp: Any, x: Array) -> Array:
     return (total / len(x)).astype(x.dtype)
 
 
-def _blocks(x: Array) -> Iterator[Array]:
-    return (x[i:i + _BLOCK] for i in range(0, len(x), _BLOCK))
+def _blocks(x: Array, rows: int = _BLOCK) -> Iterator[Array]:
+    return (x[i:i + rows] for i in range(0, len(x), rows))
 
 
 def _scatter(xp: Any, x: Array, mean: Array) -> Array:
@@ -205,7 +205,7 @@ def _scatter(xp: Any, x: Array, mean: Array) -> Array:
     difference of two large numbers. Then the rows are centred, a block at a time.
     """
     n = len(x)
-    raw = x.T @ x
+    raw: Any = sum(block.T @ block for block in _blocks(x, 8 * _BLOCK))      # adding a few parts keeps rounding small
     if n * _square(mean) <= 0.9 * float(xp.trace(raw)):
         raw -= n * xp.outer(mean, mean)
         return raw

@@ -124,6 +124,8 @@ def curves(series: Mapping[str, tuple[Any, Any]], *, x: str, y: str, title: str 
         axis.axhline(level, color=colour, linestyle="--")
         _name_line(axis, label, level, colour)
     axis.set(xlabel=x, ylabel=y, title=title)
+    if all(float(v).is_integer() for xs, _ in series.values() for v in xs):
+        axis.locator_params(axis="x", integer=True)                        # there is no epoch 2.5
     if log:
         _log_scale(axis.yaxis)
     else:

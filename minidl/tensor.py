@@ -24,6 +24,7 @@ from typing import Any, Concatenate, Generic, ParamSpec
 import numpy as np
 
 from minidl import debugging
+from minidl.arguments import PLAIN, describe, narrowed, settle, to_array
 from minidl.backend import BACKENDS, MODULES, Array, Device, backend_of
 from minidl.errors import InputError
 from minidl.operators import Operators
@@ -33,15 +34,14 @@ P = ParamSpec("P")
 _next_birth = itertools.count(1).__next__
 _recording = True
 _FREED: Any = ("freed",)       # the recipe of a tensor that a backward pass has used up
-_PLAIN = {float, int, bool, tuple, str, slice, type(None)}     # arguments that need no second look
 
 
 class Tensor(Operators):
     """An array that can be differentiated.
 
-    `data` is the array: lists and numbers become float32, arrays keep their dtype and are not copied. With
-    `requires_grad`, what is computed from the tensor is recorded, and `backward()` leaves the gradient in `grad`.
-    `device` ("cpu", "cuda") moves the array there; `name` is for pictures and messages.
+    `data` is the array: lists and numbers become float32 (truth values stay such), arrays keep their dtype and are not
+    copied. With `requires_grad`, what is computed from the tensor is recorded, and `backward()` leaves the gradient in
+    `grad`. `device` ("cpu", "cuda") moves the array there; `name` is for pictures and messages.
 
     Raises InputError for data that is no array of numbers, and for a gradient of integers.
     """
@@ -50,7 +50,7 @@ class Tensor(Operators):
 
     def __init__(self, data: Any, requires_grad: bool = False, *, device: str | Device | None = None,
                  dtype: Any = None, name: str | None = None) -> None:
-        array = _to_array(data)
+        array = to_array(data.data if isinstance(data, Tensor) else data)
         if dtype is not None:
             array = array.astype(dtype, copy=False)
         self.data: Array = array if device is None else Device(device).put(array)
@@ -145,7 +145,7 @@ class Primitive(Generic[P]):
         self.__name__, self.__doc__, self.__module__ = forward.__name__, forward.__doc__, forward.__module__
         missing = forward.__code__.co_argcount - 1 - len(rules)
         self.rules = [rule or _no_rule(self.name, i) for i, rule in enumerate([*rules, *[None] * missing])]
-        self.array_arguments = {i for i, rule in enumerate(rules) if rule}
+        self.takes_array = lambda i: joint is not None or (i < len(rules) and rules[i] is not None)
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -154,6 +154,7 @@ class Primitive(Generic[P]):
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Tensor:
+        # First the arrays out of the Tensors. `odd`: something is not as usual, and `settle` takes a second look.
         raw: list[Any] = []
         tensors = needs = odd = False
         home: Any = None                     # the arrays' type and dtype, which they must share
@@ -170,7 +171,7 @@ class Primitive(Generic[P]):
             if kind is home:
                 if a.dtype is not dtype:
                     odd = True
-            elif kind not in _PLAIN:
+            elif kind not in PLAIN:
                 if home is None and kind in BACKENDS:
                     home, dtype = kind, a.dtype
                     if dtype.kind != "f":
@@ -180,18 +181,20 @@ class Primitive(Generic[P]):
         if kwargs and any(isinstance(value, Tensor | np.generic) for value in kwargs.values()):
             return self._by_position(args, kwargs)
         if odd:
-            raw = self._settle(raw, tensors)
+            raw = settle(self.name, raw, self.takes_array, tensors)
+        # Then the operation itself.
         try:
             xp = MODULES.get(home, np)
             y = self.forward(xp, *raw, **kwargs) if kwargs else self.forward(xp, *raw)
         except (ValueError, TypeError, IndexError) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"{self.name}: {_describe(raw)}: {error}") from error
+            raise InputError(f"{self.name}: {describe(raw)}: {error}") from error
         if not tensors:
             return y
         if odd and y.dtype == np.float64:
-            y = _narrowed(y, raw)
+            y = narrowed(y, raw)
+        # Last the memory of it: the arguments as given, for the graph, and their arrays as they were computed with.
         t = object.__new__(Tensor)
         t.data = y if type(y) in BACKENDS else np.asarray(y)     # NumPy's reductions to a scalar are no arrays
         t.grad = t.recipe = t.name = None
@@ -213,36 +216,6 @@ class Primitive(Generic[P]):
             if isinstance(value, Tensor):
                 raise InputError(f"{self.name}: {name} takes no Tensor; a Tensor is an argument by position")
         return self(*bound.args, **bound.kwargs)
-
-    def _settle(self, raw: list[Any], tensors: bool) -> list[Any]:
-        """Make the arguments agree, or say why they cannot: arrays must share a device and a float dtype.
-
-        Beside Tensors, NumPy's scalars become plain numbers, and lists, integers and truth values take the floats'
-        dtype: each of them would turn float32 into float64.
-        """
-        arrays = [a for a in raw if type(a) in BACKENDS]
-        if len(kinds := {type(a) for a in arrays}) > 1:
-            names = " and ".join(sorted(BACKENDS[kind].name for kind in kinds))
-            raise InputError(f"{self.name}: its arguments are on different devices, {names}; "
-                             "bring them together with .to(device)")
-        floats = {a.dtype for a in arrays if a.dtype.kind == "f"}
-        if len(floats) > 1:
-            names = " and ".join(sorted(str(f) for f in floats))
-            raise InputError(f"{self.name}: {names} are mixed; convert one with .astype(...)")
-        if not tensors:                    # NumPy's scalars are then the results of reductions, within a rule
-            return [_to_array(a) if isinstance(a, list) and i in self.array_arguments else a
-                    for i, a in enumerate(raw)]
-        plain = [a.item() if isinstance(a, np.generic) else a for a in raw]
-        has_float = floats or any(isinstance(a, float) for a in plain)
-        dtype = next(iter(floats), np.dtype(np.float32))
-        for i, a in enumerate(plain):
-            if not self.joint and i not in self.array_arguments:
-                continue                   # a shape, an index, labels
-            if isinstance(a, list):
-                plain[i] = backend_of(arrays[0]).from_host(_to_array(a, dtype))
-            elif type(a) in BACKENDS and a.dtype.kind in "iub" and has_float:
-                plain[i] = a.astype(dtype)
-        return plain
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}{self.__signature__}>"
@@ -444,40 +417,6 @@ def _writable_buffer(a: Tensor, grads: dict[int, Any], heap: list[tuple[int, Ten
         return xp.array(grads[a.birth], order="C")
     heapq.heappush(heap, (-a.birth, a))
     return xp.zeros(a.data.shape, dtype=a.data.dtype)
-
-
-# Arrays --------------------------------------------------------------------------------------------------------------
-
-
-def _to_array(data: Any, dtype: Any = np.float32) -> Array:
-    if isinstance(data, Tensor):
-        data = data.data
-    if type(data) in BACKENDS:
-        array = data
-    elif isinstance(data, np.ndarray | np.generic):
-        array = np.asarray(data)
-    elif isinstance(data, list | tuple) and any(isinstance(item, Tensor) for item in data):
-        raise InputError("a list of Tensors is no array: md.stack(list) keeps their history")
-    else:
-        try:
-            array = np.array(data)
-            if array.dtype.kind in "fiub" and not isinstance(data, bool):
-                array = array.astype(dtype)
-        except (ValueError, TypeError) as error:
-            raise InputError(f"this is no array of numbers: {data!r:.80} ({error})") from error
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"a tensor holds real numbers or truth values, not {array.dtype}")
-    return array
-
-
-def _narrowed(y: Array, raw: Sequence[Any]) -> Array:
-    """float32 for what became float64 only because the arguments were integers, and nobody asked for a dtype."""
-    asked = any(isinstance(a, np.dtype) or type(a) in BACKENDS and a.dtype == np.float64 for a in raw)
-    return y if asked else y.astype(np.float32)
-
-
-def _describe(raw: Sequence[Any]) -> str:
-    return ", ".join(f"{a.dtype}{list(a.shape)}" if type(a) in BACKENDS else f"{a!r:.60}" for a in raw)
 
 
 # The engine's own pair of primitives: broadcasting and its undoing are each other's gradient ------------------------

@@ -1,0 +1,78 @@
+"""What the engine takes for an array, and how the arguments of an operation are brought to agree.
+
+The engine looks at types and dtypes on its fast path; only what is not plainly in order comes here.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import BACKENDS, Array, backend_of
+from minidl.errors import InputError
+
+PLAIN = {float, int, bool, tuple, str, slice, type(None)}      # types of arguments that need no second look
+
+
+def to_array(data: Any, dtype: Any = np.float32) -> Array:
+    """An array of any device as it is; lists and numbers as `dtype`, truth values as such.
+
+    Raises InputError for what is no array of real numbers.
+    """
+    if type(data) in BACKENDS:
+        array = data
+    elif isinstance(data, np.ndarray | np.generic):
+        array = np.asarray(data)
+    elif isinstance(data, list | tuple) and any(hasattr(item, "recipe") for item in data):
+        raise InputError("a list of Tensors is no array: md.stack(list) keeps their history")
+    else:
+        try:
+            array = np.array(data)
+            if array.dtype.kind in "fiu":
+                array = array.astype(dtype)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"this is no array of numbers: {data!r:.80} ({error})") from error
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"a tensor holds real numbers or truth values, not {array.dtype}")
+    return array
+
+
+def settle(name: str, raw: Sequence[Any], takes_array: Callable[[int], bool], tensors: bool) -> list[Any]:
+    """Make the arguments agree, or say why they cannot: arrays must share a device and a float dtype.
+
+    Beside Tensors, NumPy's scalars become plain numbers, and lists, integers and truth values take the floats' dtype:
+    each of them would turn float32 into float64. `takes_array(i)` tells whether argument i is an array for the
+    operation, and not a shape, an index or labels.
+    """
+    arrays = [a for a in raw if type(a) in BACKENDS]
+    if len(kinds := {type(a) for a in arrays}) > 1:
+        names = " and ".join(sorted(BACKENDS[kind].name for kind in kinds))
+        raise InputError(f"{name}: its arguments are on different devices, {names}; bring them together with "
+                         ".to(device)")
+    floats = {a.dtype for a in arrays if a.dtype.kind == "f"}
+    if len(floats) > 1:
+        names = " and ".join(sorted(str(f) for f in floats))
+        raise InputError(f"{name}: {names} are mixed; convert one with .astype(...)")
+    if not tensors:                        # NumPy's scalars are then the results of reductions, within a rule
+        return [to_array(a) if isinstance(a, list) and takes_array(i) else a for i, a in enumerate(raw)]
+    settled = [a.item() if isinstance(a, np.generic) else a for a in raw]
+    has_float = floats or any(isinstance(a, float) for a in settled)
+    dtype = next(iter(floats), np.dtype(np.float32))
+    for i, a in enumerate(settled):
+        if isinstance(a, list) and takes_array(i):
+            settled[i] = backend_of(arrays[0]).from_host(to_array(a, dtype))
+        elif type(a) in BACKENDS and a.dtype.kind in "iub" and has_float and takes_array(i):
+            settled[i] = a.astype(dtype)
+    return settled
+
+
+def narrowed(y: Array, raw: Sequence[Any]) -> Array:
+    """float32 for what became float64 only because the arguments were integers, and nobody asked for a dtype."""
+    asked = any(isinstance(a, np.dtype) or type(a) in BACKENDS and a.dtype == np.float64 for a in raw)
+    return y if asked else y.astype(np.float32)
+
+
+def describe(raw: Sequence[Any]) -> str:
+    """The arguments' dtypes and shapes, for messages."""
+    return ", ".join(f"{a.dtype}{list(a.shape)}" if type(a) in BACKENDS else f"{a!r:.60}" for a in raw)

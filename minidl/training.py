@@ -5,6 +5,7 @@ import json
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -48,7 +49,7 @@ def fit(model: Module, loss: Callable[..., Tensor], loader: Loader, optimizer: O
     With `patience`, training stops after so many epochs without a new best and goes back to the best parameters.
 
     With `checkpoint`, a path, the run is saved after each epoch (and every `checkpoint_every` steps), and resumes from
-    that file if it is there: on the CPU the result is that of an unbroken run, bit for bit; on a GPU from an epoch's
+    that file, its learning rate included, if it is there: on the CPU bit for bit as an unbroken run, on a GPU from an epoch's
     start. Ctrl-C finishes the step, saves, and raises KeyboardInterrupt with a sentence that says where it stopped.
 
     Raises FloatingPointError when the loss is no longer finite, and InputError for a checkpoint of another model.
@@ -60,6 +61,9 @@ def fit(model: Module, loss: Callable[..., Tensor], loader: Loader, optimizer: O
     run = _Run(model, loader, optimizer, schedule, Path(checkpoint) if checkpoint else None)
     run.resume()
     with _bar(run, epochs, progress) as bar, _interruptible() as interrupted:
+        if (run.epoch or run.step) and not bar.disable:
+            left = "the rest follows" if run.epoch < epochs else "nothing is left to train; delete it to start afresh"
+            bar.write(f"{run.path} holds {run.epoch} of {epochs} epochs: {left}", file=sys.stderr)
         while run.epoch < epochs and not run.stopped:
             _train_epoch(run, loss, epochs, max_grad_norm, checkpoint_every, bar, interrupted)
             _end_epoch(run, validate, patience)

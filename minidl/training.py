@@ -49,8 +49,9 @@ def fit(model: Module, loss: Callable[..., Tensor], loader: Loader, optimizer: O
     With `patience`, training stops after so many epochs without a new best and goes back to the best parameters.
 
     With `checkpoint`, a path, the run is saved after each epoch (and every `checkpoint_every` steps), and resumes from
-    that file, its learning rate included, if it is there: on the CPU bit for bit as an unbroken run, on a GPU from an epoch's
-    start. Ctrl-C finishes the step, saves, and raises KeyboardInterrupt with a sentence that says where it stopped.
+    that file, its learning rate included, if it is there: on the CPU the result is that of an unbroken run, bit for
+    bit; on a GPU from an epoch's start. Ctrl-C finishes the step, saves, and raises KeyboardInterrupt with a sentence
+    that says where it stopped.
 
     Raises FloatingPointError when the loss is no longer finite, and InputError for a checkpoint of another model.
     """

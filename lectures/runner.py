@@ -255,9 +255,11 @@ def _check_data(name: str, fitting: Sequence[str], found: slides.Lecture) -> Non
         return
     known = data.names()
     near = difflib.get_close_matches(name.lower(), known, n=2, cutoff=0.5)
-    what = f"{found.name} ({found.where}) does not work with {name!r}" if name in known \
-        else f"there is no data set {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else "")
-    raise InputError(f"{what}; this lecture works with {', '.join(fitting)}")
+    if name in known:
+        what = f"{found.name} ({found.where}) does not work with {name!r}."
+    else:
+        what = f"there is no data set {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else ".")
+    raise InputError(f"{what} This lecture works with {', '.join(fitting)}")
 
 
 def _is_script(path: Path) -> bool:

@@ -79,7 +79,7 @@ def test_data_fetch_hands_on_the_names(capsys, monkeypatch):
     (["lecture", "gan-"], "several lectures: gan-metrics, gan-experiments"),
     (["lecture", "17", "99"], "still to come"),
     (["lecture", "17", "--data", "mnits"], "did you mean mnist"),
-    (["lecture", "17", "--data", "cifar10"], "does not work with 'cifar10'; this lecture works with digits, mnist"),
+    (["lecture", "17", "--data", "cifar10"], "does not work with 'cifar10'. This lecture works with digits, mnist"),
     (["lecture", "17", "--device", "gpu"], "minidl knows 'cpu', 'cuda'"),
     (["lecture", "17", "--seed", "-1"], "at least 0")])
 def test_bad_input_gets_one_sentence(capsys, monkeypatch, tmp_path, arguments, sentence):

@@ -16,7 +16,7 @@ from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.tensor import Tensor
 
-_BLOCK = 32768         # elements: five float32 arrays of this size about fill a 512 KiB cache
+_BLOCK = 65536         # elements: small enough to stay in a cache, large enough that the calls cost little
 
 
 class Optimizer:

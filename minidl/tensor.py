@@ -145,7 +145,8 @@ class Primitive(Generic[P]):
         self.__name__, self.__doc__, self.__module__ = forward.__name__, forward.__doc__, forward.__module__
         missing = forward.__code__.co_argcount - 1 - len(rules)
         self.rules = [rule or _no_rule(self.name, i) for i, rule in enumerate([*rules, *[None] * missing])]
-        self.takes_array = lambda i: joint is not None or (i < len(rules) and rules[i] is not None)
+        self.array_arguments = arrays = {i for i, rule in enumerate(rules) if rule}
+        self.takes_array = lambda i: joint is not None or i in arrays
 
     @property
     def __signature__(self) -> inspect.Signature:

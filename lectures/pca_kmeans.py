@@ -54,7 +54,8 @@ talk.save(plotting.codes(coordinates[:, :2], labels[:3000], title="Test images i
 # %%
 talk.save(plotting.image_grid(talk.images(pca.components_[:10]), columns=5, symmetric=True,
                               captions=[f"{i + 1}: {share:.1%}" for i, share in enumerate(shares[:10])],
-                              title="The first ten components, and the variance that each explains"), "components")
+                              title="Ten components: red adds, blue takes away; the variance each explains"),
+          "components")
 
 # %% [markdown]
 # ## Reconstruction (slide 7)
@@ -94,7 +95,8 @@ talk.table(["model", "numbers", "squared error per test image", "variance explai
 drawn = talk.images(pca.sample(20, talk.rng))
 talk.save(plotting.image_rows([plotting.Row("real data", talk.images(x_test[first_of_each])),
                                plotting.Row(f"{numbers[-1]}-D PCA,\nsampled", drawn[:10]),
-                               plotting.Row("", drawn[10:])], title="Sampling from the code space"), "samples")
+                               plotting.Row("sampled again", drawn[10:])], title="Sampling from the code space"),
+          "samples")
 
 # %%
 talk.finish()

@@ -5,7 +5,7 @@ A lecture runs in three ways, and its file need not know which: by `minidl lectu
 
 Files go to `out/lecture-017` below the current folder (`out/lecture-017-mnist` for another data set than the
 lecture's first, `out/lecture-017-fast` for a shortened run), or to the folder that `--out` names: the figures as PNG,
-and `metrics.json`. They are written together at the end, so that a run that was stopped leaves nothing.
+films as GIF, and `metrics.json`. They are written together at the end, so that a run that was stopped leaves nothing.
 """
 from __future__ import annotations
 
@@ -52,13 +52,12 @@ class Options:
 _options: Options | None = None        # those of the command line while it runs a lecture
 
 
-def run(wanted: str | int, options: Options) -> Path:
-    """Run the lecture of this slide or name, or replay its kept run; returns the folder with its files.
+def run(found: slides.Lecture, options: Options) -> Path:
+    """Run a lecture, or replay its kept run; returns the folder with its files.
 
     Raises InputError for what cannot be run, and BoundMissed, with everything saved, if a metric misses its bound.
     """
     global _options
-    found = slides.find(wanted)
     before, _options = _options, options
     try:
         return Path(runpy.run_path(str(found.path), run_name="__main__")["talk"].out)
@@ -68,9 +67,12 @@ def run(wanted: str | int, options: Options) -> Path:
         _options = before
 
 
-def lecture(slide: int, data: Sequence[str] = ("digits",)) -> Talk:
-    """Begin the lecture of this slide, which works with these data sets, the first of them by default."""
-    found = slides.find(slide)
+def lecture(slide: int | str, data: Sequence[str] = ("digits",)) -> Talk:
+    """Begin the lecture of this slide, or of this name where a slide has several.
+
+    It works with the data sets that `data` names, the first of them by default.
+    """
+    found, = slides.find(slide)
     if _options is None and _is_script(found.path):
         from minidl import cli
 
@@ -98,7 +100,7 @@ class Talk:
             raise InputError(f"a seed is a whole number of at least 0, not {options.seed}")
         self.device = Device(options.device)
         self.rng = np.random.default_rng(options.seed)
-        folder = (f"lecture-{found.main_slide:03d}" + ("" if self.data == data_sets[0] else f"-{self.data}")
+        folder = (found.folder + ("" if self.data == data_sets[0] else f"-{self.data}")
                   + ("-fast" if self.fast else ""))
         self.out = Path(options.out).expanduser() if options.out else Path("out") / folder
         self._pictures: dict[str, bytes] = {}
@@ -111,12 +113,12 @@ class Talk:
 
     # What a lecture file calls ----------------------------------------------------------------------------------------
 
-    def load(self) -> data.Dataset:
-        """The data set, each image a row of pixels."""
+    def load(self, *, flat: bool = True) -> data.Dataset:
+        """The data set, each image a row of pixels, or without `flat` an image (H, W, C)."""
         loaded = data.load(self.data)
         self._record["credit"] = loaded.credit
         self._shape = loaded.x_test.shape[1:]
-        return loaded.flat()
+        return loaded.flat() if flat else loaded
 
     def images(self, rows: Any) -> np.ndarray:
         """Rows of pixels, from whatever device, as images to draw: (N, H*W*C) -> (N, H, W, C)."""
@@ -136,12 +138,16 @@ class Talk:
         self._record["tables"].append("\n".join(lines))
         self._print("\n" + "\n".join(lines) + "\n")
 
-    def save(self, figure: Figure, name: str) -> None:
-        """Save a figure as NAME.png."""
+    def save(self, figure: Figure | Sequence[Figure], name: str) -> None:
+        """Save a figure as NAME.png, or several as the film NAME.gif."""
         from minidl import plotting
 
-        self._pictures[f"{name}.png"] = plotting.png(figure)
-        self._record["figures"].append(f"{name}.png")
+        if isinstance(figure, Sequence):
+            file, content = f"{name}.gif", plotting.film(figure)
+        else:
+            file, content = f"{name}.png", plotting.png(figure)
+        self._pictures[file] = content
+        self._record["figures"].append(file)
 
     def metric(self, name: str, value: float, *, at_most: float | None = None, at_least: float | None = None) -> None:
         """Note a number for metrics.json, with the bounds that `finish` holds it to."""

@@ -34,6 +34,19 @@ def test_every_picture_becomes_a_png(tmp_path):
     assert {p.suffix for p in (tmp_path / "new").iterdir()} == {".png"}             # no part is left
 
 
+def test_a_film_holds_every_picture_in_order_and_repeats(tmp_path):
+    from PIL import Image
+    (tmp_path / "film.gif").write_bytes(plotting.film([plotting.image_grid(np.full((1, 4, 4), shade))
+                                                       for shade in (0.0, 0.5, 1.0)], seconds=3))
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.n_frames == 3 and film.info["loop"] == 0 and film.info["duration"] == 1000
+    from minidl.plotting.output import _frames
+    middles = [int(frame[frame.shape[0] // 2, frame.shape[1] // 2, 0]) for frame in _frames(tmp_path / "film.gif")]
+    np.testing.assert_allclose(middles, [0, 127, 255], atol=4)
+    with pytest.raises(md.InputError, match="no figures"):
+        plotting.film([])
+
+
 def test_the_callers_settings_stay_as_they_were():
     import matplotlib
     before = dict(matplotlib.rcParams)

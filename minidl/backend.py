@@ -34,6 +34,7 @@ class Backend:
     name = "cpu"
     xp: Any = np
     array_type: type = np.ndarray
+    compiles = False              # whether there are `elementwise` and `cuda`: see minidl.kernels
 
     def from_host(self, array: np.ndarray) -> Array:
         """The same values as an array of this device."""
@@ -54,6 +55,18 @@ class Backend:
     def synchronize(self) -> None:
         """Wait until the device has done all that it was asked to do."""
 
+    def elementwise(self, inputs: str, output: str, body: str, name: str) -> Callable[..., Array]:
+        """A function of arrays and numbers that runs one kernel: for `inputs` "T x, T y", `body` "z = x * y"."""
+        raise NotImplementedError
+
+    def cuda(self, source: str, name: str) -> Callable[..., None]:
+        """The CUDA function `name` of a source: called with the number of threads and the function's arguments."""
+        raise NotImplementedError
+
+    def address(self, array: Array) -> int:
+        """Where in the device's memory the array begins."""
+        raise NotImplementedError
+
     def memory(self) -> Memory:
         """How much memory this process uses; zeros where the system does not tell."""
         try:
@@ -73,6 +86,7 @@ class _Cuda(Backend):
     """A CUDA GPU through CuPy."""
 
     name = "cuda"
+    compiles = True
 
     def __init__(self) -> None:
         cupy = self.xp = importlib.import_module("cupy")
@@ -99,6 +113,16 @@ class _Cuda(Backend):
     def synchronize(self) -> None:
         self.xp.cuda.get_current_stream().synchronize()
 
+    def elementwise(self, inputs: str, output: str, body: str, name: str) -> Callable[..., Array]:
+        return self.xp.ElementwiseKernel(inputs, output, body, name)
+
+    def cuda(self, source: str, name: str) -> Callable[..., None]:
+        kernel = self.xp.RawKernel(source, name)
+        return lambda threads, *arguments: kernel((min(-(-threads // 256), 2**20),), (256,), arguments)
+
+    def address(self, array: Array) -> int:
+        return array.data.ptr
+
     def memory(self) -> Memory:
         _, total = self.xp.cuda.runtime.memGetInfo()
         pool = self.xp.get_default_memory_pool()
@@ -113,6 +137,7 @@ class _Cuda(Backend):
 # Array type -> backend, in the order of registration. The engine looks every array's type up here.
 BACKENDS: dict[type, Backend] = {}
 MODULES: dict[type, Any] = {}                # the same for the array module alone
+COMPILERS: dict[type, Backend] = {}          # those of them that compile kernels
 _factories: dict[str, Callable[[], Backend]] = {"cuda": _Cuda}
 _reasons: dict[str, str] = {}
 
@@ -121,6 +146,8 @@ def register(backend: Backend) -> None:
     """Make a backend known, by its name and by its arrays' type."""
     BACKENDS[backend.array_type] = backend
     MODULES[backend.array_type] = backend.xp
+    if backend.compiles:
+        COMPILERS[backend.array_type] = backend
 
 
 register(Backend())

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidl import nn, optim, training
-from minidl.data import Loader
+from minidl.data import Loader, augmentation
 from minidl.errors import InputError
 from minidl.tensor import Tensor
 from minidl.training import History, fit, load_model, read_checkpoint
@@ -32,27 +32,32 @@ BATCH, STEPS = 6, 4                       # 22 items: the last of four batches i
 class Job:
     """A model with dropout, a shuffling loader, Adam and a schedule: `Job(...)(checkpoint=path)` trains them.
 
+    With `tricks` the loader adds noise to its batches, the gradients get noise as well, and the weights are averaged.
     `validate` falls to 0 at step 12 and rises again: patience 2 stops after 5 epochs and goes back to the third.
     """
 
     def __init__(self, *, shared=False, bits=np.random.PCG64, schedule="cosine", loss=None, patience=2, dropout=0.3,
-                 device="cpu", x=X):
+                 device="cpu", x=X, tricks=False):
         rng = np.random.Generator(bits(7))
         drops = rng if shared else np.random.Generator(bits(8))
         layers = [nn.Linear(5, 4, rng=1), nn.Tanh(), nn.Dropout(dropout, rng=drops), nn.Linear(4, 5, rng=2)]
         self.model = nn.Sequential(*layers if dropout else [*layers[:2], layers[3]]).to(device)
-        self.loader = Loader(x, batch_size=BATCH, rng=rng, device=device)
+        augment = (lambda x, rng: augmentation.noise(x, rng, sd=0.1)) if tricks else None
+        self.loader = Loader(x, batch_size=BATCH, rng=rng, device=device, augment=augment)
         self.optimizer = optim.Adam(self.model.named_parameters(), lr=0.05)
         self.schedule = {"cosine": lambda: optim.CosineAnnealingLR(self.optimizer, 20, warmup=3), "none": lambda: None,
                          "plateau": lambda: optim.ReduceLROnPlateau(self.optimizer, factor=0.5, patience=0)}[schedule]()
         self.loss = loss or (lambda model, x: nn.mse_loss(model(x), x))
         self.patience = patience
+        self.noise = optim.GradientNoise(rng=rng if shared else 9) if tricks else None
+        self.average = optim.EMA(self.model, decay=0.9) if tricks else None
 
     def validate(self, model):
         return abs(float(self.optimizer.state_dict()["steps/0.weight"]) - 3 * STEPS)
 
     def __call__(self, epochs=6, **more):
-        more = {"validate": self.validate, "patience": self.patience, "progress": False, **more}
+        more = {"validate": self.validate, "patience": self.patience, "before_step": self.noise,
+                "average": self.average, "progress": False, **more}
         return fit(self.model, self.loss, self.loader, self.optimizer, epochs=epochs, schedule=self.schedule, **more)
 
 
@@ -83,7 +88,8 @@ def interrupt_at(step):
 
 VARIANTS = {"two generators": {}, "one generator for dropout and order": {"shared": True},
             "plateau": {"schedule": "plateau"}, "no schedule": {"schedule": "none"},
-            "Mersenne Twister": {"bits": np.random.MT19937, "shared": True}}
+            "Mersenne Twister": {"bits": np.random.MT19937, "shared": True},
+            "tricks": {"tricks": True}}
 variants = pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
 
 
@@ -199,10 +205,11 @@ def test_a_finished_run_can_be_prolonged_and_then_equals_a_longer_one(tmp_path):
     assert result(prolonged) == before
 
 
-def test_on_a_device_a_run_resumes_exactly_from_an_epochs_start(tmp_path):
+@pytest.mark.parametrize("variant", [{}, {"tricks": True}, {"tricks": True, "shared": True}])
+def test_on_a_device_a_run_resumes_exactly_from_an_epochs_start(variant, tmp_path):
     device = install()
-    long, prolonged = Job(patience=None, device=device), Job(patience=None, device=device)
-    Job(patience=None, device=device)(epochs=2, checkpoint=tmp_path / "run.npz")
+    long, prolonged, first = (Job(patience=None, device=device, **variant) for _ in range(3))
+    first(epochs=2, checkpoint=tmp_path / "run.npz")
     assert prolonged(epochs=4, checkpoint=tmp_path / "run.npz").loss == long(epochs=4).loss
     assert result(prolonged) == result(long)
 
@@ -536,6 +543,86 @@ def test_max_grad_norm_limits_the_step():
     assert moved == pytest.approx(0.5, rel=1e-4)
 
 
+def test_before_step_gets_all_parameters_with_their_clipped_gradients():
+    norms = []
+
+    def look(params):
+        norms.append([p.shape for p in params] + [math.sqrt(sum((p.grad.numpy()**2).sum() for p in params))])
+
+    job = Job(loss=lambda model, x: nn.mse_loss(model(x), x) * 1e4)
+    job(epochs=1, before_step=look, max_grad_norm=0.5)
+    assert len(norms) == STEPS
+    for *shapes, norm in norms:
+        assert shapes == [(5, 4), (4,), (4, 5), (5,)] and norm == pytest.approx(0.5, rel=1e-4)
+
+
+def test_with_noise_and_an_average_it_is_the_plain_loop_with_both():
+    job, plain = Job(patience=None, tricks=True), Job(patience=None, tricks=True)
+    job(epochs=2, validate=None)
+    for _ in range(2):
+        for x in plain.loader:
+            plain.optimizer.zero_grad()
+            nn.mse_loss(plain.model(x), x).backward()
+            plain.noise(plain.model.parameters())
+            plain.optimizer.step()
+            plain.average.update()
+            plain.schedule.step()
+    plain.average.apply()
+    assert result(job) == result(plain)
+
+
+@pytest.mark.parametrize("patience", [None, 2])
+def test_what_is_validated_kept_as_the_best_and_left_at_the_end_are_the_averages(patience, tmp_path):
+    job, own, averages = Job(patience=patience, tricks=True), [], []
+    validate, update = job.validate, job.average.update
+
+    def update_and_look():
+        update()
+        own.append(job.model.state_dict())
+
+    def watched(model):
+        averages.append(model.state_dict())
+        return validate(model)
+
+    job.average.update = update_and_look
+    job(epochs=4, validate=watched, checkpoint=tmp_path / "run.npz")
+    with job.average.applied():
+        last = job.model.state_dict()
+    expected = averages[2] if patience else averages[3]              # the third epoch's is the best
+    loaded = load_model(tmp_path / "run.npz", Job().model).state_dict()
+    for name, a in job.model.state_dict().items():
+        np.testing.assert_array_equal(a, expected[name])
+        np.testing.assert_array_equal(a, loaded[name])
+        np.testing.assert_array_equal(averages[3][name], last[name])
+        assert not np.array_equal(averages[0][name], own[STEPS - 1][name])
+
+
+def test_training_goes_on_from_the_models_own_parameters_not_from_the_average():
+    """Without the rest of the tricks, averaging leaves the losses as they are."""
+    job, plain = Job(patience=None), Job(patience=None)
+    assert job(epochs=3, average=optim.EMA(job.model, decay=0.9)).loss == plain(epochs=3).loss
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda job: setattr(job, "average", optim.EMA(nn.Linear(5, 4, rng=0))), "not the average of this model"),
+    (lambda job: setattr(job, "noise", None), "it holds 2 random streams, this model has 1"),
+])
+def test_a_checkpoint_of_other_tricks_is_refused(change, words, tmp_path):
+    path = tmp_path / "run.npz"
+    Job(tricks=True)(epochs=1, checkpoint=path)
+    job = Job(tricks=True)
+    change(job)
+    with pytest.raises(InputError, match=rf"checkpoint .*run\.npz: .*{words}"):
+        job(checkpoint=path)
+
+
+def test_a_checkpoint_without_an_average_is_refused_if_one_is_asked_for(tmp_path):
+    Job()(epochs=1, checkpoint=tmp_path / "run.npz")
+    job = Job()
+    with pytest.raises(InputError, match=r"checkpoint .*run\.npz: this is not the average of this model's parameters"):
+        job(checkpoint=tmp_path / "run.npz", average=optim.EMA(job.model))
+
+
 def test_arguments_that_make_no_sense_are_refused_in_a_sentence():
     with pytest.raises(InputError, match="epochs is 1 or more, not 0"):
         Job()(epochs=0)
@@ -578,6 +665,7 @@ def test_an_epoch_waits_for_the_device_at_every_tenth_step_and_at_its_end_alone(
     loader = Loader(x, batch_size=4, rng=np.random.default_rng(0), device=device)
     with counting() as c:
         fit(model, lambda model, x: nn.mse_loss(model(x), x), loader, optimizer, epochs=epochs, max_grad_norm=1.0,
+            before_step=optim.GradientNoise(rng=0), average=optim.EMA(model),
             schedule=optim.ExponentialLR(optimizer, 0.99), progress=False)
     assert c.synchronisations <= epochs * (math.ceil(steps / 10) + 1), c.waited_for
 

@@ -1,12 +1,13 @@
 """Batches of a data set, shuffled anew each epoch, resumable within an epoch."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from minidl.backend import Device
+from minidl.backend import Array, Device
+from minidl.data import augmentation
 from minidl.errors import InputError
 from minidl.tensor import Tensor
 
@@ -20,24 +21,34 @@ class Loader:
     batch is smaller if N is no multiple of `batch_size`, unless `drop_last` leaves it out. With `classes` the labels
     are checked to be 0 .. classes-1.
 
+    `augment(x, rng)`, for training data, changes the array x of each batch as it is handed out, on the device (see
+    `data.augmentation`). With `mixup`, that function's alpha, x and y are then mixed; labels first become rows
+    (B, classes), which `cross_entropy` takes as they are. Both draw from `rng`.
+
     `state_dict` and `load_state_dict` continue an interrupted epoch bit for bit.
 
     Raises InputError for empty data, x and y of different lengths, a batch size below 1 (or, with `drop_last`, above
-    N), labels out of range, and shuffling without a generator.
+    N), labels out of range, mixup of labels without `classes`, and shuffling or augmenting without a generator.
     """
 
     def __init__(self, x: np.ndarray, y: np.ndarray | None = None, *, batch_size: int, shuffle: bool = True,
                  rng: np.random.Generator | None = None, drop_last: bool = False, device: str | Device = "cpu",
-                 classes: int | None = None) -> None:
+                 classes: int | None = None, augment: Callable[[Array, np.random.Generator], Array] | None = None,
+                 mixup: float | None = None) -> None:
         x = _numbers(x, "x")
         y = None if y is None else _numbers(y, "y")
         _check_sizes(x, y, batch_size, drop_last)
         if classes is not None:
             _check_labels(y, classes)
-        if shuffle and not isinstance(rng, np.random.Generator):
-            raise InputError(f"shuffling needs an explicit generator, not {rng!r}: "
+        if mixup is not None:
+            y = _checked_for_mixup(y, classes, mixup)
+        random = shuffle or augment is not None or mixup is not None
+        if random and not isinstance(rng, np.random.Generator):
+            raise InputError(f"shuffling and augmenting need an explicit generator, not {rng!r}: "
                              "Loader(..., rng=numpy.random.default_rng(0))")
-        self.batch_size, self.shuffle, self.rng, self.drop_last = int(batch_size), shuffle, rng, drop_last
+        self.batch_size, self.shuffle, self.drop_last = int(batch_size), shuffle, drop_last
+        self.rng: Any = rng if random else None      # if it draws nothing, the generator is not its to restore
+        self.augment, self.mixup = augment, mixup
         self.device = Device(device)
         self.items = len(x)
         self._x = self.device.put(np.ascontiguousarray(x, dtype=np.float32))
@@ -55,7 +66,7 @@ class Loader:
         # Not itself a generator function: the order is drawn when the epoch begins, not at its first batch.
         if not self._resume:
             self._start, self._done = self._state(), 0
-            order = self.rng.permutation(self.items) if self.shuffle and self.rng else np.arange(self.items)
+            order = self.rng.permutation(self.items) if self.shuffle else np.arange(self.items)
         else:
             self._resume = False
             order = self._order_from(self._start)
@@ -64,10 +75,14 @@ class Loader:
     def _batches(self, order: Any) -> Iterator[Any]:
         for i in range(self._done, len(self)):
             index = order[i * self.batch_size:(i + 1) * self.batch_size]
-            x = Tensor(self._x.take(index, axis=0))
-            batch = x if self._y is None else (x, Tensor(self._y.take(index, axis=0)))
+            x = self._x.take(index, axis=0)
+            y = None if self._y is None else self._y.take(index, axis=0)
+            if self.augment:
+                x = _checked_batch(self.augment(x, self.rng), x)
+            if self.mixup:
+                x, y = augmentation.mixup(x, y, self.rng, alpha=self.mixup)
             self._done = i + 1          # counted before it is handed out: a checkpoint is written after its step
-            yield batch
+            yield Tensor(x) if y is None else (Tensor(x), Tensor(y))
 
     def state_dict(self) -> dict[str, Any]:
         """Where this epoch stands, as plain numbers and strings.
@@ -87,7 +102,7 @@ class Loader:
         if (state["items"], state["batch_size"]) != (self.items, self.batch_size):
             raise InputError(f"this loader has {self.items} items in batches of {self.batch_size}, the saved one had "
                              f"{state['items']} in batches of {state['batch_size']}: the same order cannot be resumed")
-        if (state["start"] is None) == self.shuffle or not 0 <= state["batches"] < len(self):
+        if (state["start"] is None) == (self.rng is not None) or not 0 <= state["batches"] < len(self):
             raise InputError("the saved state is of a loader that shuffles differently or has fewer batches to drop")
         self._start, self._done = state["start"], state["batches"]
         self._resume = self._done > 0
@@ -95,11 +110,11 @@ class Loader:
             self.rng.bit_generator.state = state["now"]
 
     def _state(self) -> Any:
-        return self.rng.bit_generator.state if self.shuffle and self.rng else None
+        return self.rng.bit_generator.state if self.rng else None
 
     def _order_from(self, state: Any) -> np.ndarray:
         """The order of the epoch that began with this state; drawn from a copy, so that `rng` itself stays put."""
-        if not self.shuffle or self.rng is None:
+        if not self.shuffle:
             return np.arange(self.items)
         copy = type(self.rng.bit_generator)()
         copy.state = state
@@ -124,6 +139,28 @@ def _check_sizes(x: np.ndarray, y: np.ndarray | None, batch_size: int, drop_last
         raise InputError(f"Loader: the batch size must be a whole number of at least 1, not {batch_size!r}")
     if drop_last and batch_size > len(x):
         raise InputError(f"Loader: {len(x)} items do not fill one batch of {batch_size}, and drop_last leaves it out")
+
+
+def _checked_batch(new: Any, x: Array) -> Array:
+    """What `augment` made of the batch x, as float32."""
+    if type(new) is not type(x) or len(new) != len(x):
+        raise InputError(f"Loader: augment(x, rng) was given a batch of shape {x.shape} and returned "
+                         f"{type(new).__name__} {getattr(new, 'shape', '')}; it returns an array of as many items on "
+                         "the same device")
+    return new.astype(np.float32, copy=False)
+
+
+def _checked_for_mixup(y: np.ndarray | None, classes: int | None, alpha: float) -> np.ndarray:
+    """Targets that can be mixed."""
+    if y is None or not alpha > 0.0:
+        raise InputError("Loader: mixup is an alpha above 0 and mixes targets too; "
+                         + ("there are none, y is not given" if y is None else f"it is {alpha}"))
+    if y.dtype.kind == "f":
+        return y
+    if classes is None:
+        raise InputError("Loader: mixup turns labels into rows of probabilities: say how many classes there are, "
+                         "Loader(..., classes=10)")
+    return (y[:, None] == np.arange(classes)).astype(np.float32)
 
 
 def _check_labels(y: np.ndarray | None, classes: int) -> None:

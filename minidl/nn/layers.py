@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from minidl import ops
-from minidl.backend import RandomStream
 from minidl.errors import InputError
 from minidl.nn import init
 from minidl.nn.module import Module
@@ -56,32 +55,11 @@ class Linear(Module):
         self.bias = Parameter(np.zeros(out_features, np.float32)) if bias else None
 
     def forward(self, x: Any) -> Tensor:
+        self.expect(x, ..., "N", self.weight.shape[0])
         return ops.linear(x, self.weight, self.bias)
 
     def describe(self) -> str:
         return f"Linear({self.weight.shape[0]}, {self.weight.shape[1]})"
-
-
-class Dropout(Module):
-    """In training, zero each element with probability p and scale the others by 1 / (1 - p) (Srivastava et al. 2014).
-
-    Layers that are given the same generator or RandomStream share it, and a checkpoint saves it.
-    """
-
-    def __init__(self, p: float = 0.5, *, rng: int | np.random.Generator | RandomStream) -> None:
-        if not 0.0 <= p < 1.0:
-            raise InputError(f"Dropout: p is a probability from 0 to below 1, not {p}")
-        self.p = float(p)
-        self.stream = rng if isinstance(rng, RandomStream) else RandomStream(rng)
-
-    def forward(self, x: Any) -> Any:
-        if not self.training or not self.p:
-            return x
-        kept = self.stream.uniform(x.shape, like=x.data if isinstance(x, Tensor) else x) >= self.p
-        return x * (kept.astype(x.dtype) * (1.0 / (1.0 - self.p)))
-
-    def describe(self) -> str:
-        return f"Dropout({self.p})"
 
 
 class ReLU(Module):

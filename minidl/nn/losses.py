@@ -9,6 +9,7 @@ from typing import Any
 from minidl import ops
 from minidl.backend import Array
 from minidl.errors import InputError
+from minidl.kernels import fused
 from minidl.ops.activation import log1p_of_fraction
 from minidl.tensor import Tensor, primitive
 
@@ -29,6 +30,7 @@ def _same_shape(name: str, x: Any, y: Any) -> None:
         raise InputError(f"{name}: the prediction has shape {shapes[0]}, the target {shapes[1]}; they must be equal")
 
 
+@fused("T g, T logits, T targets", "T t", "t = (tanh(logits * T(0.5)) * T(0.5) + T(0.5) - targets) * g")
 def _bce_rule(g: Any, y: Any, logits: Any, targets: Any) -> Any:
     t = ops.sigmoid(logits)
     t -= targets
@@ -37,6 +39,8 @@ def _bce_rule(g: Any, y: Any, logits: Any, targets: Any) -> Any:
 
 
 @primitive(_bce_rule, lambda g, y, logits, targets: -g * logits)
+@fused("T logits, T targets", "T loss",
+       "loss = (logits < 0 ? 0 : logits) - logits * targets + log1p(exp(-fabs(logits)))")
 def _bce(xp: Any, logits: Any, targets: Any) -> Array:
     """softplus(z) - z t, added up so that a small loss keeps its digits: log(1 + exp(-|z|)) comes last."""
     loss = xp.maximum(logits, 0)
@@ -61,25 +65,38 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str =
     return _reduce(_summed_bce(logits, targets), reduction)
 
 
-def cross_entropy(logits: Any, targets: Any, reduction: str = "mean") -> Tensor:
+def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", *, label_smoothing: float = 0.0) -> Tensor:
     """-log softmax(logits) at the target, over the last axis: logits (..., classes).
 
-    Targets are labels (...), integers in [0, classes), or distributions (..., classes). Raises InputError for labels
-    out of range if they are on the host (on a GPU they must be checked before they travel: `data.Loader(classes=)`).
+    Targets are labels (...), integers in [0, classes), or distributions (..., classes). With `label_smoothing` e they
+    are mixed with the uniform distribution, in the shares 1 - e and e (Szegedy et al. 2016). Raises InputError for
+    labels out of range if they are on the host (on a GPU they must be checked before they travel:
+    `data.Loader(classes=)`).
     """
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise InputError(f"cross_entropy: label_smoothing lies between 0 and 1, not {label_smoothing}")
     log_p = ops.log_softmax(logits, -1)
-    if targets.shape == logits.shape:
-        if targets.dtype.kind != "f":
-            raise InputError(f"cross_entropy: targets of the logits' shape {logits.shape} are distributions of floats, "
-                             f"not {targets.dtype}; labels have the shape {logits.shape[:-1]}")
-        return _reduce(-ops.sum(log_p * targets, -1), reduction)
-    if targets.shape != logits.shape[:-1]:
-        raise InputError(f"cross_entropy: logits {logits.shape} fit labels {logits.shape[:-1]} or distributions "
-                         f"{logits.shape}, not targets {targets.shape}")
+    loss = _at_distributions(log_p, targets) if targets.shape == logits.shape else _at_labels(log_p, targets)
+    if e := float(label_smoothing):
+        loss = loss * (1.0 - e) - ops.mean(log_p, -1) * e
+    return _reduce(loss, reduction)
+
+
+def _at_distributions(log_p: Any, targets: Any) -> Tensor:
+    if targets.dtype.kind != "f":
+        raise InputError(f"cross_entropy: targets of the logits' shape {log_p.shape} are distributions of floats, "
+                         f"not {targets.dtype}; labels have the shape {log_p.shape[:-1]}")
+    return -ops.sum(log_p * targets, -1)
+
+
+def _at_labels(log_p: Any, targets: Any) -> Tensor:
+    if targets.shape != log_p.shape[:-1]:
+        raise InputError(f"cross_entropy: logits {log_p.shape} fit labels {log_p.shape[:-1]} or distributions "
+                         f"{log_p.shape}, not targets {targets.shape}")
     if not isinstance(targets, Tensor) or targets.device == "cpu":
-        ops.check_labels(targets.numpy() if isinstance(targets, Tensor) else targets, logits.shape[-1])
+        ops.check_labels(targets.numpy() if isinstance(targets, Tensor) else targets, log_p.shape[-1])
     labels = targets.data if isinstance(targets, Tensor) else targets
-    return _reduce(-ops.gather(log_p, labels[..., None], -1).reshape(labels.shape), reduction)
+    return -ops.gather(log_p, labels[..., None], -1).reshape(labels.shape)
 
 
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Tensor:

@@ -35,7 +35,11 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} needs a forward method")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        y = self.forward(*args, **kwargs)
+        try:
+            y = self.forward(*args, **kwargs)
+        except InputError as error:
+            _say_where(error, self)
+            raise
         for hook in self._hooks:
             replaced = hook(self, args, y)
             y = y if replaced is None else replaced
@@ -49,6 +53,21 @@ class Module:
         """
         self._hooks = (*self._hooks, hook)
         return HookHandle(self, hook)
+
+    def expect(self, x: Any, *axes: Any) -> None:
+        """Raise InputError unless x has these axes: a number is a size, a name any size, a first `...` any axes before.
+
+        `self.expect(x, "N", "H", "W", 3)`; the message names the layer and its path in the model as well.
+        """
+        wanted = axes[1:] if axes[0] is ... else axes
+        shape = getattr(x, "shape", None)
+        if shape is None:
+            raise InputError(f"expected a Tensor or an array, got {type(x).__name__}")
+        tail = shape[len(shape) - len(wanted):]
+        if len(shape) < len(wanted) or len(shape) > len(wanted) and axes[0] is not ... or any(
+                isinstance(n, int) and n != m for n, m in zip(wanted, tail, strict=True)):
+            shown = ", ".join("..." if n is ... else str(n) for n in axes)
+            raise InputError(f"expected x of shape ({shown}), got {tuple(shape)}")
 
     # What there is in it ----------------------------------------------------------------------------------------------
 
@@ -87,7 +106,7 @@ class Module:
         streams: list[RandomStream] = []
         for _, module in self.named_modules():
             for value in vars(module).values():
-                if isinstance(value, RandomStream) and all(value.host is not s.host for s in streams):
+                if isinstance(value, RandomStream) and all(value is not s for s in streams):
                     streams.append(value)
         return streams
 
@@ -178,6 +197,15 @@ class Module:
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
         return "\n".join([*lines, f"{total:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")])
+
+
+def _say_where(error: InputError, module: Module) -> None:
+    """Put into an error's sentence in which layer it came up and, one name more at each level, where in the model."""
+    layer, path, reason, inner = getattr(error, "place", (module.describe(), "", str(error), None))
+    name = next((name for name, child in module.children() if child is inner), "")
+    path = ".".join(filter(None, (name, path)))
+    error.place = layer, path, reason, module           # type: ignore[attr-defined]
+    error.args = (f"{layer}{f' at {path}' if path else ''}: {reason}",)
 
 
 class HookHandle:

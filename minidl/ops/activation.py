@@ -6,6 +6,7 @@ from typing import Any
 
 from minidl.backend import Array
 from minidl.errors import InputError
+from minidl.kernels import fused
 from minidl.ops.arithmetic import clip, exp, where
 from minidl.ops.reduction import sum
 from minidl.tensor import primitive
@@ -13,6 +14,7 @@ from minidl.tensor import primitive
 # A rule written `t = 1.0 - y; t *= g` updates its own temporary in place on arrays, and rebinds on Tensors.
 
 
+@fused("T g, T y", "T t", "t = (1 - y * y) * g")
 def _tanh_rule(g: Any, y: Any, x: Any) -> Any:
     t = y * y
     t = 1.0 - t
@@ -26,6 +28,7 @@ def tanh(xp: Any, x: Any) -> Array:
     return xp.tanh(x)
 
 
+@fused("T g, T y", "T t", "t = (1 - y) * y * g")
 def _sigmoid_rule(g: Any, y: Any, x: Any) -> Any:
     t = 1.0 - y
     t *= y
@@ -34,6 +37,7 @@ def _sigmoid_rule(g: Any, y: Any, x: Any) -> Any:
 
 
 @primitive(_sigmoid_rule)
+@fused("T x", "T y", "y = tanh(x * T(0.5)) * T(0.5) + T(0.5)")
 def sigmoid(xp: Any, x: Any) -> Array:
     """1 / (1 + exp(-x)), by way of tanh: it cannot overflow and is twice as fast."""
     y = x * 0.5
@@ -58,6 +62,7 @@ def log1p_of_fraction(xp: Any, e: Array) -> Array:
 
 
 @primitive(lambda g, y, x: g * sigmoid(x))
+@fused("T x", "T y", "y = log1p(exp(-fabs(x))) + (x < 0 ? 0 : x)")
 def softplus(xp: Any, x: Any) -> Array:
     """log(1 + exp(x)), without overflow."""
     y = log1p_of_fraction(xp, xp.exp(-xp.abs(x)))
@@ -65,7 +70,12 @@ def softplus(xp: Any, x: Any) -> Array:
     return y
 
 
-@primitive(lambda g, y, x: g * (y > 0))
+@fused("T g, T y", "T t", "t = g * T(y > 0)")
+def _relu_rule(g: Any, y: Any, x: Any) -> Any:
+    return g * (y > 0)
+
+
+@primitive(_relu_rule)
 def relu(xp: Any, x: Any) -> Array:
     """max(x, 0)."""
     return xp.maximum(x, 0)
@@ -78,10 +88,19 @@ def check_slope(negative_slope: float) -> float:
     return float(negative_slope)
 
 
-@primitive(lambda g, y, x, negative_slope=0.01: g * _leaky_slope(x, negative_slope))
+@fused("T g, T x, T negative_slope", "T t", "t = x > 0 ? g : g * negative_slope")
+def _leaky_relu_rule(g: Any, y: Any, x: Any, negative_slope: float = 0.01) -> Any:
+    return g * _leaky_slope(x, negative_slope)
+
+
+@primitive(_leaky_relu_rule)
 def leaky_relu(xp: Any, x: Any, negative_slope: float = 0.01) -> Array:
     """x where positive, else negative_slope * x; the slope lies in [0, 1]."""
-    check_slope(negative_slope)
+    return _leaky(xp, x, check_slope(negative_slope))
+
+
+@fused("T x, T negative_slope", "T y", "y = x > 0 ? x : x * negative_slope")
+def _leaky(xp: Any, x: Any, negative_slope: float) -> Array:
     y = x * negative_slope
     return xp.maximum(x, y)
 
@@ -94,7 +113,13 @@ def _leaky_slope(xp: Any, x: Any, negative_slope: float) -> Array:
     return slope
 
 
-@primitive(lambda g, y, x, alpha=1.0: g * where(x > 0, 1.0, y + alpha))
+@fused("T g, T y, T x, T alpha", "T t", "t = x > 0 ? g : g * (y + alpha)")
+def _elu_rule(g: Any, y: Any, x: Any, alpha: float = 1.0) -> Any:
+    return g * where(x > 0, 1.0, y + alpha)
+
+
+@primitive(_elu_rule)
+@fused("T x, T alpha", "T y", "y = x > 0 ? x : alpha * expm1(x)")
 def elu(xp: Any, x: Any, alpha: float = 1.0) -> Array:
     """x where positive, else alpha * (exp(x) - 1)."""
     t = xp.tanh(xp.minimum(x, 0) * 0.5)
@@ -105,9 +130,14 @@ def elu(xp: Any, x: Any, alpha: float = 1.0) -> Array:
 
 
 _GELU = math.sqrt(2.0 / math.pi)
-_GELU_ENDS = 30.0          # beyond, the slope is 0 or 1 to the last bit, and x ** 3 may overflow
+_GELU_ENDS = 30          # beyond, the slope is 0 or 1 to the last bit, and x ** 3 may overflow
 
 
+@fused("T g, T x", "T y", f"""
+    T c = x < {-_GELU_ENDS} ? {-_GELU_ENDS} : x > {_GELU_ENDS} ? {_GELU_ENDS} : x;
+    T cubic = T(0.044715) * c * c;
+    T t = tanh(T({_GELU}) * c * (1 + cubic));
+    y = g * T(0.5) * (1 + t + c * (1 - t * t) * T({_GELU}) * (1 + 3 * cubic))""")
 def _gelu_rule(g: Any, y: Any, x: Any) -> Any:
     x = clip(x, -_GELU_ENDS, _GELU_ENDS)
     inner = (x * x * 0.044715 + 1.0) * x * _GELU
@@ -117,6 +147,9 @@ def _gelu_rule(g: Any, y: Any, x: Any) -> Any:
 
 
 @primitive(_gelu_rule)
+@fused("T x", "T y", f"""
+    T c = x < {-_GELU_ENDS} ? {-_GELU_ENDS} : x > {_GELU_ENDS} ? {_GELU_ENDS} : x;
+    y = T(0.5) * x * (1 + tanh(T({_GELU}) * (c + T(0.044715) * c * c * c)))""")
 def gelu(xp: Any, x: Any) -> Array:
     """x times the normal distribution function of x, in its tanh form (Hendrycks & Gimpel 2016)."""
     t = xp.clip(x, -_GELU_ENDS, _GELU_ENDS)

@@ -1,42 +1,54 @@
 """Optimisers: the flat buffer that they share, and one short update rule each.
 
 All parameters of an optimiser live in one flat array, and each `p.data` is a view of it; so does the optimiser's state.
-An update runs over blocks that stay in the processor's cache, with every operation in place.
+An update runs over blocks that stay in the processor's cache, with every operation in place; on a GPU one kernel
+updates all that lies side by side.
 """
 from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
+from minidl.kernels import Cuda, compiles, launch_update, update_kernel
 from minidl.tensor import Tensor
 
+WeightDecay = float | Callable[[str, Tensor], float]
 _BLOCK = 65536         # elements: small enough to stay in a cache, large enough that the calls cost little
 
 
 class Optimizer:
-    """The flat buffer, and the walk over it. A rule subclasses this and writes `update`.
+    """The flat buffer, and the walk over it. A rule subclasses this and writes `update`; for GPUs `kernels`, too.
 
     `params` are Tensors, or (name, Tensor) pairs as `model.named_parameters()` gives them; the state is kept by name,
     also when parameters move to another device, change their dtype, or are added with `add`. A parameter without a
-    gradient is left as it is. Raises InputError for parameters that another optimiser already updates.
+    gradient is left as it is. `weight_decay` is a number, or a function of a parameter's name and Tensor that gives its
+    own: `lambda name, p: 0.01 if p.ndim > 1 else 0.0` spares biases and norms. Raises InputError for parameters that
+    another optimiser already updates.
     """
 
     state_names: tuple[str, ...] = ()        # the arrays that a rule keeps for each parameter
     decoupled = False                        # weight decay shrinks the parameters; else it adds to the gradients
+    kernels: Mapping[tuple[str, ...], Cuda] = {}     # what `update` does with this state and `numbers`, in CUDA
 
-    def __init__(self, params: Iterable[Any], lr: float, weight_decay: float = 0.0) -> None:
+    def __init_subclass__(cls) -> None:
+        if "update" in vars(cls) and "kernels" not in vars(cls):
+            cls.kernels = {}                 # the kernels of another rule
+
+    def __init__(self, params: Iterable[Any], lr: float, weight_decay: WeightDecay = 0.0) -> None:
         self.lr = _at_least_zero("lr", lr)
-        self.weight_decay = _at_least_zero("weight_decay", weight_decay)
+        self.weight_decay = weight_decay if callable(weight_decay) else _at_least_zero("weight_decay", weight_decay)
         self.params: dict[str, Tensor] = {}
         self._steps: dict[str, int] = {}     # updates so far, of each parameter
         self._views: dict[str, Array] = {}   # what each p.data must be
         self._state: dict[str, list[Array]] = {}
+        self._flat: list[Array] = []         # all parameters, and each kind of state
+        self._parts: dict[str, slice] = {}   # where in them each parameter is
         self.add(params)
 
     def add(self, params: Iterable[Any]) -> None:
@@ -73,6 +85,7 @@ class Optimizer:
         if name in self.params or name in new:
             raise InputError(f"{type(self).__name__}: two parameters are named {name}; name them apart, as "
                              "(f'encoder.{name}', p)")
+        self._decay_of(name, p)
 
     def _flatten(self) -> None:
         """Move all parameters and their state into fresh flat buffers, each state array beside its parameter."""
@@ -83,10 +96,10 @@ class Optimizer:
                 raise InputError(f"{type(self).__name__}: parameter {name} is {p.dtype} on {p.device.name}, the first "
                                  f"one {first.dtype} on {backend_of(first).name}; one optimiser takes one kind")
         total = sum(p.size for p in self.params.values())
-        flat, *state = (xp.zeros(total, dtype=first.dtype) for _ in range(1 + len(self.state_names)))
+        flat, *state = self._flat = [xp.zeros(total, dtype=first.dtype) for _ in range(1 + len(self.state_names))]
         start, device = 0, next(iter(self.params.values())).device
         for name, p in self.params.items():
-            part = slice(start, start + p.size)
+            part = self._parts[name] = slice(start, start + p.size)
             flat[part] = p.data.reshape(-1)
             p.data = self._views[name] = flat[part].reshape(p.shape)
             before, self._state[name] = self._state.get(name, []), [s[part] for s in state]
@@ -100,32 +113,67 @@ class Optimizer:
     def step(self) -> None:
         """Update every parameter that has a gradient."""
         self._follow()
-        for name, p in self.params.items():
-            if p.grad is None or not p.requires_grad:
-                continue
-            if p.grad.shape != p.shape:
-                raise InputError(f"{type(self).__name__}: the gradient of {name} has shape {p.grad.shape}, "
-                                 f"the parameter {p.shape}")
+        gradients = {name: p.grad.data for name, p in self.params.items() if p.grad is not None and p.requires_grad}
+        for name, g in gradients.items():
+            if g.shape != self.params[name].shape:
+                raise InputError(f"{type(self).__name__}: the gradient of {name} has shape {g.shape}, "
+                                 f"the parameter {self.params[name].shape}")
             self._steps[name] += 1
-            self._update_in_blocks(p.data.reshape(-1), p.grad.data.reshape(-1), self._state[name], self._steps[name])
+        decay = {name: self._decay_of(name, self.params[name]) for name in gradients}
+        kernel = self.kernels.get(self.state_names)
+        if kernel and compiles(self._flat[0]):
+            for run in self._runs(gradients):
+                self._update_by_kernel(kernel, run, gradients, decay)
+            return
+        for name, g in gradients.items():
+            self._update_in_blocks(self.params[name].data.reshape(-1), g.reshape(-1), self._state[name],
+                                   self._steps[name], decay[name])
+
+    def _decay_of(self, name: str, p: Tensor) -> float:
+        w = self.weight_decay
+        return _at_least_zero(f"weight_decay of {name}", w(name, p)) if callable(w) else w
 
     def _follow(self) -> None:
         """Flatten anew if someone moved, converted or replaced a parameter."""
         if any(p.data is not self._views[name] for name, p in self.params.items()):
             self._flatten()
 
-    def _update_in_blocks(self, p: Array, g: Array, state: list[Array], steps: int) -> None:
+    def _update_in_blocks(self, p: Array, g: Array, state: list[Array], steps: int, weight_decay: float) -> None:
         backend = backend_of(p)
         block = _BLOCK if backend.name == "cpu" else p.size
         scratch = backend.xp.empty(min(block, p.size), dtype=p.dtype)
         for start in range(0, p.size, block):
             part = slice(start, start + block)
             p_part, g_part = p[part], g[part]
-            if self.weight_decay and self.decoupled:
-                p_part *= 1.0 - self.lr * self.weight_decay
-            elif self.weight_decay:
-                g_part = g_part + self.weight_decay * p_part
+            if weight_decay and self.decoupled:
+                p_part *= 1.0 - self.lr * weight_decay
+            elif weight_decay:
+                g_part = g_part + weight_decay * p_part
             self.update(backend.xp, p_part, g_part, *(s[part] for s in state), scratch[:p_part.size], steps)
+
+    def _runs(self, gradients: Iterable[str]) -> Iterator[list[str]]:
+        """Parameters that lie side by side in the flat buffer and have taken as many steps."""
+        run: list[str] = []
+        for name in gradients:
+            if run and (self._parts[run[-1]].stop != self._parts[name].start
+                        or self._steps[run[-1]] != self._steps[name]):
+                yield run
+                run = []
+            run.append(name)
+        if run:
+            yield run
+
+    def _update_by_kernel(self, kernel: Cuda, run: list[str], gradients: Mapping[str, Array],
+                          decay: Mapping[str, float]) -> None:
+        part = slice(self._parts[run[0]].start, self._parts[run[-1]].stop)
+        shrink = [1.0 - self.lr * decay[name] if self.decoupled else 1.0 for name in run]
+        added = [0.0 if self.decoupled else decay[name] for name in run]
+        launch_update(kernel, [a[part] for a in self._flat], [gradients[name] for name in run], shrink, added,
+                      self.numbers(self._steps[run[0]]))
+
+    def numbers(self, steps: int) -> tuple[float, ...]:
+        """The kernel's numbers at this step (1...), in order."""
+        return ()
 
     def update(self, xp: Any, p: Array, g: Array, *state_scratch_steps: Any) -> None:
         """Update a block `p` in place: arguments are the gradient, the state arrays, a scratch block, the step (1...).
@@ -181,13 +229,23 @@ class SGD(Optimizer):
     p <- p - lr (g + mu v). `weight_decay` w adds w p to g.
     """
 
+    kernels = {
+        (): update_kernel("sgd", "", "lr", "p -= lr * g;"),
+        ("velocity",): update_kernel("momentum_sgd", "v", "lr, momentum, nesterov", """
+            v = momentum * v + g;
+            p -= lr * (nesterov ? momentum * v + g : v);"""),
+    }
+
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, *, momentum: float = 0.0, nesterov: bool = False,
-                 weight_decay: float = 0.0) -> None:
+                 weight_decay: WeightDecay = 0.0) -> None:
         self.momentum, self.nesterov = _fraction("momentum", momentum), nesterov
         if nesterov and not momentum:
             raise InputError("SGD: nesterov needs a momentum above 0")
         self.state_names = ("velocity",) if momentum else ()
         super().__init__(params, lr, weight_decay)
+
+    def numbers(self, steps: int) -> tuple[float, ...]:
+        return (self.lr, self.momentum, float(self.nesterov)) if self.momentum else (self.lr,)
 
     def update(self, xp: Any, p: Array, g: Array, *rest: Any) -> None:
         *state, scratch, _ = rest
@@ -207,11 +265,17 @@ class Adagrad(Optimizer):
     """G <- G + g^2, p <- p - lr g / (sqrt(G) + eps) (Duchi et al. 2011)."""
 
     state_names = ("sum_of_squares",)
+    kernels = {state_names: update_kernel("adagrad", "G", "lr, eps", """
+            G += g * g;
+            p -= lr * g / (sqrt(G) + eps);""")}
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, *, eps: float = 1e-10,
-                 weight_decay: float = 0.0) -> None:
+                 weight_decay: WeightDecay = 0.0) -> None:
         self.eps = _at_least_zero("eps", eps)
         super().__init__(params, lr, weight_decay)
+
+    def numbers(self, steps: int) -> tuple[float, ...]:
+        return self.lr, self.eps
 
     def update(self, xp: Any, p: Array, g: Array, *rest: Any) -> None:
         G, scratch, _ = rest
@@ -227,12 +291,26 @@ class RMSprop(Optimizer):
     With momentum mu the quotient goes through b <- mu b + g / (sqrt(v) + eps), p <- p - lr b.
     """
 
+    kernels = {
+        ("mean_square",): update_kernel("rmsprop", "v", "lr, alpha, rest, eps", """
+            v = alpha * v + rest * g * g;
+            p -= lr * g / (sqrt(v) + eps);"""),
+        ("mean_square", "velocity"): update_kernel("momentum_rmsprop", "v, b", "lr, alpha, rest, eps, momentum", """
+            v = alpha * v + rest * g * g;
+            b = momentum * b + g / (sqrt(v) + eps);
+            p -= lr * b;"""),
+    }
+
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, *, alpha: float = 0.99, eps: float = 1e-8,
-                 momentum: float = 0.0, weight_decay: float = 0.0) -> None:
+                 momentum: float = 0.0, weight_decay: WeightDecay = 0.0) -> None:
         self.alpha, self.momentum = _fraction("alpha", alpha), _fraction("momentum", momentum)
         self.eps = _at_least_zero("eps", eps)
         self.state_names = ("mean_square", "velocity") if momentum else ("mean_square",)
         super().__init__(params, lr, weight_decay)
+
+    def numbers(self, steps: int) -> tuple[float, ...]:
+        numbers = self.lr, self.alpha, 1.0 - self.alpha, self.eps
+        return (*numbers, self.momentum) if self.momentum else numbers
 
     def update(self, xp: Any, p: Array, g: Array, *rest: Any) -> None:
         v, *velocity, scratch, _ = rest
@@ -267,23 +345,32 @@ class Adam(Optimizer):
     """
 
     state_names = ("first_moment", "second_moment")
+    kernels = {state_names: update_kernel("adam", "m, v", "b1, b2, rate, eps", """
+            m = b1 * m + g;
+            v = b2 * v + g * g;
+            p -= rate * m / (sqrt(v) + eps);""")}
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, *, betas: tuple[float, float] = (0.9, 0.999),
-                 eps: float = 1e-8, weight_decay: float = 0.0) -> None:
+                 eps: float = 1e-8, weight_decay: WeightDecay = 0.0) -> None:
         self.betas = _fraction("betas[0]", betas[0]), _fraction("betas[1]", betas[1])
         self.eps = _at_least_zero("eps", eps)
         super().__init__(params, lr, weight_decay)
 
-    def update(self, xp: Any, p: Array, g: Array, *rest: Any) -> None:
-        m, v, scratch, t = rest
+    def numbers(self, steps: int) -> tuple[float, ...]:
+        """b1, b2, step size and eps, these two with the corrections of this step."""
         b1, b2 = self.betas
-        root = math.sqrt((1.0 - b2**t) / (1.0 - b2))
+        root = math.sqrt((1.0 - b2**steps) / (1.0 - b2))
+        return b1, b2, self.lr * root * (1.0 - b1) / (1.0 - b1**steps), self.eps * root
+
+    def update(self, xp: Any, p: Array, g: Array, *rest: Any) -> None:
+        m, v, scratch, steps = rest
+        b1, b2, rate, eps = self.numbers(steps)
         m *= b1
         m += g
         v *= b2
         v += xp.multiply(g, g, out=scratch)
-        _divide_by_root(xp, m, v, self.eps * root, scratch)
-        scratch *= self.lr * root * (1.0 - b1) / (1.0 - b1**t)
+        _divide_by_root(xp, m, v, eps, scratch)
+        scratch *= rate
         p -= scratch
 
 
@@ -293,5 +380,5 @@ class AdamW(Adam):
     decoupled = True
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, *, betas: tuple[float, float] = (0.9, 0.999),
-                 eps: float = 1e-8, weight_decay: float = 1e-2) -> None:
+                 eps: float = 1e-8, weight_decay: WeightDecay = 1e-2) -> None:
         super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)

@@ -147,6 +147,39 @@ def test_cross_entropy_of_labels_is_the_negative_log_probability():
     np.testing.assert_allclose(nn.cross_entropy(t(np.log(p)), Tensor(labels)).numpy(), expected.mean(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("smoothing", [0.1, 1.0])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_label_smoothing_mixes_the_target_with_the_uniform_distribution(smoothing, reduction):
+    rng = np.random.default_rng(0)
+    z, labels, p = t(rng.standard_normal((4, 5, 3))), rng.integers(0, 3, (4, 5)), distributions(rng, (4, 5, 3))
+    for target, rows in ((labels, np.eye(3)[labels]), (t(p), p)):
+        mixed = t((1 - smoothing) * rows + smoothing / 3)
+        np.testing.assert_allclose(nn.cross_entropy(z, target, reduction, label_smoothing=smoothing).numpy(),
+                                   nn.cross_entropy(z, mixed, reduction).numpy(), rtol=1e-13)
+    md.gradcheck(lambda z: nn.cross_entropy(z, labels, reduction, label_smoothing=smoothing), z.numpy())
+
+
+def test_with_label_smoothing_the_best_logits_are_finite():
+    """They are the logarithm of the smoothed target, and the loss is its entropy."""
+    target = np.array([0.1 / 3, 0.1 / 3, 0.9 + 0.1 / 3])
+    z = t(np.log(target), requires_grad=True)
+    loss = nn.cross_entropy(z, np.array(2), label_smoothing=0.1)
+    np.testing.assert_allclose(loss.item(), -(target * np.log(target)).sum(), rtol=1e-13)
+    np.testing.assert_allclose(md.grad(loss, z).numpy(), 0.0, atol=1e-15)
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.1, math.nan])
+def test_label_smoothing_out_of_its_range_is_refused(smoothing):
+    with pytest.raises(InputError, match="cross_entropy: label_smoothing lies between 0 and 1, not"):
+        nn.cross_entropy(t(np.zeros((2, 3))), np.array([0, 1]), label_smoothing=smoothing)
+
+
+def test_label_smoothing_keeps_float32(only_float32):
+    z = Tensor(np.zeros((2, 3), np.float32), requires_grad=True)
+    nn.cross_entropy(z, np.array([0, 1]), label_smoothing=0.1).backward()
+    assert z.grad.dtype == np.float32
+
+
 def test_cross_entropy_of_one_hot_distributions_is_that_of_the_labels():
     rng = np.random.default_rng(0)
     z, labels = t(rng.standard_normal((6, 3))), rng.integers(0, 3, 6)

@@ -7,6 +7,7 @@ import pytest
 
 import minidl as md
 from minidl import nn, optim
+from minidl.backend import RandomStream
 from minidl.errors import InputError
 from minidl.tensor import Tensor
 from tests.standin.device import install
@@ -245,9 +246,24 @@ def test_a_copied_model_is_equal_and_independent(duplicate):
 
 
 def test_random_streams_are_found_once_each_in_order_of_definition():
-    shared = np.random.default_rng(0)
+    shared = RandomStream(0)
     model = nn.Sequential(nn.Dropout(rng=shared), nn.Dropout(rng=7), nn.Dropout(rng=shared))
-    assert model.random_streams() == [model[0].stream, model[1].stream]
+    assert model.random_streams() == [shared, model[1].stream]
+
+
+def test_layers_that_share_a_generator_draw_the_same_again_on_a_device_from_an_epochs_start():
+    """Each has a generator of its own there, and all must be forgotten when the host's state is restored."""
+    shared, device = np.random.default_rng(0), install()
+    model = nn.Sequential(nn.Dropout(rng=shared), nn.Dropout(rng=shared))
+    x = md.Tensor(np.ones(100, np.float32), device=device)
+    model(x)
+    states = [stream.state_dict() for stream in model.random_streams()]
+
+    def epoch():
+        for stream, state in zip(model.random_streams(), states, strict=True):
+            stream.load_state_dict(state)
+        return model(x).numpy()
+    np.testing.assert_array_equal(epoch(), epoch())
 
 
 def test_parameters_in_lists_and_dicts_are_found_and_named():

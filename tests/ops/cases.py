@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 import minidl as md
 from minidl import ops
 from minidl.nn import losses
+from minidl.ops import recurrent
 
 AXES = [None, 0, -1]
 
@@ -362,6 +363,79 @@ def bce(d):
     return f, [d.any(shape), d.positive(shape) / 2]
 
 
+def pooling(f, values="any"):
+    def case(d):
+        kernel = (d.integer(1, 3), d.integer(1, 3))
+        stride = d.one_of([None, 1, 2, (2, 1)])
+        padding = tuple(d.integer(0, n // 2) for n in kernel)
+        shape = (d.integer(1, 2), d.integer(kernel[0], 5), d.integer(kernel[1], 5), d.integer(1, 2))
+        return lambda x: f(x, kernel, stride, padding), [getattr(d, values)(shape)]
+    return case
+
+
+def upsample(d):
+    scale, mode = d.one_of([1, 2, (3, 1), (1, 2)]), d.one_of(["nearest", "bilinear"])
+    return lambda x: md.upsample(x, scale, mode), [d.any(d.shape(4, 4))]
+
+
+def _window(d):
+    """An image size, a kernel that fits, the options, and the numbers of channels of a group."""
+    options = {"stride": d.one_of([1, 2, (2, 1)]), "padding": d.one_of([0, 1, (0, 2)]),
+               "dilation": d.one_of([1, 1, (1, 2)]), "groups": d.one_of([1, 1, 2])}
+    return (d.integer(3, 5), d.integer(5, 6)), (d.integer(1, 3), d.integer(1, 3)), options, d.one_of([1, 2, 5])
+
+
+def conv2d(d):
+    size, kernel, options, c = _window(d)
+    groups = options["groups"]
+    o = d.integer(1, 2) * groups
+    inputs = [d.any((2, *size, c * groups)), d.any((*kernel, c, o)), d.any((o,))]
+    return (lambda *xs: md.conv2d(*xs, **options)), inputs[:d.integer(2, 3)]
+
+
+def conv_transpose2d(d):
+    size, kernel, options, c = _window(d)
+    kernel, groups = tuple(k + 2 for k in kernel), options["groups"]
+    o = d.integer(1, 2) * groups
+    inputs = [d.any((2, *size, o)), d.any((*kernel, c, o)), d.any((c * groups,))]
+    return (lambda *xs: md.conv_transpose2d(*xs, **options)), inputs[:d.integer(2, 3)]
+
+
+def batch_norm(d):
+    shape = (d.integer(1, 3), d.integer(2, 4), d.integer(1, 4))
+    channels = shape[-1:]
+    inputs = [d.any(shape), d.any(channels), d.any(channels)][:d.integer(1, 3)]
+    return lambda x, *wb: md.batch_norm(x, *wb, eps=0.1)[0], inputs
+
+
+def standardize(d):
+    shape = d.shape(1)
+    channels = [d.any(shape[-1:]) for _ in range(d.integer(0, 2))]
+    return lambda *xs: md.standardize(*xs), [d.any(shape), d.any(shape[-1:]), d.positive(shape[-1:]), *channels]
+
+
+def scale_shift(d):
+    shape = d.shape(1)
+    channels = shape[-1:]
+    inputs = [d.any(shape), d.any(channels), d.any(channels), d.any(shape), d.any(channels)]
+    return md.scale_shift, inputs[:d.one_of([2, 3, 5])]
+
+
+def recurrence(f, states, gates, hidden_biases=0):
+    def case(d):
+        batch, steps, features, size = d.integer(1, 3), d.integer(1, 4), d.integer(1, 3), d.integer(1, 3)
+        masked = d.one_of([False, True])
+
+        def states_of(x, *others):
+            y, last = f(x, *others, x[:, :, 0] > 0.0 if masked else None)
+            return md.concatenate([md.reshape(s, -1) for s in (y, *last)])
+
+        weights = [(features, gates * size), (size, gates * size), (gates * size,), *[(size,)] * hidden_biases]
+        inputs = [d.nonzero((batch, steps, features))]            # the sign is the mask
+        return states_of, inputs + [d.any(shape) for shape in [*[(batch, size)] * states, *weights]]
+    return case
+
+
 def there_and_back(x):
     return md.astype(md.astype(x, "float64") * 2.0, x.dtype)
 
@@ -372,10 +446,14 @@ CASES = {
     "abs": [one(md.abs, "nonzero")],
     "add": [two(md.add), one(lambda x: x + x), one(lambda x: 2.0 + x)],
     "astype": [one(there_and_back)],
+    "avg_pool2d": [pooling(md.avg_pool2d)],
+    "batch_norm": [batch_norm],
     "binary_cross_entropy_with_logits": [bce],
     "broadcast_to": [broadcast_to],
     "clip": [clip],
     "concatenate": [several(md.concatenate), concatenate_unequal],
+    "conv2d": [conv2d],
+    "conv_transpose2d": [conv_transpose2d],
     "cos": [one(md.cos)],
     "cumsum": [along(md.cumsum), one(md.cumsum)],
     "divide": [two(md.divide, "any", "nonzero"), one(lambda x: 2.0 / x, "nonzero")],
@@ -388,19 +466,23 @@ CASES = {
     "gather": [gather],
     "gelu": [one(md.gelu)],
     "getitem": [index_basic, index_advanced, slices_of_one_array],
+    "gru": [recurrence(recurrent.gru, 1, 3, hidden_biases=1)],
     "leaky_relu": [one(md.leaky_relu, "nonzero"), one(lambda x: md.leaky_relu(x, negative_slope=0.2), "nonzero")],
     "linear": [linear],
     "log": [one(md.log, "positive")],
     "log1p": [one(md.log1p, "positive")],
     "log_softmax": [along(md.log_softmax), one(lambda x: md.log_softmax(x) * md.log_softmax(x), min_dims=1)],
     "logsumexp": [reduction(md.logsumexp)],
+    "lstm": [recurrence(recurrent.lstm, 2, 4)],
     "matmul": [matmul],
     "max": [reduction(md.max, "distinct")],
+    "max_pool2d": [pooling(md.max_pool2d, "distinct")],
     "maximum": [two(md.maximum, "distinct", "between"), one(lambda x: md.maximum(x, 0.0), "nonzero"),
                 one(lambda x: md.maximum(0.0, x) * x, "nonzero")],
     "mean": [reduction(md.mean)],
     "min": [reduction(md.min, "distinct")],
     "minimum": [two(md.minimum, "distinct", "between"), one(lambda x: md.minimum(0.0, x) * x, "nonzero")],
+    "moments": [one(md.moments, min_dims=1)],
     "multiply": [two(md.multiply), one(lambda x: x * x * x), one(lambda x: 3 * x)],
     "negative": [one(md.negative)],
     "norm": [reduction(md.norm, "nonzero")],
@@ -413,7 +495,9 @@ CASES = {
     "relu": [one(md.relu, "nonzero")],
     "repeat": [repeat],
     "reshape": [reshape],
+    "rnn": [recurrence(recurrent.rnn, 1, 1)],
     "roll": [roll],
+    "scale_shift": [scale_shift],
     "scatter_add": [scatter_add],
     "sigmoid": [one(md.sigmoid)],
     "sign": [one(lambda x: md.sign(x) * x, "nonzero")],
@@ -425,6 +509,7 @@ CASES = {
     "square": [one(md.square)],
     "squeeze": [squeeze],
     "stack": [several(md.stack)],
+    "standardize": [standardize],
     "std": [spread(md.std)],
     "subtract": [two(md.subtract), one(lambda x: 1.0 - x)],
     "sum": [reduction(md.sum)],
@@ -435,13 +520,17 @@ CASES = {
     "tile": [tile],
     "to_device": [one(lambda x: md.to_device(x, md.Device("cpu")))],
     "transpose": [transpose],
+    "upsample": [upsample],
     "var": [spread(md.var)],
     "where": [where, where_number],
 }
 
 # Primitives without rules: comparisons, selections and masks, whose results are constants for every gradient.
 CONSTANTS = {"argmax", "argmin", "equal", "greater", "greater_equal", "isfinite", "less", "less_equal", "not_equal",
-             "_between", "_leaky_slope", "_share", "_sign", "_ties"}
+             "_between", "_first_maxima", "_interpolation", "_leaky_slope", "_lstm_run", "_share", "_sign", "_ties"}
+
+# Operations that add up in another order on a device: equal where every sum is exact.
+REORDERED = {"conv2d", "conv_transpose2d"}
 
 # Public functions that make no gradient.
 HELPERS = {"check_labels", "one_hot"}

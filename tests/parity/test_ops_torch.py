@@ -216,4 +216,5 @@ def test_every_operation_is_compared():
     compared = {name.replace(",", " ").split()[0] for name in (*TABLE, *FIRST_ORDER)}
     constants = {"argmax", "argmin", "equal", "greater", "greater_equal", "isfinite", "less", "less_equal", "not_equal"}
     peerless = {"astype", "to_device", "one_hot", "check_labels", "sum_to"}
-    assert set(ops.__all__) - compared - constants - peerless == set()
+    elsewhere = {"avg_pool2d", "max_pool2d", "upsample"}                 # in test_pooling_torch.py
+    assert set(ops.__all__) - compared - constants - peerless - elsewhere == set()

@@ -8,24 +8,29 @@
         train_step(x)
     assert c.synchronisations == 0, c.waited_for
 
-Results equal NumPy's bit for bit, because NumPy computes them. What would fail on a GPU raises what CuPy would raise;
-what CuPy would let pass with a wrong or undefined result raises UndefinedOnGpu, which is no ValueError, so that no code
-under test takes it for its own. It cannot catch what only a GPU shows: rounding, memory, speed, the order of atomic
-additions, races between streams.
+Results equal NumPy's bit for bit, because NumPy computes them. Within `compiling()` minidl's CUDA kernels run in its
+place, by way of g++, and results are equal but for rounding. What would fail on a GPU raises what CuPy would raise;
+what CuPy would let pass with a wrong or undefined result raises UndefinedOnGpu, which is no ValueError, so that no
+code under test takes it for its own. It cannot catch what only a GPU shows: rounding, memory, speed, the order of
+atomic additions, races between streams.
 """
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from minidl.backend import BACKENDS, Backend, Device, Memory, register
+from minidl.backend import BACKENDS, COMPILERS, Backend, Device, Memory, register
+from tests.standin import compiled
 from tests.standin.counters import Counters, counters, counting, synchronised
 from tests.standin.device_array import from_host, ndarray
 from tests.standin.namespace import Generator, xp
 from tests.standin.rules import CUPY, UndefinedOnGpu
 
-__all__ = ["Counters", "Generator", "StandIn", "UndefinedOnGpu", "counters", "counting", "install", "ndarray", "xp"]
+__all__ = ["Counters", "Generator", "StandIn", "UndefinedOnGpu", "compiling", "counters", "counting", "install",
+           "ndarray", "xp"]
 
 
 class StandIn(Backend):
@@ -51,6 +56,15 @@ class StandIn(Backend):
     def synchronize(self) -> None:
         synchronised("synchronize()")
 
+    def elementwise(self, inputs: str, output: str, body: str, name: str) -> Callable[..., ndarray]:
+        return compiled.elementwise_kernel(inputs, output, body, name)
+
+    def cuda(self, source: str, name: str) -> Callable[..., None]:
+        return compiled.raw_kernel(source, name)
+
+    def address(self, array: ndarray) -> int:
+        return array.hidden.ctypes.data
+
     def memory(self) -> Memory:
         return Backend().memory()
 
@@ -63,3 +77,14 @@ def install() -> Device:
     if ndarray not in BACKENDS:
         register(StandIn())
     return Device(BACKENDS[ndarray])
+
+
+@contextmanager
+def compiling() -> Iterator[Device]:
+    """Within this context the stand-in compiles kernels, with g++, as a GPU's backend does."""
+    device = install()
+    COMPILERS[ndarray] = device.backend
+    try:
+        yield device
+    finally:
+        del COMPILERS[ndarray]

@@ -11,6 +11,7 @@ import glob
 import os
 import site
 from collections.abc import Iterator
+from typing import Any
 
 
 class CudaError(Exception):
@@ -22,8 +23,8 @@ def available() -> bool:
     return _library() is not None
 
 
-def compile_cuda(source: str, *, arch: str = "sm_80") -> None:
-    """Compile a CUDA source for a GPU architecture.
+def compile_cuda(source: str, *, arch: str = "sm_80") -> str:
+    """Compile a CUDA source for a GPU architecture, and return its PTX, the assembler code that NVIDIA documents.
 
     Raises CudaError with the compiler's log if the source is wrong, FileNotFoundError if there is no compiler.
     """
@@ -36,7 +37,9 @@ def compile_cuda(source: str, *, arch: str = "sm_80") -> None:
         options = [f"--gpu-architecture={arch}".encode(), b"--std=c++17"]
         status = library.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
         if status:
-            raise CudaError(_log(library, program) or _reason(library, status))
+            log = _text(library, library.nvrtcGetProgramLogSize, library.nvrtcGetProgramLog, program)
+            raise CudaError(log or _reason(library, status))
+        return _text(library, library.nvrtcGetPTXSize, library.nvrtcGetPTX, program)
     finally:
         library.nvrtcDestroyProgram(ctypes.byref(program))
 
@@ -63,11 +66,11 @@ def _candidates() -> Iterator[str]:
         yield name
 
 
-def _log(library: ctypes.CDLL, program: ctypes.c_void_p) -> str:
+def _text(library: ctypes.CDLL, get_size: Any, get: Any, program: ctypes.c_void_p) -> str:
     size = ctypes.c_size_t()
-    _check(library, library.nvrtcGetProgramLogSize(program, ctypes.byref(size)))
+    _check(library, get_size(program, ctypes.byref(size)))
     text = ctypes.create_string_buffer(size.value)
-    _check(library, library.nvrtcGetProgramLog(program, text))
+    _check(library, get(program, text))
     return text.value.decode(errors="replace").strip()
 
 

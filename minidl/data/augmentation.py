@@ -1,0 +1,119 @@
+"""Data augmentation: new training images from old ones, by changes that leave their meaning as it is.
+
+Each function takes a batch of images x (N, H, W, C) and a `numpy.random.Generator`, and returns a new batch of the same
+shape, dtype and device; every image gets its own change. They are composed as functions are, and handed to the loader:
+
+    def augment(x, rng):
+        x = augmentation.rotate(x, rng, degrees=10)
+        return augmentation.shift(x, rng, pixels=2)
+
+    data.Loader(x_train, y_train, batch_size=128, rng=rng, augment=augment)
+
+What is drawn is drawn on the host, so that a run on any device can be resumed exactly; the images are changed where
+they are.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from minidl.backend import Array, backend_of
+from minidl.errors import InputError
+
+Rng = np.random.Generator
+
+
+def shift(x: Array, rng: Rng, *, pixels: int) -> Array:
+    """Move each image by up to so many whole pixels, down or up and right or left; zeros come in from outside."""
+    n, h, w, c = _images("shift", x)
+    if pixels < 0:
+        raise InputError(f"shift: pixels is 0 or more, not {pixels}")
+    put, xp = backend_of(x).from_host, backend_of(x).xp
+    down, right = rng.integers(0, 2 * pixels + 1, size=(2, n))
+    rows = _with_border(x, pixels, pixels)
+    windows = xp.lib.stride_tricks.sliding_window_view(rows, (h, w * c), axis=(1, 2))    # (N, 2p + 1, 2pC + 1, H, W*C)
+    return windows[xp.arange(n), put(down), put(right * c)].reshape(x.shape)
+
+
+def rotate(x: Array, rng: Rng, *, degrees: float) -> Array:
+    """Turn each image about its centre by up to so many degrees either way; zeros come in from outside.
+
+    A pixel of the result lies between four of the image, and is their bilinear interpolation.
+    """
+    n, h, w, c = _images("rotate", x)
+    put, xp = backend_of(x).from_host, backend_of(x).xp
+    angle = rng.uniform(-degrees, degrees, n) * (np.pi / 180)
+    cos, sin = (put(f(angle).astype(x.dtype).reshape(n, 1, 1)) for f in (np.cos, np.sin))
+    down = xp.arange(h, dtype=x.dtype).reshape(1, h, 1) - (h - 1) / 2                    # from the centre
+    right = xp.repeat(xp.arange(w, dtype=x.dtype), c).reshape(1, 1, w * c) - (w - 1) / 2
+    # Where each number of the result, (N, H, W*C), comes from: a row and a column within a border of one zero, or two.
+    row = xp.clip((cos * down + (h + 1) / 2) + sin * right, 0, h + 1)
+    column = xp.clip((cos * right + (w + 1) / 2) - sin * down, 0, w + 1)
+    top, left = xp.floor(row), xp.floor(column)
+    below, beside = row - top, column - left
+    bordered = _with_border(x, 1, 2)
+    corner = top.astype(np.int32) * (w + 3)
+    corner += left.astype(np.int32)
+    corner *= c
+    corner += xp.arange(w * c, dtype=np.int32) % c
+    corner += xp.arange(n, dtype=np.int32).reshape(n, 1, 1) * bordered[0].size
+    numbers, to_next_row = bordered.reshape(-1), (w + 3) * c
+    upper, lower = (_between(numbers[start:].take(corner), numbers[start + c:].take(corner), beside)
+                    for start in (0, to_next_row))
+    return _between(upper, lower, below).reshape(x.shape)
+
+
+def flip(x: Array, rng: Rng) -> Array:
+    """Mirror each image, left to right, with probability 1/2 (not for digits and letters)."""
+    n, *_ = _images("flip", x)
+    mirrored = backend_of(x).from_host(np.flatnonzero(rng.random(n) < 0.5))
+    y = x.copy()
+    y[mirrored] = x[mirrored][:, :, ::-1]
+    return y
+
+
+def noise(x: Array, rng: Rng, *, sd: float) -> Array:
+    """Add normal noise of standard deviation `sd` to each number; x may have any shape."""
+    if not sd >= 0.0:
+        raise InputError(f"noise: sd is a standard deviation, 0 or more, not {sd}")
+    return x + backend_of(x).from_host(rng.standard_normal(x.shape, dtype=x.dtype)) * float(sd)
+
+
+def mixup(x: Array, y: Array, rng: Rng, *, alpha: float) -> tuple[Array, Array]:
+    """Mix each example with another one of the batch: s x + (1 - s) x' and s y + (1 - s) y'.
+
+    x (N, ...), and y (N, ...) of floats: distributions over classes, as `cross_entropy` takes them, or any numbers.
+    The batch has one s, drawn from Beta(alpha, alpha). `data.Loader(mixup=alpha, classes=10)` does this to labels.
+    Source: H. Zhang et al., "mixup: Beyond empirical risk minimization", 2018.
+    """
+    if y.dtype.kind != "f" or len(x) != len(y):
+        raise InputError(f"mixup: x {x.shape} and y {y.shape} of {y.dtype}: it mixes targets of floats, one for each "
+                         "x; turn labels into rows by md.one_hot, or let data.Loader(mixup=, classes=) do it")
+    if not alpha > 0.0:
+        raise InputError(f"mixup: alpha is above 0, not {alpha}")
+    share = float(rng.beta(alpha, alpha))
+    partner = backend_of(x).from_host(rng.permutation(len(x)))
+    x_mixed, y_mixed = (a * share + a.take(partner, axis=0) * (1.0 - share) for a in (x, y))
+    return x_mixed, y_mixed
+
+
+def _between(a: Array, b: Array, share: Array) -> Array:
+    """a + (b - a) * share, in b's memory."""
+    b -= a
+    b *= share
+    b += a
+    return b
+
+
+def _with_border(x: Array, before: int, after: int) -> Array:
+    """Rows of numbers with zeros around: (N, H, W, C) -> (N, before + H + after, (before + W + after) * C)."""
+    n, h, w, c = x.shape
+    y = backend_of(x).xp.zeros((n, h + before + after, w + before + after, c), dtype=x.dtype)
+    y[:, before:before + h, before:before + w] = x
+    return y.reshape(n, y.shape[1], -1)
+
+
+def _images(name: str, x: Array) -> tuple[int, ...]:
+    if x.ndim != 4 or x.dtype.kind != "f":
+        raise InputError(f"{name}: x is {x.dtype} of shape {x.shape}; it takes floats of shape (N, H, W, C), a batch "
+                         "of images as `data.load` gives them, without `flat()`")
+    return x.shape

@@ -1,0 +1,150 @@
+"""Normalisation of activations over the channels, which are the last axis: (N, C), (N, T, C) or (N, H, W, C) alike.
+
+All subtract a mean and divide by a standard deviation; they differ in what these are taken over, for images:
+
+    BatchNorm      each channel     over the batch and the positions      running averages in evaluation
+    InstanceNorm   each channel     over an example's positions
+    GroupNorm      some channels    over an example's positions
+    LayerNorm      all channels     at each position
+    PixelNorm      all channels     at each position, no mean
+"""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minidl import ops
+from minidl.backend import Array
+from minidl.errors import InputError
+from minidl.nn.module import Buffer, Module
+from minidl.tensor import Parameter, Tensor
+
+
+class _Affine(Module):
+    """The layers' common part: a weight of ones and a bias of zeros for each channel, or None for both."""
+
+    def __init__(self, channels: int, eps: float, affine: bool = True) -> None:
+        if channels < 1:
+            raise InputError(f"{type(self).__name__}: there is at least one channel, not {channels}")
+        self.channels, self.eps = channels, float(eps)
+        self.weight = Parameter(np.ones(channels, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(channels, np.float32)) if affine else None
+
+    def describe(self) -> str:
+        return f"{type(self).__name__}({self.channels})"
+
+
+class BatchNorm(_Affine):
+    """(x - mean) / sqrt(variance + eps) * weight + bias, channel by channel (Ioffe & Szegedy 2015, algorithm 1).
+
+    x (..., num_features). In training, mean and variance are those of the batch, over all axes but the last, and the
+    gradient takes into account that x made them. Meanwhile `running_mean` and `running_var` move by the share
+    `momentum` towards the batch's mean and unbiased variance (divisor n - 1, as in PyTorch); evaluation uses these. One
+    class serves for PyTorch's BatchNorm1d, 2d and 3d. Raises InputError for other channels than `num_features`, and in
+    training for a single value per channel, whose variance is 0.
+    """
+
+    def __init__(self, num_features: int, *, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
+        super().__init__(num_features, eps, affine)
+        if not 0.0 <= momentum <= 1.0:
+            raise InputError(f"BatchNorm: momentum, the share of the new batch, lies between 0 and 1, not {momentum}")
+        self.momentum = float(momentum)
+        self.running_mean = Buffer(np.zeros(num_features, np.float32))
+        self.running_var = Buffer(np.ones(num_features, np.float32))
+
+    def forward(self, x: Any) -> Any:
+        self.expect(x, ..., "N", self.channels)
+        if self.training:
+            return self._normalised_by_batch(x)
+        return ops.standardize(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+    def _normalised_by_batch(self, x: Any) -> Any:
+        n = math.prod(x.shape[:-1])
+        if n < 2:
+            raise InputError(f"training needs more than one value per channel, and x of shape {x.shape} has {n}; give "
+                             "it a larger batch, or switch to evaluation with .eval()")
+        y, statistics = ops.batch_norm(x, self.weight, self.bias, eps=self.eps)
+        self._follow(self.running_mean, statistics[0])
+        self._follow(self.running_var, statistics[1] * (n / (n - 1)))
+        return y
+
+    def _follow(self, running: Buffer, value: Array) -> None:
+        running.data = (running * (1.0 - self.momentum) + value * self.momentum).data
+
+
+class LayerNorm(_Affine):
+    """(x - mean) / sqrt(variance + eps) * weight + bias over the last axis, for each row alone (Ba et al. 2016, eq. 4).
+
+    x (..., features). It knows no batch, so training and evaluation are the same and it fits recurrent networks.
+    """
+
+    def __init__(self, features: int, *, eps: float = 1e-5) -> None:
+        super().__init__(features, eps)
+
+    def forward(self, x: Any) -> Tensor:
+        self.expect(x, ..., self.channels)
+        return ops.scale_shift(_standardized(x, (-1,), self.eps), self.weight, self.bias)
+
+
+class GroupNorm(_Affine):
+    """(x - mean) / sqrt(variance + eps) * weight + bias, for each example and group of channels (Wu & He 2018, eq. 7).
+
+    x (N, ..., channels). The channels fall into `groups` of neighbours, and mean and variance are taken over a group's
+    channels and all axes between; weight and bias are one a channel. It does not depend on the batch. Raises
+    InputError for groups that do not divide the channels, and for groups of a single value, whose variance is 0.
+    """
+
+    def __init__(self, groups: int, channels: int, *, eps: float = 1e-5, affine: bool = True) -> None:
+        super().__init__(channels, eps, affine)
+        if groups < 1 or channels % groups:
+            raise InputError(f"GroupNorm: {groups} groups do not divide {channels} channels; their number is one of "
+                             f"{', '.join(str(n) for n in range(1, channels + 1) if channels % n == 0)}")
+        self.groups = groups
+
+    def forward(self, x: Any) -> Any:
+        self.expect(x, ..., "N", self.channels)
+        if math.prod(x.shape[1:]) <= self.groups:
+            raise InputError(f"it needs more than one value per group in each example, x of shape {x.shape} has one")
+        # (N, ..., C) -> (N, positions, groups, C / groups)
+        grouped = ops.reshape(x, (x.shape[0], -1, self.groups, self.channels // self.groups))
+        y = ops.reshape(_standardized(grouped, (1, 3), self.eps), x.shape)
+        return y if self.weight is None else ops.scale_shift(y, self.weight, self.bias)
+
+    def describe(self) -> str:
+        return f"GroupNorm({self.groups}, {self.channels})"
+
+
+class InstanceNorm(GroupNorm):
+    """GroupNorm with each channel a group: an image loses its contrast, channel by channel (Ulyanov et al. 2016).
+
+    x (N, ..., channels), with two positions or more in the axes between. Weight and bias come with `affine=True`.
+    """
+
+    def __init__(self, channels: int, *, eps: float = 1e-5, affine: bool = False) -> None:
+        super().__init__(channels, channels, eps=eps, affine=affine)
+
+    def describe(self) -> str:
+        return f"InstanceNorm({self.channels})"
+
+
+class PixelNorm(Module):
+    """x / sqrt(mean of x^2 over the last axis + eps): each pixel's channels on one sphere (Karras et al. 2018, 4.2).
+
+    x (..., C). Slide 74 divides by the Euclidean norm; the paper's vectors have that length times sqrt(C), so that
+    their elements are about 1 in size.
+    """
+
+    def __init__(self, *, eps: float = 1e-8) -> None:
+        self.eps = float(eps)
+
+    def forward(self, x: Any) -> Any:
+        self.expect(x, ..., "C")
+        return x / ops.sqrt(ops.mean(x * x, -1, True) + self.eps)
+
+
+def _standardized(x: Any, axes: tuple[int, ...], eps: float) -> Any:
+    """x with mean 0 and, but for eps, variance 1 over the axes."""
+    centred = x - ops.mean(x, axes, True)
+    return centred / ops.sqrt(ops.mean(centred * centred, axes, True) + eps)

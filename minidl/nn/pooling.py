@@ -1,0 +1,68 @@
+"""Layers that change the resolution of images (N, H, W, C), under PyTorch's names, and the way out to dense layers."""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from minidl import ops
+from minidl.nn.module import Module
+from minidl.ops.convolution import Pair
+from minidl.ops.pooling import check_images, check_scale, check_window
+from minidl.tensor import Tensor
+
+
+class _Pool2d(Module):
+    def __init__(self, kernel_size: int | Pair, *, stride: int | Pair | None = None, padding: int | Pair = 0) -> None:
+        self.window = check_window(type(self).__name__, kernel_size, stride, padding)
+
+    def describe(self) -> str:
+        size, stride, padding = self.window
+        options = (f", stride={_short(stride)}" if stride != size else "") + (
+            f", padding={_short(padding)}" if any(padding) else "")
+        return f"{type(self).__name__}({_short(size)}{options})"
+
+
+class MaxPool2d(_Pool2d):
+    """The largest element of each window, as `ops.max_pool2d`: (N, H, W, C) -> (N, OH, OW, C)."""
+
+    def forward(self, x: Any) -> Tensor:
+        return ops.max_pool2d(x, *self.window)
+
+
+class AvgPool2d(_Pool2d):
+    """The mean of each window, as `ops.avg_pool2d`: (N, H, W, C) -> (N, OH, OW, C)."""
+
+    def forward(self, x: Any) -> Tensor:
+        return ops.avg_pool2d(x, *self.window)
+
+
+class GlobalAvgPool2d(Module):
+    """The mean of each channel over the whole image: (N, H, W, C) -> (N, C) (Lin, Chen & Yan 2014)."""
+
+    def forward(self, x: Any) -> Tensor:
+        check_images("GlobalAvgPool2d", x)
+        return ops.mean(x, axis=(1, 2))
+
+
+class Upsample(Module):
+    """Images enlarged by whole factors, as `ops.upsample`: (N, H, W, C) -> (N, scale H, scale W, C)."""
+
+    def __init__(self, scale: int | Pair, *, mode: str = "nearest") -> None:
+        self.scale, self.mode = check_scale(scale, mode), mode
+
+    def forward(self, x: Any) -> Tensor:
+        return ops.upsample(x, self.scale, self.mode)
+
+    def describe(self) -> str:
+        return f"Upsample({_short(self.scale)}, mode={self.mode!r})"
+
+
+class Flatten(Module):
+    """Each example as one row of features: (N, ...) -> (N, features); of images pixel by pixel, channels innermost."""
+
+    def forward(self, x: Any) -> Tensor:
+        return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+
+
+def _short(pair: Pair) -> int | Pair:
+    return pair[0] if pair[0] == pair[1] else pair

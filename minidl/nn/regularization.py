@@ -1,0 +1,77 @@
+"""Regularisation by layers and penalties: dropout, DropConnect, L1.
+
+The other tricks live where they act: weight decay in the optimisers, early stopping in `training.fit`, label smoothing
+in `cross_entropy`, shifted and rotated images in `data.augmentation`, averaged weights in `optim.EMA`.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from minidl import ops
+from minidl.backend import RandomStream
+from minidl.errors import InputError
+from minidl.nn.module import Module
+from minidl.nn.reparametrization import _Reparametrized
+from minidl.tensor import Tensor
+
+
+class Dropout(Module):
+    """In training, zero each element with probability p and scale the others by 1 / (1 - p) (Srivastava et al. 2014).
+
+    Layers that are given the same generator or RandomStream share it, and a checkpoint saves it.
+    """
+
+    def __init__(self, p: float = 0.5, *, rng: int | np.random.Generator | RandomStream) -> None:
+        self.p = _probability("Dropout", p)
+        self.stream = rng if isinstance(rng, RandomStream) else RandomStream(rng)
+
+    def forward(self, x: Any) -> Any:
+        return _dropped(x, self.p, self.stream) if self.training and self.p else x
+
+    def describe(self) -> str:
+        return f"Dropout({self.p})"
+
+
+class DropConnect(_Reparametrized):
+    """In training, drop the weights of `layer` as Dropout drops elements (Wan et al. 2013).
+
+    The layer is a Linear, a convolution, or another one with a `weight`; its bias stays. All examples of a batch share
+    one mask (the paper draws one for each), and evaluation uses all weights, the mean of what training used.
+    """
+
+    def __init__(self, layer: Any, p: float = 0.5, *, rng: int | np.random.Generator | RandomStream) -> None:
+        super().__init__(layer)
+        self.p = _probability("DropConnect", p)
+        self.stream = rng if isinstance(rng, RandomStream) else RandomStream(rng)
+
+    def forward(self, x: Any) -> Any:
+        return super().forward(x) if self.training and self.p else self.layer(x)
+
+    def computed_weight(self) -> Tensor:
+        return _dropped(self.layer.weight, self.p, self.stream)
+
+    def describe(self) -> str:
+        return f"DropConnect({self.p})"
+
+
+def l1_penalty(params: Iterable[Tensor]) -> Tensor:
+    """The sum of |p| over all elements of all parameters; its gradient at 0 is 0.
+
+    Added to a loss it draws weights to 0: `nn.mse_loss(model(x), y) + 1e-4 * nn.l1_penalty(model.parameters())`
+    (Tibshirani 1996). For the squares there is the optimisers' `weight_decay`.
+    """
+    return ops.sum(ops.stack([ops.sum(ops.abs(p)) for p in params]))
+
+
+def _dropped(x: Any, p: float, stream: RandomStream) -> Any:
+    kept = stream.uniform(x.shape, like=x.data if isinstance(x, Tensor) else x) >= p
+    return x * (kept.astype(x.dtype) * (1.0 / (1.0 - p)))
+
+
+def _probability(name: str, p: float) -> float:
+    if not 0.0 <= p < 1.0:
+        raise InputError(f"{name}: p is a probability from 0 to below 1, not {p}")
+    return float(p)

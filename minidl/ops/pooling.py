@@ -1,0 +1,219 @@
+"""Pooling and resampling of images (N, H, W, C): one number for each window of pixels, or several for each pixel.
+
+Two primitives, both linear, are each the other's rule, so every order of derivative works. `_collect` takes from each
+window the sum, or the one element that was chosen; `_spread` brings one value a window back to all its places, or to
+the chosen one. Average pooling is the first, nearest upsampling the second, and the gradient of max pooling is the
+second again, with the places of the maxima as the choice: integers, which no gradient needs to pass.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minidl.backend import Array
+from minidl.errors import InputError
+from minidl.ops.convolution import Pair, pair_of
+from minidl.ops.linalg import matmul
+from minidl.ops.shape import reshape
+from minidl.tensor import Tensor, primitive
+
+_BLOCK = 500_000       # numbers at a time: what the first place of a window has read, the next finds in the cache
+
+
+class Window(NamedTuple):
+    """A window and how it is moved over an image: each pair is (vertical, horizontal)."""
+
+    size: Pair
+    stride: Pair
+    padding: Pair = (0, 0)
+
+    def positions(self, image: Pair) -> Pair:
+        """At how many places the window fits into the padded image."""
+        h, w = ((n + 2 * p - k) // s + 1 for n, k, s, p in zip(image, *self, strict=True))
+        return h, w
+
+    def tiles(self, image: Pair) -> bool:
+        """Whether each pixel belongs to exactly one window."""
+        return self.stride == self.size and self.padding == (0, 0) and not any(
+            n % k for n, k in zip(image, self.size, strict=True))
+
+
+# The operations -------------------------------------------------------------------------------------------------------
+
+
+def max_pool2d(x: Any, kernel_size: int | Pair, stride: int | Pair | None = None,
+               padding: int | Pair = 0) -> Tensor:
+    """The largest element of each window, for each channel: (N, H, W, C) -> (N, OH, OW, C).
+
+    OH = (H + 2 padding - kernel_size) // stride + 1, OW likewise. A number stands for a (vertical, horizontal) pair. By
+    default the stride is the kernel's size. The padding is never the largest. Of several maxima the first, row by row,
+    takes the gradient.
+
+    Raises InputError for sizes that do not fit, and for a padding above half the kernel.
+    """
+    return _max_pool(x, window=_fitting("max_pool2d", x, kernel_size, stride, padding))
+
+
+def avg_pool2d(x: Any, kernel_size: int | Pair, stride: int | Pair | None = None,
+               padding: int | Pair = 0) -> Tensor:
+    """The mean of each window, in which the padding counts as zeros: (N, H, W, C) -> (N, OH, OW, C).
+
+    Sizes and errors are those of `max_pool2d`. `avg_pool2d(x, 2)` halves an image's resolution.
+    """
+    window = _fitting("avg_pool2d", x, kernel_size, stride, padding)
+    return _collect(x, None, window=window) * (1.0 / (window.size[0] * window.size[1]))
+
+
+def upsample(x: Any, scale: int | Pair, mode: str = "nearest") -> Tensor:
+    """Images enlarged by whole factors: (N, H, W, C) -> (N, scale H, scale W, C).
+
+    "nearest" repeats each pixel; "bilinear" weighs the up to four pixels around by their distances, pixels being areas
+    and their values in the middle (PyTorch's `align_corners=False`).
+    """
+    factors = check_scale(scale, mode)
+    check_images("upsample", x)
+    n, h, w, c = x.shape
+    size = (h * factors[0], w * factors[1])
+    if mode == "nearest":
+        return _spread(x, None, size=size, window=Window(factors, factors))
+    rows = matmul(_interpolation(x, h, size[0]), reshape(x, (n, h, w * c)))              # (N, H', W*C)
+    return matmul(_interpolation(x, w, size[1]), reshape(rows, (n, size[0], w, c)))      # (N, H', W', C)
+
+
+@primitive()
+def _interpolation(xp: Any, x: Any, old: int, new: int) -> Array:
+    """The matrix (new, old) that interpolates linearly along an axis: a hat of width 2 around each new pixel."""
+    centre = (xp.arange(new, dtype=x.dtype) + 0.5) * (old / new) - 0.5
+    distance = xp.abs(xp.clip(centre, 0, old - 1)[:, None] - xp.arange(old, dtype=x.dtype))
+    return xp.maximum(1.0 - distance, 0.0)
+
+
+# The primitives -------------------------------------------------------------------------------------------------------
+
+
+def _max_rule(g: Any, y: Any, x: Any, *, window: Window) -> Any:
+    return _spread(g, _first_maxima(x, y, window=window), size=x.shape[1:3], window=window)
+
+
+@primitive(_max_rule)
+def _max_pool(xp: Any, x: Any, *, window: Window) -> Array:
+    y = xp.full(_pooled(x, window), -xp.inf, dtype=x.dtype)
+    for _, pixels, windows in _walk(xp, x.shape, window):
+        xp.maximum(y[windows], x[pixels], out=y[windows])
+    return y
+
+
+@primitive()
+def _first_maxima(xp: Any, x: Any, y: Any, *, window: Window) -> Array:
+    """For each window the number of the place, row by row, at which x first is the maximum y."""
+    last = window.size[0] * window.size[1] - 1
+    chosen = xp.zeros(y.shape, dtype=np.min_scalar_type(last))
+    before = xp.ones(y.shape, dtype=bool)                # no maximum has been met so far
+    for place, pixels, windows in _walk(xp, x.shape, window):
+        if place < last:
+            before[windows] &= x[pixels] != y[windows]
+            chosen[windows[0]] += before[windows[0]]     # in all windows, as the place may be in the padding of some
+    return chosen
+
+
+def _collect_rule(g: Any, y: Any, x: Any, chosen: Any, *, window: Window) -> Any:
+    return _spread(g, chosen, size=x.shape[1:3], window=window)
+
+
+@primitive(_collect_rule)
+def _collect(xp: Any, x: Any, chosen: Any, *, window: Window) -> Array:
+    """The sum of each window's elements, or the one at the `chosen` place: (N, H, W, C) -> (N, OH, OW, C)."""
+    y = xp.zeros(_pooled(x, window), dtype=x.dtype)
+    for place, pixels, windows in _walk(xp, x.shape, window):
+        y[windows] += x[pixels] if chosen is None else x[pixels] * (chosen[windows] == place)
+    return y
+
+
+def _spread_rule(g: Any, y: Any, values: Any, chosen: Any, *, size: Pair, window: Window) -> Any:
+    return _collect(g, chosen, window=window)
+
+
+@primitive(_spread_rule)
+def _spread(xp: Any, values: Any, chosen: Any, *, size: Pair, window: Window) -> Array:
+    """Each window's value added at all its places, or at the `chosen` one: (N, OH, OW, C) -> (N, H, W, C)."""
+    shape = (len(values), *size, values.shape[3])
+    tiles = window.tiles(size)                           # then each pixel is written once, and needs no zeros before
+    x = (xp.empty if tiles else xp.zeros)(shape, dtype=values.dtype)
+    for place, pixels, windows in _walk(xp, shape, window):
+        part = values[windows] if chosen is None else values[windows] * (chosen[windows] == place)
+        if tiles:
+            x[pixels] = part
+        else:
+            x[pixels] += part
+    return x
+
+
+def _pooled(x: Array, window: Window) -> tuple[int, ...]:
+    return (len(x), *window.positions(x.shape[1:3]), x.shape[3])
+
+
+Index = tuple[slice, slice, slice]
+
+
+def _walk(xp: Any, shape: tuple[int, ...], window: Window) -> Iterator[tuple[int, Index, Index]]:
+    """Each place of the window, row by row: its number, the pixels that lie there, and the windows that have them.
+
+    Pixels and windows are indices (images, rows, columns) of as many elements each; places in the padding are left out.
+    On the CPU a few images are walked over at a time; a GPU, where each call costs, takes all at once.
+    """
+    n, h, w, c = shape
+    rows, columns = (list(_places(*sizes)) for sizes in zip((h, w), window.positions((h, w)), *window, strict=True))
+    images = max(1, _BLOCK // max(1, h * w * c) if xp is np else n)
+    for start in range(0, n, images):
+        batch = slice(start, start + images)
+        for i, (pixel_rows, window_rows) in enumerate(rows):
+            for j, (pixel_columns, window_columns) in enumerate(columns):
+                yield (i * len(columns) + j, (batch, pixel_rows, pixel_columns), (batch, window_rows, window_columns))
+
+
+def _places(n: int, positions: int, size: int, stride: int, padding: int) -> Iterator[tuple[slice, slice]]:
+    """Along one axis, for each place in the window: the pixels there, and the windows in which it is no padding."""
+    for offset in range(-padding, size - padding):
+        first = max(0, -(offset // stride))                               # the first with first * stride + offset >= 0
+        stop = max(first, min(positions, (n - 1 - offset) // stride + 1))
+        start = first * stride + offset
+        yield slice(start, start + (stop - first) * stride, stride), slice(first, stop)
+
+
+# What fits ------------------------------------------------------------------------------------------------------------
+
+
+def check_window(name: str, kernel_size: Any, stride: Any, padding: Any) -> Window:
+    """The window that is meant; InputError for sizes that are none, and for a padding above half the kernel."""
+    size = pair_of(name, "kernel_size", kernel_size, 1)
+    window = Window(size, size if stride is None else pair_of(name, "stride", stride, 1),
+                    pair_of(name, "padding", padding, 0))
+    if any(2 * p > k for p, k in zip(window.padding, size, strict=True)):
+        raise InputError(f"{name}: padding {window.padding} is above half of kernel_size {size}; a window there could "
+                         "lie in the padding alone")
+    return window
+
+
+def check_scale(scale: Any, mode: str) -> Pair:
+    """The factors that are meant; InputError unless they are whole numbers, and the mode is known."""
+    if mode not in ("nearest", "bilinear"):
+        raise InputError(f"upsample: mode is 'nearest' or 'bilinear', not {mode!r}")
+    return pair_of("upsample", "scale", scale, 1)
+
+
+def check_images(name: str, x: Any) -> None:
+    """Raise InputError unless x is a batch of images of floats."""
+    if x.ndim != 4 or x.dtype.kind != "f":
+        raise InputError(f"{name}: x is {x.dtype} of shape {x.shape}; images are floats (N, H, W, C)")
+
+
+def _fitting(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any) -> Window:
+    window = check_window(name, kernel_size, stride, padding)
+    check_images(name, x)
+    if min(window.positions(x.shape[1:3])) < 1:
+        h, w = (n + 2 * p for n, p in zip(x.shape[1:3], window.padding, strict=True))
+        raise InputError(f"{name}: a window of {window.size[0]}x{window.size[1]} does not fit into images of {h}x{w} "
+                         f"with their padding; x has shape {x.shape}, padding is {window.padding}")
+    return window

@@ -1,0 +1,43 @@
+"""Noise on the gradients, between `backward` and `step`."""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import RandomStream
+from minidl.errors import InputError
+from minidl.tensor import Tensor
+
+
+class GradientNoise:
+    """Add normal noise of variance eta / (1 + t)^gamma to all gradients; t counts the calls (Neelakantan et al. 2015).
+
+    Call it with the parameters, or hand it to `training.fit(before_step=)`, whose checkpoints keep its state.
+    """
+
+    def __init__(self, eta: float = 0.01, *, gamma: float = 0.55,
+                 rng: int | np.random.Generator | RandomStream) -> None:
+        if not eta >= 0.0:
+            raise InputError(f"GradientNoise: eta, the first variance, is 0 or more, not {eta}")
+        self.eta, self.gamma, self.t = float(eta), float(gamma), 0
+        self.stream = rng if isinstance(rng, RandomStream) else RandomStream(rng)
+
+    def __call__(self, params: Iterable[Tensor]) -> None:
+        deviation = math.sqrt(self.eta / (1 + self.t) ** self.gamma)
+        self.t += 1
+        for p in params:
+            if p.grad is not None:
+                p.grad.data += self.stream.normal(p.shape, like=p.grad.data) * deviation
+
+    def random_streams(self) -> list[RandomStream]:
+        """The stream that it draws from, as a Module tells its own."""
+        return [self.stream]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"t": self.t}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.t = int(state["t"])

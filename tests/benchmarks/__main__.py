@@ -19,47 +19,7 @@ from typing import Any
 import numpy as np
 
 from minidl.files import atomic_write
-
-AE = [784, 1000, 500, 250, 30, 250, 500, 1000, 784]
-CRITIC = [2, 512, 512, 512, 1]
-
-
-def layers(rng: np.random.Generator, sizes: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
-    bound = [(6.0 / (a + b)) ** 0.5 for a, b in zip(sizes, sizes[1:], strict=False)]
-    return [(rng.uniform(-s, s, (a, b)).astype(np.float32), np.zeros(b, np.float32))
-            for s, a, b in zip(bound, sizes, sizes[1:], strict=False)]
-
-
-def autoencoder(batch: int) -> tuple[str, dict[str, Any], dict[str, Any], list[tuple[int, int, int]]]:
-    rng = np.random.default_rng(0)
-    d = {"x": (rng.random((batch, AE[0])) > 0.8).astype(np.float32), "layers": layers(rng, AE)}
-    products = [(batch, a, b) for a, b in zip(AE, AE[1:], strict=False)]
-    products += [(a, batch, b) for a, b in zip(AE, AE[1:], strict=False)]
-    products += [(batch, b, a) for a, b in zip(AE[1:], AE[2:], strict=False)]
-    return "ae", d, {}, products
-
-
-def critic() -> tuple[str, dict[str, Any], dict[str, Any], list[tuple[int, int, int]]]:
-    rng, batch = np.random.default_rng(3), 256
-    d = {"real": rng.standard_normal((batch, 2)).astype(np.float32),
-         "fake": rng.standard_normal((batch, 2)).astype(np.float32),
-         "alpha": rng.random((batch, 1)).astype(np.float32), "layers": layers(rng, CRITIC)}
-    products = []
-    for i, (a, b) in enumerate(zip(CRITIC, CRITIC[1:], strict=False)):
-        products += [(3 * batch, a, b), (batch, b, a), (a, 2 * batch, b), (a, batch, b)]
-        products += [(2 * batch, b, a)] * (i > 0) + [(batch, a, b)] * (i < len(CRITIC) - 2)
-    return "wgan_mlp", d, {}, products
-
-
-def chain() -> tuple[str, dict[str, Any], dict[str, Any], list[tuple[int, int, int]]]:
-    x = np.random.default_rng(8).standard_normal(8).astype(np.float32)
-    return "chain", {"x": x, "a": np.full(8, 1.01, np.float32), "b": np.full(8, 0.01, np.float32)}, {"n": 1000}, []
-
-
-CASES = {"autoencoder step, batch 128": lambda: autoencoder(128),
-         "autoencoder step, batch 1000": lambda: autoencoder(1000),
-         "WGAN-GP critic step": critic,
-         "3,000 small operations": chain}
+from tests.benchmarks.cases import CASES
 
 
 def bare_products(products: list[tuple[int, int, int]]) -> Callable[[], Any]:

@@ -90,6 +90,119 @@ class Minidl:
 
         return step
 
+    def maxpool(self, d: Any, p: Any) -> Any:
+        """Max pooling by 2x2 windows, there and back."""
+        x = md.Tensor(d["x"].transpose(0, 2, 3, 1).copy(), requires_grad=True)
+        gy = md.Tensor(d["gy"].transpose(0, 2, 3, 1).copy())
+
+        def step() -> float:
+            x.grad = None
+            y = md.max_pool2d(x, 2)
+            y.backward(gy)
+            assert x.grad is not None
+            return float(x.grad.data[0, ..., 0].sum() + y.data[0, 0, 0, 0])
+
+        return step
+
+    def _convolutions(self, d: Any) -> dict[str, md.Parameter]:
+        """A network's weights, from PyTorch's layout to (KH, KW, C, O) and to dense layers over (H, W, C)."""
+        named = {}
+        for name, a in d.items():
+            if a.ndim == 4:                                       # (O, C, KH, KW), also of the transposed ones
+                a = a.transpose(2, 3, 1, 0)
+            elif name == "l":                                     # one side of it is a flat image (C, H, W)
+                a = a.reshape(len(a) if len(a) == 100 else 1, 128, 7, 7).transpose(0, 2, 3, 1)
+                a = a.reshape(100, 6272) if len(a) == 100 else a.reshape(6272, 1)
+            named[name] = md.Parameter(np.ascontiguousarray(a))
+        return named
+
+    def dcgan(self, d: Any, p: Any) -> Any:
+        """A DCGAN's step: the discriminator on real and generated images, then the generator."""
+        G, D = self._convolutions(d["G"]), self._convolutions(d["D"])
+        norms = [nn.BatchNorm(size) for size in (128, 64, 128)]
+        for norm, (W, b) in zip(norms, [(G["g1"], G["b1"]), (G["g2"], G["b2"]), (D["g"], D["b"])], strict=True):
+            norm.weight, norm.bias = W, b
+        optimize_g = optim.Adam(G.values(), lr=2e-4, betas=(0.5, 0.999))
+        optimize_d = optim.Adam(D.values(), lr=2e-4, betas=(0.5, 0.999))
+        x, z = md.Tensor(d["x"].transpose(0, 2, 3, 1)), md.Tensor(d["z"])
+        one, zero = np.ones((len(z), 1), np.float32), np.zeros((len(z), 1), np.float32)
+        bce = nn.binary_cross_entropy_with_logits
+
+        def discriminator(x: Any) -> Any:
+            h = md.leaky_relu(md.conv2d(x, D["c1"], stride=2, padding=1), 0.2)
+            h = md.leaky_relu(norms[2](md.conv2d(h, D["c2"], stride=2, padding=1)), 0.2)
+            return nn.linear(h.flatten(1), D["l"], D["lb"])
+
+        def step() -> float:
+            h = md.relu(norms[0]((z @ G["l"]).reshape(-1, 7, 7, 128)))
+            h = md.relu(norms[1](md.conv_transpose2d(h, G["t1"], stride=2, padding=1)))
+            fake = md.tanh(md.conv_transpose2d(h, G["t2"], stride=2, padding=1))
+            optimize_d.zero_grad()
+            loss_d = bce(discriminator(x), one) + bce(discriminator(fake.detach()), zero)
+            loss_d.backward()
+            optimize_d.step()
+            optimize_g.zero_grad()
+            loss_g = bce(discriminator(fake), one)
+            for t, g in zip(G.values(), md.grad(loss_g, list(G.values())), strict=True):
+                t.grad = g
+            optimize_g.step()
+            return loss_d.item() + loss_g.item()
+
+        return step
+
+    def wgan_conv(self, d: Any, p: Any) -> Any:
+        """A WGAN-GP step of a convolutional critic."""
+        D = self._convolutions(d["D"])
+        real, fake, alpha = (md.Tensor(d[name].transpose(0, 2, 3, 1)) for name in ("real", "fake", "alpha"))
+        optimizer = optim.Adam(D.values(), lr=1e-4, betas=(0.5, 0.9))
+
+        def critic(x: Any) -> Any:
+            h = md.leaky_relu(md.conv2d(x, D["c1"], stride=2, padding=1), 0.2)
+            h = md.leaky_relu(md.conv2d(h, D["c2"], stride=2, padding=1), 0.2)
+            return nn.linear(h.flatten(1), D["l"], D["lb"])
+
+        def step() -> float:
+            x = md.Tensor((alpha * real + (1 - alpha) * fake).data, requires_grad=True)
+            g = md.grad(critic(x).sum(), x, create_graph=True)
+            penalty = ((md.norm(g.flatten(1), axis=1) - 1) ** 2).mean()
+            loss = critic(fake).mean() - critic(real).mean() + 10 * penalty
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss.item()
+
+        return step
+
+    def conv(self, d: Any, p: Any) -> Any:
+        """One convolution, forward and backward; its images are (N, H, W, C) from the start, as is native here."""
+        x, b = md.Tensor(d["x"].transpose(0, 2, 3, 1).copy(), requires_grad=True), md.Parameter(d["b"])
+        W = md.Parameter(d["w"].transpose(2, 3, 1, 0).copy())
+        gy = d["gy"].transpose(0, 2, 3, 1).copy()
+
+        def step() -> float:
+            x.grad = W.grad = b.grad = None
+            y = md.conv2d(x, W, b, stride=p["s"], padding=p["pad"])
+            y.backward(gy)
+            return W.grad.data[0, 0, 0, 0] + x.grad.data[0, 0, 0, 0] + y.data[0, 0, 0, 0]
+
+        return step
+
+    def lstm(self, d: Any, p: Any) -> Any:
+        """An LSTM over a batch of sequences, there and back."""
+        x = md.Tensor(d["x"].swapaxes(0, 1).copy(), requires_grad=True)
+        gy = md.Tensor(d["gy"].swapaxes(0, 1).copy())
+        layer = nn.LSTM(p["I"], p["H"], rng=0)
+        layer.load_state_dict({"cells.0.weight_x": d["wx"], "cells.0.weight_h": d["wh"], "cells.0.bias": d["b"]})
+
+        def step() -> float:
+            x.grad = None
+            layer.zero_grad()
+            y, _ = layer(x)
+            y.backward(gy)
+            return y.data[:, -1].sum()
+
+        return step
+
     def chain(self, d: Any, p: Any) -> Any:
         """A long chain of operations on eight numbers: the engine's own cost."""
         x, a, b = (md.Tensor(d[name], requires_grad=True) for name in ("x", "a", "b"))

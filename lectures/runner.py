@@ -120,6 +120,11 @@ class Talk:
         self._shape = loaded.x_test.shape[1:]
         return loaded.flat() if flat else loaded
 
+    def text(self) -> str:
+        """The text, for a lecture that works with one of `data.TEXTS`."""
+        self._record["credit"] = data.TEXTS[self.data]
+        return data.text(self.data)
+
     def images(self, rows: Any) -> np.ndarray:
         """Rows of pixels, from whatever device, as images to draw: (N, H*W*C) -> (N, H, W, C)."""
         return self.on_host(rows).reshape(-1, *self._shape)
@@ -176,7 +181,7 @@ class Talk:
 
     def begin(self) -> None:
         """Announce the lecture, and find out before the work whether its files can be written."""
-        if data.where(self.data) is None:
+        if self.data not in data.TEXTS and data.where(self.data) is None:
             data.load(self.data)             # says what is missing
         existing = next(folder for folder in (self.out, *self.out.absolute().parents) if folder.exists())
         try:
@@ -248,6 +253,10 @@ class Talk:
         print(text, flush=True)
 
 
+class OtherData(InputError):
+    """A lecture was asked to run on a data set that others work with, and it does not."""
+
+
 class _Replayed(Exception):
     """Leaves the lecture's file: its kept run has been shown instead."""
 
@@ -259,13 +268,13 @@ class _Replayed(Exception):
 def _check_data(name: str, fitting: Sequence[str], found: slides.Lecture) -> None:
     if name in fitting:
         return
-    known = data.names()
+    known = [*data.names(), *data.TEXTS]
     near = difflib.get_close_matches(name.lower(), known, n=2, cutoff=0.5)
+    works = f"This lecture works with {', '.join(fitting)}"
     if name in known:
-        what = f"{found.name} ({found.where}) does not work with {name!r}."
-    else:
-        what = f"there is no data set {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else ".")
-    raise InputError(f"{what} This lecture works with {', '.join(fitting)}")
+        raise OtherData(f"{found.name} ({found.where}) does not work with {name!r}. {works}")
+    guess = f"; did you mean {' or '.join(near)}?" if near else "."
+    raise InputError(f"there is no data set {name!r}{guess} {works}")
 
 
 def _is_script(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """The slide map: which lecture shows which of the deck's 115 slides.
 
-Every slide belongs to exactly one lecture. A lecture without a file is still to come.
+Every slide belongs to one lecture, but for the last one: its topics have a lecture each. A lecture without a file is
+still to come.
 """
 from __future__ import annotations
 
@@ -39,6 +40,12 @@ class Lecture(NamedTuple):
         return self.slides[-1][-1]
 
     @property
+    def folder(self) -> str:
+        """What its output folder is called."""
+        alone = sum(self.main_slide in lecture.numbers for lecture in LECTURES) == 1
+        return f"lecture-{self.main_slide:03d}" + ("" if alone else f"-{self.name}")
+
+    @property
     def path(self) -> Path:
         return Path(__file__).parent / self.file
 
@@ -67,30 +74,37 @@ LECTURES = (
     Lecture("deep-belief-nets", "Deep belief nets", ((101, 109),)),
     Lecture("effect-of-pretraining", "The effect of pretraining and of depth", ((110, 112),)),
     Lecture("wake-sleep", "Beyond layerwise pretraining: wake-sleep", ((113, 114),)),
-    Lecture("course-topics", "Topics covered in this course", ((115, 115),)),
+    Lecture("basic-networks", "Basic neural networks: a neuron, a boundary, digits", ((115, 115),),
+            "basic_networks.py"),
+    Lecture("convolutional-networks", "Convolutional networks: filters, and what they see", ((115, 115),),
+            "convolutional_networks.py"),
+    Lecture("recurrent-networks", "Recurrent networks and long short-term memory", ((115, 115),),
+            "recurrent_networks.py"),
+    Lecture("training-tricks", "Optimization and regularization tricks, side by side", ((115, 115),),
+            "training_tricks.py"),
 )
 
 
-def find(wanted: str | int) -> Lecture:
-    """The lecture with this slide number or name; the beginning of a name does if no other name begins so.
+def find(wanted: str | int) -> list[Lecture]:
+    """The lectures of this slide number, or the one of this name; its beginning does if no other name begins so.
 
     Raises InputError for a slide that the deck does not have, a name that is unknown (with the nearest names) or fits
     several, and a lecture that is still to come.
     """
     text = str(wanted).strip().lower().replace("_", "-").removesuffix(".py")
-    lecture = _by_slide(int(text)) if text.removeprefix("-").isdecimal() else _by_name(text)
-    if not lecture.file:
-        slide = f"slide {text}" if text.isdecimal() else lecture.where
-        raise InputError(f"the lecture on {slide}, {lecture.title!r} ({lecture.where}), is still to come; there are: "
-                         f"{_available()}")
-    return lecture
+    found = _by_slide(int(text)) if text.removeprefix("-").isdecimal() else [_by_name(text)]
+    if missing := [lecture for lecture in found if not lecture.file]:
+        slide = f"slide {text}" if text.isdecimal() else missing[0].where
+        raise InputError(f"the lecture on {slide}, {missing[0].title!r} ({missing[0].where}), is still to come; there "
+                         f"are: {_available()}")
+    return found
 
 
-def _by_slide(slide: int) -> Lecture:
+def _by_slide(slide: int) -> list[Lecture]:
     if not 1 <= slide <= SLIDES:
         raise InputError(f"there is no slide {slide}: the deck has slides 1 to {SLIDES}; "
                          "minidl lecture list shows what each is about")
-    return next(lecture for lecture in LECTURES if slide in lecture.numbers)
+    return [lecture for lecture in LECTURES if slide in lecture.numbers]
 
 
 def _by_name(name: str) -> Lecture:

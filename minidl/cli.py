@@ -13,6 +13,7 @@ _LECTURE_HELP = """\
 examples:
   minidl lecture list                        every lecture, and those still to come
   minidl lecture 17                          the lecture that shows slide 17
+  minidl lecture 115                         the four on slide 115, one after the other
   minidl lecture deep-autoencoder --fast     by name, shortened to some seconds
   minidl lecture 17 --data mnist             on MNIST (minidl data fetch mnist gets it): minutes
   minidl lecture 17 --data mnist --replay    the last such run, at once
@@ -98,14 +99,19 @@ def _lecture(arguments: argparse.Namespace) -> None:
     from minidl.tuning import tune
 
     tune()
-    found = [slides.find(wanted) for wanted in arguments.wanted]     # all of them, before the first one runs
+    found = [lecture for wanted in arguments.wanted for lecture in slides.find(wanted)]   # all, before the first runs
     for lecture in found:
         out = arguments.out
         if out and len(found) > 1:
-            out = os.path.join(out, f"lecture-{lecture.main_slide:03d}")
-        runner.run(lecture.name, runner.Options(
-            data=arguments.data, device=arguments.device, fast=arguments.fast, seed=arguments.seed, out=out,
-            show=arguments.show, replay=arguments.replay))
+            out = os.path.join(out, lecture.folder)
+        try:
+            runner.run(lecture, runner.Options(
+                data=arguments.data, device=arguments.device, fast=arguments.fast, seed=arguments.seed, out=out,
+                show=arguments.show, replay=arguments.replay))
+        except runner.OtherData as error:
+            if len(found) == 1:
+                raise
+            print(f"left out: {error}", flush=True)
 
 
 def _devices(arguments: argparse.Namespace) -> None:
@@ -116,11 +122,13 @@ def _devices(arguments: argparse.Namespace) -> None:
 
 
 def _data_list(arguments: argparse.Namespace) -> None:
-    from minidl.data import catalogue
+    from minidl.data import TEXTS, catalogue
 
     for entry in catalogue():
         shape = "x".join(str(size) for size in entry.shape)
         print(f"{entry.name:<15}{entry.images:>7} images of {shape:<9}{entry.where}\n{'':<15}{entry.credit}")
+    for name, credit in TEXTS.items():
+        print(f"{name:<15}{'a text':>13}{'':<14}in minidl\n{'':<15}{credit}")
 
 
 def _data_fetch(arguments: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ from minidl.files import atomic_write
 from minidl.tensor import Tensor, parents
 
 _LIMIT = 200           # nodes: a larger picture shows nothing
+_FONT = 20             # points, to be read from the back of a room
 
 
 class Node(NamedTuple):
@@ -60,37 +61,39 @@ class Graph:
         from matplotlib.figure import Figure
 
         places = self._places()
-        columns = 1 + max(x for x, _ in places)
-        rows = 1 + max(abs(y) for _, y in places) * 2
-        figure = Figure(figsize=(1.0 + 1.9 * columns, 0.8 + 1.1 * rows))
-        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        em = _FONT / 72                                                     # in inches, as all sizes and spots here
+        widths = [0.0] * (1 + max(column for column, _ in places))
+        for (column, _), node in zip(places, self.nodes, strict=True):
+            widths[column] = max(widths[column], em * (3.2 + 0.6 * max(map(len, node.lines))))
+        row_height = em * (1.9 + 1.25 * max(len(node.lines) for node in self.nodes))
+        size = sum(widths), row_height * (1 + 2 * max(abs(y) for _, y in places)) + 0.2
+        spots = [(sum(widths[:column]) + widths[column] / 2, size[1] / 2 + y * row_height) for column, y in places]
+        figure = Figure(figsize=size)
+        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(0, size[0]), ylim=(0, size[1]))
         axes.set_axis_off()
         boxes: list[Any] = []
-        for (x, y), node in zip(places, self.nodes, strict=True):
+        for i, node in enumerate(self.nodes):
             colour = "#f6d9a8" if node.made_by is None else "#cfe3f7"
-            text = axes.text(x, y, "\n".join(node.lines), ha="center", va="center", fontsize=12,
-                             bbox={"boxstyle": "round,pad=0.45", "facecolor": colour, "edgecolor": "0.35"})
+            text = axes.text(*spots[i], "\n".join(node.lines), ha="center", va="center", fontsize=_FONT,
+                             bbox={"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "0.35"})
             boxes.append(text.get_bbox_patch())
             for source in node.sources:             # from centre to centre, cut off at the boxes
-                around = x - places[source][0] > 1 and any(
-                    places[source][0] < place[0] < x for place in places)      # a box may stand in the way
-                axes.annotate("", (x, y), places[source], arrowprops={
-                    "arrowstyle": "-|>", "color": "0.35", "shrinkA": 1, "shrinkB": 1,
+                around = places[i][0] - places[source][0] > 1               # a box may stand in the way
+                axes.annotate("", spots[i], spots[source], arrowprops={
+                    "arrowstyle": "-|>", "color": "0.35", "lw": 2, "mutation_scale": 22, "shrinkA": 1, "shrinkB": 1,
                     "patchA": boxes[source], "patchB": boxes[-1],
                     "connectionstyle": "arc3,rad=-0.35" if around else "arc3"})
-        axes.set_xlim(-0.6, columns - 0.4)
-        axes.set_ylim(-rows / 2 - 0.1, rows / 2 + 0.1)
         if path is not None:
             with atomic_write(path) as file:
-                figure.savefig(file, format="png", dpi=150)
+                figure.savefig(file, format="png", dpi=100)
         return figure
 
-    def _places(self) -> list[tuple[float, float]]:
-        """(x, y) of each node: its layer, and an order within it that keeps it near what it was made from."""
+    def _places(self) -> list[tuple[int, float]]:
+        """Column and height of each node: its layer, and an order in it that keeps it near what it was made from."""
         layers: dict[int, list[int]] = {}
         for i in range(len(self.nodes)):
             layers.setdefault(self._column(i), []).append(i)
-        places: dict[int, tuple[float, float]] = {}
+        places: dict[int, tuple[int, float]] = {}
         for x in sorted(layers):
             def height(i: int) -> float:
                 seen = [places[j][1] for j in self.nodes[i].sources if j in places]

@@ -60,7 +60,7 @@ def test_devices_are_listed_with_the_reason_why_not(capsys, monkeypatch):
 def test_data_list_shows_every_set(capsys):
     assert cli.main(["data", "list"]) == 0
     out = said(capsys).out
-    assert all(name in out for name in data.names())
+    assert all(name in out for name in [*data.names(), *data.TEXTS])
 
 
 def test_data_fetch_hands_on_the_names(capsys, monkeypatch):
@@ -133,8 +133,23 @@ def test_several_lectures_do_not_share_a_folder(monkeypatch):
     runs = []
     monkeypatch.setattr(runner, "run", lambda wanted, options: runs.append((wanted, options.out)))
     assert cli.main(["lecture", "5", "17", "--out", "o"]) == 0
-    assert [name for name, _ in runs] == ["pca-kmeans", "deep-autoencoder"]
+    assert [lecture.name for lecture, _ in runs] == ["pca-kmeans", "deep-autoencoder"]
     assert len({out for _, out in runs}) == 2
+
+
+def test_of_several_lectures_those_that_work_with_other_data_are_left_out(monkeypatch, capsys):
+    ran = []
+
+    def run(lecture, options):
+        if lecture.name == "recurrent-networks":
+            raise runner.OtherData("it does not work with 'mnist'")
+        ran.append(lecture.name)
+
+    monkeypatch.setattr(runner, "run", run)
+    assert cli.main(["lecture", "115", "--data", "mnist"]) == 0
+    assert ran == ["basic-networks", "convolutional-networks", "training-tricks"]
+    assert "left out: it does not work with 'mnist'" in capsys.readouterr().out
+    assert cli.main(["lecture", "recurrent", "--data", "mnist"]) == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")

@@ -124,8 +124,9 @@ def test_the_drawing_is_a_png_with_every_node_in_it(tmp_path):
 
 
 def test_boxes_of_a_wide_graph_do_not_overlap():
-    x, y = Tensor(1.0, requires_grad=True, name="x"), Tensor(2.0, requires_grad=True, name="y")
+    x, y = Tensor(1.0, requires_grad=True, name="x"), Tensor(2.0, requires_grad=True, name="a long name, a long name")
     total = md.exp(x * y) + md.sin(x) * md.tanh(y) + md.log(y) / md.sqrt(x) - x
+    total.backward(retain_graph=True)
     figure = md.graph(total).draw()
     FigureCanvasAgg(figure).draw()
     boxes = [text.get_bbox_patch().get_window_extent() for text in figure.axes[0].texts if text.get_text()]

@@ -1,4 +1,5 @@
 """Pictures: valid PNG files, written whole or not at all, with nothing left behind in matplotlib's settings."""
+import itertools
 import subprocess
 import sys
 
@@ -10,6 +11,15 @@ from minidl import plotting
 
 rng = np.random.default_rng(0)
 GREY, COLOUR = rng.random((10, 8, 8)), rng.random((10, 6, 9, 3), dtype=np.float32)
+MOONS = rng.normal(size=(10, 2))
+
+
+def right_half(points):
+    return 1 / (1 + np.exp(-50 * (points[:, 0] - 0.25)))
+
+
+def bowl(x, y):
+    return x * x + 4 * y * y
 
 
 def all_figures():
@@ -22,7 +32,20 @@ def all_figures():
     yield plotting.curves({"a": (range(20), range(20)), "b": (range(20), range(20))}, x="epoch", y="error")
     yield plotting.codes(rng.random((50, 2)), np.arange(50) % 5, title="codes")
     yield plotting.codes(rng.random((50, 2)))
+    yield plotting.boundaries({"a line": right_half, "a line\nagain": right_half}, MOONS, [0, 1] * 5, title="a title")
+    yield plotting.boundaries({"never": lambda points: np.zeros(len(points))}, md.Tensor(MOONS), np.arange(10) % 2)
     yield plotting.explained_variance(np.array([0.5, 0.3, 0.1]), marks=[1, 3])
+    yield plotting.curve_panels({"a": {"b": ([0.1, 1, 10], [9.0, 0.1, 1e9])}, "c": {"b": ([1, 10], [1.0, np.inf])}},
+                                x="rate", y="loss", log=True, log_x=True, top=10, marks={"a": {"b": 1.0}})
+    yield plotting.descent(bowl, {"a": md.Tensor([[-1.0, 1.0], [0.5, -0.5]])}, x=(-2, 2), y=(-1, 1), minimum=(0, 0))
+    yield plotting.trials({"a task": [plotting.Trial("none", [3.0, 4.0]), plotting.Trial("a trick", [2.0, 3.5], True)],
+                           "another": [plotting.Trial("none", [1.0]), plotting.Trial("a trick", [2.0])]}, x="error")
+    yield plotting.filtered(GREY[0], {"a": np.eye(3)}, rng.random((6, 6, 1)), title="a title")
+    yield plotting.sliding_window(GREY[0], np.eye(3), rng.random((6, 6)), (1, 2), title="a title")
+    yield plotting.feature_maps(GREY[0], [plotting.Maps("layer", rng.random((6, 6, 8)), "sees 3x3")], np.full(10, 0.1))
+    yield plotting.next_characters("ab a\n", rng.dirichlet(np.ones(4), size=5), "\n ab", top=3, title="a title")
+    yield plotting.passages([("before", "ab a\n\nb"), ("after\ntraining", "word " * 30)], title="a title")
+    yield plotting.activity("ab a\n\nb", np.linspace(-1, 1, 7), title="a title")
 
 
 def test_every_picture_becomes_a_png(tmp_path):
@@ -54,6 +77,38 @@ def test_the_callers_settings_stay_as_they_were():
     assert dict(matplotlib.rcParams) == before
 
 
+def test_the_names_of_lines_that_end_together_stand_apart_in_their_order():
+    heights = {"low": 1.0, "middle": 1.02, "two\nlines": 1.03, "high": 1.04, "far": 5.0}
+    figure = plotting.curves({name: ([1, 2], [0.0, height]) for name, height in heights.items()}, x="x", y="y")
+    figure.draw_without_rendering()
+    boxes = {text.get_text(): text.get_window_extent() for text in figure.axes[0].texts if text.get_text()}
+    assert list(boxes) == list(heights)
+    assert all(a.y1 <= b.y0 for a, b in itertools.pairwise(boxes.values()))
+    end = figure.axes[0].transData.transform((2, 5.0))[1]
+    assert abs((boxes["far"].y0 + boxes["far"].y1) / 2 - end) < 5                   # it is in nobody's way
+
+
+def test_a_line_that_becomes_infinite_is_said_to_diverge_at_the_top():
+    lines = {"a": ([1, 2], [1.0, np.inf]), "b": ([1, 2], [1.0, 0.5])}
+    axis, = plotting.curve_panels({"": lines}, x="x", y="y", top=2).axes
+    places = {text.get_text(): text.xy[1] for text in axis.texts}
+    assert places == {"a: diverges": pytest.approx(1.0), "b": pytest.approx(0.25)} and axis.get_ylim() == (0, 2)
+
+
+def test_a_path_ends_at_the_height_that_is_written_above_it():
+    paths = {"a": [[9.0, 9.0], [0.5, 0.25]], "b": [[1.0, 1.0]]}
+    figure = plotting.descent(bowl, paths, x=(-2, 2), y=(-1, 1), minimum=(0, 0))
+    assert [axis.get_title() for axis in figure.axes] == ["a: 0.500", "b: 5.000"]
+
+
+def test_trials_show_every_run_and_their_mean():
+    rows = [plotting.Trial("none", [1.0, 3.0]), plotting.Trial("a trick", [2.0, 6.0], False)]
+    axis, = plotting.trials({"": rows}, x="error").axes
+    shown = [list(line.get_xdata()) for line in axis.lines]
+    assert shown == [[2.0, 2.0], [1.0, 3.0], [2.0], [2.0, 6.0], [4.0]]         # the dashed line, then runs and means
+    assert axis.lines[3].get_color() == plotting.COLOURS[1]
+
+
 def test_rows_show_the_images_that_they_were_given():
     images = np.zeros((2, 4, 4))
     images[1] = 1
@@ -61,10 +116,63 @@ def test_rows_show_the_images_that_they_were_given():
     assert np.all(strip[:, :112] == 0) and np.all(strip[:, 112:] == 1)
 
 
+def test_a_boundary_is_where_a_classifier_is_in_two_minds():
+    axis, = plotting.boundaries({"a line": right_half}, MOONS, [0, 1] * 5).axes
+    line, = axis.collections[1].get_paths()
+    np.testing.assert_allclose(line.vertices[:, 0], 0.25, atol=1e-3)
+    np.testing.assert_allclose(np.ptp(line.vertices[:, 1]), np.ptp(MOONS[:, 1]) + 0.6, rtol=1e-5)
+    np.testing.assert_array_equal(axis.collections[2].get_offsets(), MOONS)
+
+
+def test_a_sliding_window_shows_the_result_up_to_its_place():
+    result = np.arange(1.0, 10.0).reshape(3, 3)
+    figure = plotting.sliding_window(np.zeros((5, 5)), np.eye(3), result, (1, 1))
+    shown = figure.axes[2].images[0].get_array()
+    np.testing.assert_array_equal(shown.filled(0), [[1, 2, 3], [4, 5, 0], [0, 0, 0]])
+    written = {text.get_text() for text in figure.axes[2].texts}
+    assert written == {"1", "2", "3", "4", "5"}
+
+
+def test_feature_maps_stand_side_by_side_each_whole():
+    maps = np.zeros((2, 2, 5))
+    maps[..., 1] = [[1, 2], [3, 4]]
+    sheet = plotting.feature_maps(GREY[0], [plotting.Maps("", maps)], np.ones(3)).axes[1].images[0].get_array()
+    assert sheet.shape == (4 * 112 + 3 * 11, 2 * 112 + 11)         # four under each other, so five in two columns
+    np.testing.assert_array_equal(sheet[:112:56, 123::56], [[1, 2], [3, 4]])
+
+
+def test_the_likeliest_characters_stand_at_the_top_and_the_one_that_comes_is_framed():
+    axis, = plotting.next_characters("ab", [[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], "abc", top=2).axes
+    np.testing.assert_allclose(axis.images[0].get_array(), [[0.7, 0.5], [0.2, 0.3]], rtol=1e-6)
+    written = {text.get_position(): text.get_text() for text in axis.texts if text.get_position()[1] < 2}
+    assert written == {(0, 0): "b", (1, 0): "a", (0, 1): "c", (1, 1): "c"} and not axis.patches
+    axis, = plotting.next_characters("ca", [[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], "abc", top=2).axes
+    assert [frame.get_center().tolist() for frame in axis.patches] == [[0, 1], [1, 0]]
+
+
+def test_an_activity_lies_under_its_character():
+    axis, = plotting.activity("ab\nc", [0.1, 0.2, 0.3, 0.4]).axes
+    np.testing.assert_allclose(axis.images[0].get_array().filled(9), [[0.1, 0.2, 0.3], [0.4, 9, 9]], rtol=1e-6)
+    assert [text.get_text() for text in axis.texts] == ["ab", "c"]
+
+
+def test_passages_keep_their_lines_and_break_long_ones_between_words():
+    figure = plotting.passages([("label", "  ab\n\ncd ef gh")], columns=6)
+    assert [text.get_text() for text in figure.texts] == ["", "label", "  ab", "", "cd ef", "gh"]
+
+
 @pytest.mark.parametrize("draw, sentence", [
+    (lambda: plotting.next_characters("abc", GREY[0], "ab"), r"shape \(3, 2\), not \(8, 8\)"),
+    (lambda: plotting.activity("abc", [0.1, 0.2]), r"3 characters take as many values, not \(2,\)"),
+    (lambda: plotting.filtered(GREY[0], {"a": np.eye(3)}, GREY[..., None]), r"\(OH, OW, 1\), not \(8, 8\) and"),
     (lambda: plotting.image_rows([plotting.Row("a", GREY), plotting.Row("b", GREY[:3])]), r"\[10, 3\]"),
     (lambda: plotting.image_rows([]), "at least one"),
     (lambda: plotting.image_grid(GREY[0]), r"not \(8, 8\)"),
+    (lambda: plotting.boundaries({"a": right_half}, MOONS, [0, 1]), r"points are \(10, 2\), the labels \(2,\)"),
+    (lambda: plotting.boundaries({"a": right_half}, MOONS, np.arange(10)), "0 or 1.* from 0 to 9"),
+    (lambda: plotting.boundaries({"a": lambda points: points}, MOONS, [0, 1] * 5), "'a' gave .*one probability each"),
+    (lambda: plotting.descent(bowl, {"a": GREY}, x=(0, 1), y=(0, 1), minimum=(0, 0)), r"not \[\(10, 8, 8\)\]"),
+    (lambda: plotting.trials({"a": [plotting.Trial("b", [1.0])], "c": []}, x="x"), "the same labels"),
     (lambda: plotting.codes(GREY[0]), "two columns")])
 def test_wrong_shapes_get_a_sentence(draw, sentence):
     with pytest.raises(md.InputError, match=sentence):

@@ -1,4 +1,6 @@
-"""Data: sets that travel with minidl, readers for files, a downloader, toy sets, and the loader of batches."""
+"""Data: sets and a text that travel with minidl, readers for files, a downloader, toy sets, loaders of batches."""
+from minidl.data import augmentation
+from minidl.data.characters import TEXTS, Characters, chunks, text
 from minidl.data.dataset import Dataset
 from minidl.data.embedded import patches
 from minidl.data.loader import Loader
@@ -7,7 +9,7 @@ from minidl.data.sets import Entry, catalogue, fetch, fetchable, load, names, wh
 from minidl.data.toy import bars_and_stripes, grid, grid_centres, ring, ring_centres, swiss_roll, two_moons
 
 __all__ = [
-    "Dataset", "Entry", "Loader", "bars_and_stripes", "cache_folder", "catalogue", "data_folders", "fetch",
-    "fetchable", "grid", "grid_centres", "load", "names", "patches", "ring", "ring_centres", "swiss_roll",
-    "two_moons", "where",
+    "TEXTS", "Characters", "Dataset", "Entry", "Loader", "augmentation", "bars_and_stripes", "cache_folder",
+    "catalogue", "chunks", "data_folders", "fetch", "fetchable", "grid", "grid_centres", "load", "names", "patches",
+    "ring", "ring_centres", "swiss_roll", "text", "two_moons", "where",
 ]

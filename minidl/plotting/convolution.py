@@ -65,8 +65,8 @@ def sliding_window(image: Any, kernel: Any, result: Any, place: tuple[int, int],
     image, kernel, result = on_host(image), on_host(kernel), on_host(result)
     row, column = place
     known = np.arange(result.size).reshape(result.shape) <= row * result.shape[1] + column
-    figure = Figure(layout="constrained", figsize=(18, 7.6))
-    figure.get_layout_engine().set(wspace=0.05)
+    figure = Figure(figsize=(18, 7.6))
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.86, wspace=0.1)       # for a film quick matters
     left, middle, right = figure.subplots(1, 3, width_ratios=[image.shape[1], kernel.shape[1] + 0.5, result.shape[1]])
     _cells(left, image, cmap="gray_r")
     _cells(middle, kernel)
@@ -91,12 +91,12 @@ def feature_maps(image: Any, layers: Sequence[Maps], probabilities: Any, *, name
     The brighter, the larger; each layer has a scale of its own.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     image, probabilities = on_host(image), on_host(probabilities)
     sheets = [_sheet(on_host(layer.maps)) for layer in layers]
     classes = np.arange(len(probabilities))
-    figure = Figure(layout="constrained", figsize=(18, 6.6))
-    figure.get_layout_engine().set(wspace=0.1)
+    figure = Figure(layout=ConstrainedLayoutEngine(wspace=0.1), figsize=(18, 6.6))
     first, *middle, last = figure.subplots(1, len(layers) + 2, width_ratios=[
         1.5, *(4 * sheet.shape[1] / sheet.shape[0] for sheet in sheets), 2])
     first.imshow(image, cmap="gray", vmin=0, vmax=1)

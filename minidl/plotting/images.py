@@ -64,12 +64,13 @@ def image_grid(images: Any, *, columns: int = 10, title: str = "", captions: Seq
     columns = min(columns, count)
     rows = -(-count // columns)
     cell = 14 / columns
-    caption_height = 0.45 if captions else 0.12
+    caption_height = 0.12 + 0.33 * max((caption.count("\n") + 1 for caption in captions), default=0)
     figure = Figure(layout="constrained",
                     figsize=(14, rows * (cell * height / width + caption_height) + (0.9 if title else 0.1)))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in grid:
-        axis.axis("off")
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
     for i, image in enumerate(images):
         limit = float(np.abs(image).max()) or 1.0
         if symmetric:
@@ -77,7 +78,7 @@ def image_grid(images: Any, *, columns: int = 10, title: str = "", captions: Seq
         else:
             grid[i].imshow(image.clip(0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
         if captions:
-            grid[i].text(0.5, -0.04, captions[i], transform=grid[i].transAxes, ha="center", va="top", fontsize=19)
+            grid[i].set_xlabel(captions[i], fontsize=19)
     figure.suptitle(title, fontsize=26)
     return figure
 

@@ -22,16 +22,16 @@ def codes(points: Any, labels: Any = None, *, title: str = "", x: str = "first c
     from matplotlib import colormaps, patheffects
     from matplotlib.figure import Figure
 
-    points = on_host(points)
+    points, labels = on_host(points), None if labels is None else on_host(labels).astype(int)
     if points.ndim != 2 or points.shape[1] != 2:
         raise InputError(f"codes: a picture has two directions; give two columns of the codes, not {points.shape}")
     figure = Figure(layout="constrained", figsize=(12, 10))
     axis = figure.subplots()
     palette = colormaps["tab10"]
-    colours = [palette(0)] if labels is None else palette(np.asarray(labels) % 10)
+    colours = [palette(0)] if labels is None else palette(labels % 10)
     axis.scatter(points[:, 0], points[:, 1], c=colours, s=60 if len(points) < 1000 else 14, alpha=0.65, linewidths=0)
     for label in [] if labels is None else np.unique(labels):
-        place = np.median(points[np.asarray(labels) == label], axis=0)
+        place = np.median(points[labels == label], axis=0)
         axis.text(place[0], place[1], names[label] if names else str(label), fontsize=32, fontweight="bold",
                   ha="center", va="center", color=palette(label % 10),
                   path_effects=[patheffects.withStroke(linewidth=6, foreground="white")])
@@ -44,9 +44,9 @@ def boundaries(classifiers: Mapping[str, Callable[[np.ndarray], Any]], points: A
                title: str = "") -> Figure:
     """How classifiers divide the plane: a panel each, under its name, with the points (N, 2) of the classes 0 and 1.
 
-    A classifier takes points (M, 2), float32 on the host, and gives the probability of class 1, (M,) or (M, 1). The
-    line is where that is one half; the stronger the colour, the surer it is. Raises InputError for other points or
-    labels, and for an output of another size.
+    A classifier takes points (M, 2), float32 on the host, and gives the probability of class 1, (M,). The line is where
+    that is one half; the stronger the colour, the surer it is. Raises InputError for points or labels of another kind,
+    and for an output of another size.
     """
     from matplotlib.colors import LinearSegmentedColormap, to_rgb
     from matplotlib.figure import Figure
@@ -58,7 +58,7 @@ def boundaries(classifiers: Mapping[str, Callable[[np.ndarray], Any]], points: A
     low, high = points.min(0) - 0.3, points.max(0) + 0.3
     xs, ys = (np.linspace(low[i], high[i], _SIDE, dtype=np.float32) for i in range(2))
     plane = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
-    pale = [tuple(0.45 + 0.55 * part for part in to_rgb(colour)) for colour in COLOURS[:2]]
+    pale: list[Any] = [tuple(0.45 + 0.55 * part for part in to_rgb(colour)) for colour in COLOURS[:2]]
     shades = LinearSegmentedColormap.from_list("", [pale[0], "white", pale[1]])
     width = min(10.0, 16.0 / len(classifiers))
     height = width * float((high[1] - low[1]) / (high[0] - low[0]))
@@ -68,8 +68,8 @@ def boundaries(classifiers: Mapping[str, Callable[[np.ndarray], Any]], points: A
                                       strict=True):
         p = on_host(classify(plane))
         if p.size != len(plane):
-            raise InputError(f"boundaries: {name} gave {p.shape} for points {plane.shape}; one probability each is "
-                             f"({len(plane)},)")
+            raise InputError(f"boundaries: {name!r} gave {p.shape} for points {plane.shape}; one probability each "
+                             f"is ({len(plane)},)")
         p = p.reshape(_SIDE, _SIDE).clip(1e-6, 1 - 1e-6)
         axis.contourf(xs, ys, p, np.linspace(0, 1, 11), cmap=shades)      # in steps: a film of it stays small
         if p.min() < 0.5 < p.max():

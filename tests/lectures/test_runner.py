@@ -67,7 +67,7 @@ def test_a_seed_repeats_a_lecture(a_place_of_its_own):
 
 
 def test_a_lecture_runs_as_a_plain_script(a_place_of_its_own):
-    path = slides.find(17).path
+    path = slides.find(17)[0].path
     done = subprocess.run([sys.executable, str(path), "--fast", "--out", "s"], capture_output=True, text=True,
                           cwd=a_place_of_its_own, env={**os.environ, "PYTHONPATH": str(path.parent.parent)})
     assert done.returncode == 0, done.stderr
@@ -79,7 +79,7 @@ def test_a_lecture_runs_as_a_plain_script(a_place_of_its_own):
 
 def test_the_cells_run_in_a_notebook(a_place_of_its_own):
     """There __main__ is the notebook's, no option is set, and the cells are executed one by one."""
-    runpy.run_path(str(slides.find(5).path), run_name="a_notebook")
+    runpy.run_path(str(slides.find(5)[0].path), run_name="a_notebook")
     check_files(a_place_of_its_own / "out" / "lecture-007", read(a_place_of_its_own / "out" / "lecture-007"))
 
 

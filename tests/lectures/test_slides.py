@@ -10,9 +10,11 @@ from lectures import slides
 HERE = [lecture for lecture in slides.LECTURES if lecture.file]
 
 
-def test_every_slide_belongs_to_exactly_one_lecture():
+def test_every_slide_belongs_to_one_lecture_and_the_last_one_to_four():
     covered = [slide for lecture in slides.LECTURES for slide in lecture.numbers]
-    assert sorted(covered) == list(range(1, 116))
+    assert sorted(covered) == [*range(1, 116), 115, 115, 115]
+    folders = [lecture.folder for lecture in slides.LECTURES]
+    assert len(set(folders)) == len(folders) and slides.LECTURES[2].folder == "lecture-017"
 
 
 def test_names_are_unique_and_what_they_announce_exists():
@@ -26,7 +28,12 @@ def test_names_are_unique_and_what_they_announce_exists():
     "deep-autoencoder"), ("Deep_Autoencoder", "deep-autoencoder"), ("pca_kmeans.py", "pca-kmeans"), (" 17 ",
     "deep-autoencoder")])
 def test_a_lecture_is_found_by_slide_or_name(wanted, name):
-    assert slides.find(wanted).name == name
+    assert [lecture.name for lecture in slides.find(wanted)] == [name]
+
+
+def test_the_last_slide_has_a_lecture_for_each_of_its_topics():
+    assert [lecture.name for lecture in slides.find(115)] == [
+        "basic-networks", "convolutional-networks", "recurrent-networks", "training-tricks"]
 
 
 @pytest.mark.parametrize("wanted, sentence", [

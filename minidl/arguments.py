@@ -53,7 +53,7 @@ def settle(name: str, raw: Sequence[Any], takes_array: Callable[[int], bool], te
     floats = {a.dtype for a in arrays if a.dtype.kind == "f"}
     if len(floats) > 1:
         names = " and ".join(sorted(str(f) for f in floats))
-        raise InputError(f"{name}: {names} are mixed; convert one with .astype(...)")
+        raise InputError(f"{name}: {describe(raw)}: {names} are mixed; convert one with .astype(...)")
     if not tensors:                        # NumPy's scalars are then the results of reductions, within a rule
         return [to_array(a) if isinstance(a, list) and takes_array(i) else a for i, a in enumerate(raw)]
     settled = [a.item() if isinstance(a, np.generic) else a for a in raw]

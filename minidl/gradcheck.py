@@ -37,6 +37,7 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, order: int = 2, directions: i
     name = getattr(f, "name", getattr(f, "__name__", "function"))
     _check(projected, xs, name, directions, tolerance, rng)
     if order == 2:
+        _check_recorded(projected, xs, name)
         along = [rng.standard_normal(x.shape) for x in xs]
 
         def slope(*tensors: Tensor) -> Tensor:
@@ -69,6 +70,16 @@ def _check(f: Callable[..., Tensor], xs: Sequence[np.ndarray], name: str, direct
         if not abs(measured - expected) <= tolerance * max(1.0, abs(measured), abs(expected)):
             raise AssertionError(f"{name}: the rule gives {expected:.10g} along a random direction, finite differences "
                                  f"{measured:.10g}; {_worst_entry(f, xs, gradients, name)}")
+
+
+def _check_recorded(f: Callable[..., Tensor], xs: Sequence[np.ndarray], name: str) -> None:
+    """A rule may take another way on Tensors than on arrays: both must give the same gradient."""
+    tensors = [Tensor(x.copy(), requires_grad=True) for x in xs]
+    y = f(*tensors)
+    for i, (a, b) in enumerate(zip(_gradients(y, tensors), _gradients(y, tensors, create_graph=True), strict=True)):
+        if not np.allclose(a.numpy(), b.numpy(), rtol=1e-7, atol=1e-9):
+            raise AssertionError(f"{name}: under create_graph the gradient by input {i} is another than without, by up "
+                                 f"to {np.abs(a.numpy() - b.numpy()).max():.3g}")
 
 
 def _gradients(y: Tensor, tensors: Sequence[Tensor], create_graph: bool = False) -> list[Tensor]:

@@ -120,8 +120,8 @@ _SUMS = {T: f"__device__ void operator+=({T}& a, {T} b) {{ {sums} }}\n" for T, s
 # Images and columns ---------------------------------------------------------------------------------------------------
 
 
-# Of the image H, W, C; of its channels those from `first`, `count` of them; stride s, padding p, dilation d.
-_FIELDS = "H, W, C, first, count, OH, OW, KH, KW, sh, sw, ph, pw, dh, dw"
+# stride s, padding p, dilation d
+_FIELDS = "H, W, C, OH, OW, KH, KW, sh, sw, ph, pw, dh, dw"
 _GEOMETRY = np.dtype([(name, np.int32) for name in _FIELDS.split(", ")])
 _STRUCT = f"struct Geometry {{ int {_FIELDS}; }};"
 
@@ -129,19 +129,19 @@ _IM2COL = Cuda("im2col", _STRUCT + """
 __global__ void im2col(const T* __restrict__ x, T* __restrict__ columns, long long total, Geometry s) {
     // A thread for each element of `columns`: neighbours write, and mostly read, neighbours.
     long long step = (long long)gridDim.x * blockDim.x;
-    #pragma unroll 1                  // each copy of the loop's body would cost divisions
+    #pragma unroll 1              // unrolled, the loop would begin with a long division by its step
     for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < total; i += step) {
-        int width = s.KH * s.KW * s.count;
+        int width = s.KH * s.KW * s.C;
         long long row = i / width;                         // i -> (row, kh, kw, c)
         int column = i - row * width;
-        int tap = column / s.count, c = column % s.count;
+        int tap = column / s.C, c = column % s.C;
         int kh = tap / s.KW, kw = tap % s.KW;
         long long n = row / (s.OH * s.OW);                 // row -> (n, oh, ow)
         int place = row - n * (s.OH * s.OW);
         int h = place / s.OW * s.sh - s.ph + kh * s.dh;
         int w = place % s.OW * s.sw - s.pw + kw * s.dw;
         bool inside = 0 <= h && h < s.H && 0 <= w && w < s.W;
-        columns[i] = inside ? x[((n * s.H + h) * s.W + w) * s.C + s.first + c] : T{};
+        columns[i] = inside ? x[((n * s.H + h) * s.W + w) * s.C + c] : T{};
     }
 }""", ("float", "double", "float4", "double2"))
 
@@ -149,10 +149,10 @@ _COL2IM = Cuda("col2im", _STRUCT + """
 __global__ void col2im(const T* __restrict__ columns, T* __restrict__ image, long long total, Geometry s) {
     // A thread for each element of the image gathers what belongs there: no two threads write to one place.
     long long step = (long long)gridDim.x * blockDim.x;
-    #pragma unroll 1                  // each copy of the loop's body would cost divisions
+    #pragma unroll 1              // unrolled, the loop would begin with a long division by its step
     for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < total; i += step) {
-        long long pixel = i / s.count;                     // i -> (n, h, w, c)
-        int c = i - pixel * s.count;
+        long long pixel = i / s.C;                     // i -> (n, h, w, c)
+        int c = i - pixel * s.C;
         long long n = pixel / (s.H * s.W);
         int place = pixel - n * (s.H * s.W);
         int h = place / s.W + s.ph, w = place % s.W + s.pw;
@@ -164,65 +164,59 @@ __global__ void col2im(const T* __restrict__ columns, T* __restrict__ image, lon
                 int ow = w - kw * s.dw;
                 if (ow < 0 || ow % s.sw || ow / s.sw >= s.OW) continue;
                 long long row = (n * s.OH + oh / s.sh) * s.OW + ow / s.sw;
-                sum += columns[((row * s.KH + kh) * s.KW + kw) * s.count + c];
+                sum += columns[((row * s.KH + kh) * s.KW + kw) * s.C + c];
             }
         }
-        image[pixel * s.C + s.first + c] = sum;
+        image[pixel * s.C + c] = sum;
     }
 }""", ("float", "double", "float4", "double2"))
 
 
-def im2col(x: Array, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0), dilation: Pair = (1, 1),
-           channels: slice = slice(None)) -> Array:
-    """Each window of an image as a row: (N, H, W, C) -> (N*OH*OW, KH*KW*c), zeros where it reaches beyond the image.
+def im2col(x: Array, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0), dilation: Pair = (1, 1)) -> Array:
+    """Each window of an image as a row: (N, H, W, C) -> (N*OH*OW, KH*KW*C), zeros where it reaches beyond the image.
 
-    Of a row's elements the channels run fastest, then the window's columns; c counts the `channels`, by default all.
+    Of a row's elements the channels run fastest, then the window's columns.
     """
-    first, end, _ = channels.indices(x.shape[3])
-    count, (OH, OW) = end - first, places(x.shape, kernel, stride, padding, dilation)
     xp, (N, H, W, C), (KH, KW) = backend_of(x).xp, x.shape, kernel
+    OH, OW = places((H, W), kernel, stride, padding, dilation)
     if not compiles(x):
-        columns = xp.empty((N, OH, OW, KH, KW, count), dtype=x.dtype)
-        padded = _padded(x[..., channels], padding)
+        columns = xp.empty((N, OH, OW, KH, KW, C), dtype=x.dtype)
+        padded = _padded(x, padding)
         for kh, kw, part in _taps((OH, OW), kernel, stride, dilation):
             columns[:, :, :, kh, kw] = padded[part]
-        return columns.reshape(N * OH * OW, KH * KW * count)
-    x, columns = xp.ascontiguousarray(x), xp.empty((N * OH * OW, KH * KW * count), dtype=x.dtype)
-    T, unit = _vector(x, columns, C, first, count)
-    geometry = (H, W, C // unit, first // unit, count // unit, OH, OW, KH, KW, *stride, *padding, *dilation)
-    _IM2COL(T, columns.size // unit, x, columns, np.int64(columns.size // unit), np.array(geometry, _GEOMETRY))
+        return columns.reshape(N * OH * OW, KH * KW * C)
+    x, columns = xp.ascontiguousarray(x), xp.empty((N * OH * OW, KH * KW * C), dtype=x.dtype)
+    T, unit = _vector(x, columns, C)
+    geometry = np.array((H, W, C // unit, OH, OW, KH, KW, *stride, *padding, *dilation), _GEOMETRY)
+    _IM2COL(T, columns.size // unit, x, columns, np.int64(columns.size // unit), geometry)
     return columns
 
 
 def col2im(columns: Array, shape: tuple[int, ...], kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0),
-           dilation: Pair = (1, 1), *, out: Array | None = None, channels: slice = slice(None)) -> Array:
-    """Each row added where `im2col` took it from, its transpose: (N*OH*OW, KH*KW*c) -> `shape` (N, H, W, C).
+           dilation: Pair = (1, 1)) -> Array:
+    """Each row added where `im2col` took it from, its transpose: (N*OH*OW, KH*KW*C) -> `shape` (N, H, W, C).
 
-    With `out`, only its `channels` are written. The order of additions is fixed: a run repeats bit for bit.
+    The order of additions is fixed: a run repeats bit for bit.
     """
-    first, end, _ = channels.indices(shape[3])
-    count, (OH, OW) = end - first, places(shape, kernel, stride, padding, dilation)
     xp, (N, H, W, C), (KH, KW) = backend_of(columns).xp, shape, kernel
-    image = (xp.empty if count == C else xp.zeros)(shape, dtype=columns.dtype) if out is None else out
-    if not (compiles(columns) and image.flags.c_contiguous and image.dtype == columns.dtype):
-        padded = xp.zeros((N, H + 2 * padding[0], W + 2 * padding[1], count), dtype=columns.dtype)
-        columns = columns.reshape(N, OH, OW, KH, KW, count)
+    OH, OW = places((H, W), kernel, stride, padding, dilation)
+    if not compiles(columns):
+        padded = xp.zeros((N, H + 2 * padding[0], W + 2 * padding[1], C), dtype=columns.dtype)
+        columns = columns.reshape(N, OH, OW, KH, KW, C)
         for kh, kw, part in _taps((OH, OW), kernel, stride, dilation):
             padded[part] += columns[:, :, :, kh, kw]
-        image[..., channels] = padded[:, padding[0]:padding[0] + H, padding[1]:padding[1] + W]
-        return image
-    columns = xp.ascontiguousarray(columns)
-    T, unit = _vector(columns, image, C, first, count)
-    geometry = (H, W, C // unit, first // unit, count // unit, OH, OW, KH, KW, *stride, *padding, *dilation)
-    total = N * H * W * count // unit
-    _COL2IM(T, total, columns, image, np.int64(total), np.array(geometry, _GEOMETRY))
+        return xp.ascontiguousarray(padded[:, padding[0]:padding[0] + H, padding[1]:padding[1] + W])
+    columns, image = xp.ascontiguousarray(columns), xp.empty(shape, dtype=columns.dtype)
+    T, unit = _vector(columns, image, C)
+    geometry = np.array((H, W, C // unit, OH, OW, KH, KW, *stride, *padding, *dilation), _GEOMETRY)
+    _COL2IM(T, image.size // unit, columns, image, np.int64(image.size // unit), geometry)
     return image
 
 
-def places(shape: Sequence[int], kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
-    """How many windows an image (N, H, W, C) has: (OH, OW)."""
+def places(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair = (1, 1)) -> Pair:
+    """How many windows an image of the size (H, W) has: (OH, OW)."""
     OH, OW = ((n + 2 * p - d * (k - 1) - 1) // s + 1
-              for n, k, s, p, d in zip(shape[1:3], kernel, stride, padding, dilation, strict=True))
+              for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True))
     return OH, OW
 
 
@@ -244,10 +238,10 @@ def _taps(size: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> Any:
             yield kh, kw, (slice(None), rows, cols)
 
 
-def _vector(a: Array, b: Array, *channels: int) -> tuple[str, int]:
-    """The type to move, 16 bytes where all channel counts and both addresses allow it, and how many elements it has."""
+def _vector(a: Array, b: Array, channels: int) -> tuple[str, int]:
+    """The type to move, 16 bytes where the channels and both addresses allow it, and how many elements it has."""
     unit, address = 16 // a.dtype.itemsize, backend_of(a).address
-    if any(n % unit for n in channels) or address(a) % 16 or address(b) % 16:
+    if channels % unit or address(a) % 16 or address(b) % 16:
         return C_TYPES[a.dtype.char], 1
     return C_TYPES[a.dtype.char] + str(unit), unit
 
@@ -280,7 +274,7 @@ struct Gradients {                  // of neighbours in the flat buffer
 
 __global__ void NAME(const Gradients gradients, long long total, T* all_pARRAYSNUMBERS) {
     long long step = (long long)gridDim.x * blockDim.x;
-    #pragma unroll 1                  // each copy of the loop's body would cost divisions
+    #pragma unroll 1              // unrolled, the loop would begin with a long division by its step
     for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < total; i += step) {
         int k = 0;                  // whose element it is: as many as end before it, found by bisection
         for (int half = 32; half; half /= 2)

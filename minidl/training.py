@@ -58,6 +58,8 @@ def fit(model: Module, loss: Callable[..., Tensor], loader: Loader, optimizer: O
     step: `optim.GradientNoise(rng=rng)`, or a look at the gradients. With `average`, an `optim.EMA` of the model, its
     averages are what is validated and what the model holds at the end.
 
+    The model is left in evaluation mode: in a loop of your own call `model.train()` and `model.eval()` yourself.
+
     With `checkpoint`, a path, the run is saved after each epoch (and every `checkpoint_every` steps), and resumes from
     that file, its learning rate included, if it is there: on the CPU the result is that of an unbroken run, bit for
     bit; on a GPU from an epoch's start. Ctrl-C finishes the step, saves, and raises KeyboardInterrupt with a sentence
@@ -69,12 +71,16 @@ def fit(model: Module, loss: Callable[..., Tensor], loader: Loader, optimizer: O
         raise InputError(f"fit: epochs is 1 or more, not {epochs}")
     if patience is not None and validate is None:
         raise InputError("fit: patience needs `validate`, which tells whether an epoch was better")
+    if average is not None and getattr(average, "model", None) is not model:
+        raise InputError("fit: average is an EMA of the model that is trained, optim.EMA(model)")
     run = _Run(model, loader, optimizer, schedule, before_step, average, Path(checkpoint) if checkpoint else None)
+    asked = optimizer.lr
     run.resume()
     with _bar(run, epochs, progress) as bar, _interruptible() as interrupted:
-        if (run.epoch or run.step) and not bar.disable:
+        if (run.epoch or run.step) and progress:
             left = "the rest follows" if run.epoch < epochs else "nothing is left to train; delete it to start afresh"
-            bar.write(f"{run.path} holds {run.epoch} of {epochs} epochs: {left}", file=sys.stderr)
+            other = "" if schedule or optimizer.lr == asked else f", with its learning rate {optimizer.lr:g}"
+            bar.write(f"{run.path} holds {run.epoch} of {epochs} epochs: {left}{other}", file=sys.stderr)
         while run.epoch < epochs and not run.stopped:
             _train_epoch(run, loss, epochs, max_grad_norm, checkpoint_every, bar, interrupted)
             _end_epoch(run, validate, patience)
@@ -227,6 +233,7 @@ class _Run:
 
     def _take_over(self, arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> None:
         streams = self.random_streams()
+        self.loader.load_state_dict(meta["loader"])          # first: if it is another, the model stays as it is
         self.model.load_state_dict(_under("model/", arrays))
         self.optimizer.load_state_dict(_under("optimizer/", arrays))
         if len(streams) != len(meta["streams"]):
@@ -237,7 +244,6 @@ class _Run:
             self.average.load_state_dict(_under("ema/", arrays))
         if hasattr(self.before_step, "load_state_dict"):
             self.before_step.load_state_dict(meta["before_step"])
-        self.loader.load_state_dict(meta["loader"])
         self.history = History(**meta["history"])
         self.epoch, self.step, self.best = meta["epoch"], meta["step"], _under("best/", arrays)
         self.best_value, self.waited, self.stopped = meta["best_value"], meta["waited"], meta["stopped"]
@@ -260,7 +266,8 @@ def lr_range_test(model: Module, loss: Callable[..., Tensor], loader: Loader, op
 
     The rate is multiplied by the same factor each step. A rate is too small where the loss does not fall yet and too
     large where it rises: the test ends when the smoothed loss is four times its lowest or no longer finite, and
-    suggests a tenth of the rate at the lowest. Then model, optimiser, loader and random streams are as they were.
+    suggests a tenth of the rate at the lowest; with few steps that is too much. Then model, optimiser, loader and
+    random streams are as they were.
 
     Raises InputError unless 0 < low < high and steps is 2 or more, FloatingPointError if the first loss is not finite.
     """
@@ -301,7 +308,7 @@ def _left_as_it_was(model: Module, optimizer: Optimizer) -> Iterator[None]:
     parts: list[Any] = [model, optimizer, *model.random_streams()]
     states = [part.state_dict() for part in parts]
     modes = [(module, module.training) for _, module in model.named_modules()]
-    gradients = [(p, p.grad) for p in optimizer.params.values()]
+    parameters = [(p, p.data.copy(), p.grad) for p in optimizer.params.values()]       # not all need be the model's
     try:
         yield
     finally:
@@ -309,8 +316,8 @@ def _left_as_it_was(model: Module, optimizer: Optimizer) -> Iterator[None]:
             part.load_state_dict(state)
         for module, training in modes:
             module.training = training
-        for p, g in gradients:
-            p.grad = g
+        for p, values, g in parameters:
+            p.data[...], p.grad = values, g
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -196,3 +196,12 @@ def test_the_same_seed_checks_the_same_directions():
             md.gradcheck(md.custom(rule)(lambda xp, x: x * 2.0), X, rng=3)
         messages.append(str(caught.value))
     assert messages[0] == messages[1]
+
+
+def test_a_rule_that_gives_another_gradient_when_it_is_recorded_is_found():
+    @md.custom(lambda g, y, x: g * 2.0 * x * (1.5 if isinstance(x, md.Tensor) else 1.0))
+    def two_faced(xp, x):
+        return x * x
+
+    with pytest.raises(AssertionError, match="under create_graph the gradient by input 0 is another than without"):
+        md.gradcheck(two_faced, np.array([1.0, 2.0]))

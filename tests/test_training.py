@@ -604,7 +604,6 @@ def test_training_goes_on_from_the_models_own_parameters_not_from_the_average():
 
 
 @pytest.mark.parametrize("change, words", [
-    (lambda job: setattr(job, "average", optim.EMA(nn.Linear(5, 4, rng=0))), "not the average of this model"),
     (lambda job: setattr(job, "noise", None), "it holds 2 random streams, this model has 1"),
 ])
 def test_a_checkpoint_of_other_tricks_is_refused(change, words, tmp_path):
@@ -614,6 +613,24 @@ def test_a_checkpoint_of_other_tricks_is_refused(change, words, tmp_path):
     change(job)
     with pytest.raises(InputError, match=rf"checkpoint .*run\.npz: .*{words}"):
         job(checkpoint=path)
+
+
+def test_the_average_of_another_model_is_refused():
+    for average in (optim.EMA(nn.Linear(5, 4, rng=0)), True):
+        with pytest.raises(InputError, match="average is an EMA of the model that is trained"):
+            Job()(epochs=1, average=average)
+
+
+def test_resuming_is_said_also_where_there_is_no_terminal_with_the_rate_if_it_is_another(tmp_path, capsys):
+    path = tmp_path / "run.npz"
+    job = Job(schedule="none")
+    job(epochs=1, checkpoint=path)
+    assert capsys.readouterr().err == ""
+    again = Job(schedule="none")
+    again.optimizer.lr = 3 * job.optimizer.lr
+    again(epochs=1, checkpoint=path, progress=True)
+    assert f"1 of 1 epochs: nothing is left to train; delete it to start afresh, with its learning rate " \
+           f"{job.optimizer.lr:g}" in capsys.readouterr().err
 
 
 def test_a_checkpoint_without_an_average_is_refused_if_one_is_asked_for(tmp_path):

@@ -109,7 +109,7 @@ def _with_border(x: Array, before: int, after: int) -> Array:
     n, h, w, c = x.shape
     y = backend_of(x).xp.zeros((n, h + before + after, w + before + after, c), dtype=x.dtype)
     y[:, before:before + h, before:before + w] = x
-    return y.reshape(n, y.shape[1], -1)
+    return y.reshape(n, y.shape[1], y.shape[2] * c)
 
 
 def _images(name: str, x: Array) -> tuple[int, ...]:

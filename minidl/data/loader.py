@@ -1,7 +1,7 @@
 """Batches of a data set, shuffled anew each epoch, resumable within an epoch."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,12 @@ from minidl.tensor import Tensor
 class Loader:
     """One pass over it is one epoch of batches: Tensors x (B, ...), or pairs (x, y), on the device.
 
-    `x` (N, ...) becomes contiguous float32; `y` (N, ...), if given, int64 labels or float32 targets. Both are moved
-    to the device once, so that a batch costs one `take` and no transfer. With `shuffle` each epoch's order is a
-    permutation that is drawn, as the epoch begins, from `rng`, a `numpy.random.Generator` of the host. The last
-    batch is smaller if N is no multiple of `batch_size`, unless `drop_last` leaves it out. With `classes` the labels
-    are checked to be 0 .. classes-1.
+    `x` (N, ...) becomes contiguous float32, or with `tokens=n`, the size of the vocabulary, int64 ids that are checked
+    to be 0 .. n-1; `y` (N, ...), if given, int64 labels or float32 targets. Both are moved to the device once, so that
+    a batch costs one `take` and no transfer. With `shuffle` each epoch's order is a permutation that is drawn, as the
+    epoch begins, from `rng`, a `numpy.random.Generator` of the host. The last batch is smaller if N is no multiple of
+    `batch_size`, unless `drop_last` leaves it out. With `classes` the labels, (N,) or of tokens' shape, are checked to
+    be 0 .. classes-1.
 
     `augment(x, rng)`, for training data, changes the array x of each batch as it is handed out, on the device (see
     `data.augmentation`). With `mixup`, that function's alpha, x and y are then mixed; labels first become rows
@@ -28,18 +29,24 @@ class Loader:
     `state_dict` and `load_state_dict` continue an interrupted epoch bit for bit.
 
     Raises InputError for empty data, x and y of different lengths, a batch size below 1 (or, with `drop_last`, above
-    N), labels out of range, mixup of labels without `classes`, and shuffling or augmenting without a generator.
+    N), labels and tokens out of range, mixup of labels without `classes`, and shuffling or augmenting without a
+    generator.
     """
 
     def __init__(self, x: np.ndarray, y: np.ndarray | None = None, *, batch_size: int, shuffle: bool = True,
                  rng: np.random.Generator | None = None, drop_last: bool = False, device: str | Device = "cpu",
-                 classes: int | None = None, augment: Callable[[Array, np.random.Generator], Array] | None = None,
+                 classes: int | None = None, tokens: int | None = None,
+                 augment: Callable[[Array, np.random.Generator], Array] | None = None,
                  mixup: float | None = None) -> None:
         x = _numbers(x, "x")
         y = None if y is None else _numbers(y, "y")
         _check_sizes(x, y, batch_size, drop_last)
+        if tokens is not None:
+            _check_ids("token x", x, tokens, "tokens")
         if classes is not None:
-            _check_labels(y, classes)
+            _check_labels(y, classes, [x.shape[:1], x.shape] if tokens else [x.shape[:1]])
+        if mixup is not None and tokens is not None:
+            raise InputError("Loader: mixup mixes numbers; tokens are ids and cannot be mixed")
         if mixup is not None:
             y = _checked_for_mixup(y, classes, mixup)
         random = shuffle or augment is not None or mixup is not None
@@ -51,7 +58,7 @@ class Loader:
         self.augment, self.mixup = augment, mixup
         self.device = Device(device)
         self.items = len(x)
-        self._x = self.device.put(np.ascontiguousarray(x, dtype=np.float32))
+        self._x = self.device.put(np.ascontiguousarray(x, dtype=np.int64 if tokens else np.float32))
         dtype = np.int64 if y is not None and y.dtype.kind in "iub" else np.float32
         self._y = None if y is None else self.device.put(np.ascontiguousarray(y, dtype=dtype))
         self._start: Any = None         # the generator's state from which this epoch's order was drawn
@@ -107,7 +114,7 @@ class Loader:
         self._start, self._done = state["start"], state["batches"]
         self._resume = self._done > 0
         if self.rng and state["now"] is not None:
-            self.rng.bit_generator.state = state["now"]
+            self.rng.bit_generator.state = state["now"] if self._resume else state["start"]
 
     def _state(self) -> Any:
         return self.rng.bit_generator.state if self.rng else None
@@ -124,7 +131,11 @@ class Loader:
 def _numbers(values: Any, name: str) -> np.ndarray:
     if isinstance(values, Tensor):
         raise InputError(f"Loader: {name} is a Tensor; give the array that it holds, {name}.data")
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise InputError(f"Loader: the items of {name} are of different lengths; fill them up with a value of its own, "
+                         "such as 0, and give a network mask=(ids != 0)") from None
     if array.dtype.kind not in "fiub":
         raise InputError(f"Loader: {name} holds {array.dtype}, not numbers")
     return array
@@ -142,12 +153,12 @@ def _check_sizes(x: np.ndarray, y: np.ndarray | None, batch_size: int, drop_last
 
 
 def _checked_batch(new: Any, x: Array) -> Array:
-    """What `augment` made of the batch x, as float32."""
+    """What `augment` made of the batch x, in its dtype."""
     if type(new) is not type(x) or len(new) != len(x):
         raise InputError(f"Loader: augment(x, rng) was given a batch of shape {x.shape} and returned "
-                         f"{type(new).__name__} {getattr(new, 'shape', '')}; it returns an array of as many items on "
+                         f"{type(new).__name__}{getattr(new, 'shape', '')}; it returns an array of as many items on "
                          "the same device")
-    return new.astype(np.float32, copy=False)
+    return new.astype(x.dtype, copy=False)
 
 
 def _checked_for_mixup(y: np.ndarray | None, classes: int | None, alpha: float) -> np.ndarray:
@@ -163,13 +174,20 @@ def _checked_for_mixup(y: np.ndarray | None, classes: int | None, alpha: float) 
     return (y[:, None] == np.arange(classes)).astype(np.float32)
 
 
-def _check_labels(y: np.ndarray | None, classes: int) -> None:
-    """On the host, once: a GPU would silently wrap an index that is out of range."""
+def _check_labels(y: np.ndarray | None, classes: int, shapes: Sequence[tuple[int, ...]]) -> None:
     if y is None:
         raise InputError(f"Loader: classes={classes} is given, but no labels y")
-    if y.ndim != 1 or y.dtype.kind not in "iub":
-        raise InputError(f"Loader: labels are whole numbers of shape (N,), y is {y.dtype} of shape {y.shape}")
-    wrong = np.flatnonzero((y < 0) | (y >= classes))
+    if y.shape not in shapes:
+        raise InputError(f"Loader: labels are whole numbers of shape {' or '.join(map(str, shapes))}, y is {y.dtype} "
+                         f"of shape {y.shape}")
+    _check_ids("label y", y, classes, "classes")
+
+
+def _check_ids(what: str, ids: np.ndarray, n: int, of: str) -> None:
+    """On the host, once: a GPU would silently wrap an index that is out of range."""
+    if ids.dtype.kind not in "iub":
+        raise InputError(f"Loader: with {n} {of} each {what} is a whole number from 0 to {n - 1}, not {ids.dtype}")
+    wrong = np.argwhere((ids < 0) | (ids >= n))
     if len(wrong):
-        raise InputError(f"Loader: label y[{wrong[0]}] is {y[wrong[0]]}; with {classes} classes labels are "
-                         f"0 to {classes - 1}")
+        place = tuple(map(int, wrong[0]))
+        raise InputError(f"Loader: {what}{list(place)} is {ids[place]}; with {n} {of} they are 0 to {n - 1}")

@@ -8,9 +8,10 @@ import numpy as np
 
 from minidl import ops
 from minidl.errors import InputError
+from minidl.kernels import Pair
 from minidl.nn import init
 from minidl.nn.module import Module
-from minidl.ops.convolution import Pair, geometry_of
+from minidl.ops.convolution import geometry_of, pair_of
 from minidl.tensor import Parameter, Tensor
 
 
@@ -64,7 +65,7 @@ class ConvTranspose2d(Module):
         _check_channels("ConvTranspose2d", in_channels, out_channels, groups)
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel
         self.stride, self.padding, self.dilation, self.groups = geometry
-        self.output_padding = output_padding
+        self.output_padding = pair_of("ConvTranspose2d", "output_padding", output_padding, 0)
         drawn = weight_init((*kernel, in_channels // groups, out_channels), rng=rng)
         drawn = drawn.reshape(*kernel, in_channels // groups, groups, -1).swapaxes(2, 4)
         self.weight = Parameter(np.ascontiguousarray(drawn).reshape(*kernel, -1, in_channels))
@@ -81,16 +82,21 @@ class ConvTranspose2d(Module):
 
 def _options(layer: Conv2d | ConvTranspose2d) -> str:
     """The kernel, and what is not as usual: "3x3, stride=2"."""
-    usual = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
-    options = [f"{name}={_short(getattr(layer, name))}" for name in usual if getattr(layer, name) != usual[name]]
+    usual: Any = {"stride": (1, 1), "padding": (0, 0), "output_padding": (0, 0), "dilation": (1, 1), "groups": 1}
+    found = {name: getattr(layer, name, usual[name]) for name in usual}
+    options = [f"{name}={short(value)}" for name, value in found.items() if value != usual[name]]
     return ", ".join(["x".join(map(str, layer.kernel_size)), *options])
 
 
-def _short(value: int | Pair) -> str:
+def short(value: int | Pair) -> str:
+    """A pair of equal numbers as one of them."""
     return str(value[0] if isinstance(value, tuple) and value[0] == value[1] else value)
 
 
 def _check_channels(name: str, in_channels: int, out_channels: int, groups: int) -> None:
-    if in_channels < 1 or out_channels < 1 or in_channels % groups or out_channels % groups:
-        raise InputError(f"{name}: groups={groups} must divide {in_channels} input and {out_channels} output channels, "
-                         "of which there is at least one each")
+    if in_channels < 1 or out_channels < 1:
+        raise InputError(f"{name}: there is at least one channel, not {in_channels} and {out_channels}")
+    if in_channels % groups or out_channels % groups:
+        fitting = [n for n in range(1, in_channels + 1) if in_channels % n == out_channels % n == 0]
+        raise InputError(f"{name}: groups={groups} do not divide {in_channels} input and {out_channels} output "
+                         f"channels; their number is one of {', '.join(map(str, fitting))}")

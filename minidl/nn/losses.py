@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minidl import ops
 from minidl.backend import Array
 from minidl.errors import InputError
@@ -76,6 +78,7 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", *, label_s
     if not 0.0 <= label_smoothing <= 1.0:
         raise InputError(f"cross_entropy: label_smoothing lies between 0 and 1, not {label_smoothing}")
     log_p = ops.log_softmax(logits, -1)
+    targets = np.asarray(targets) if isinstance(targets, list | tuple) else targets
     loss = _at_distributions(log_p, targets) if targets.shape == logits.shape else _at_labels(log_p, targets)
     if e := float(label_smoothing):
         loss = loss * (1.0 - e) - ops.mean(log_p, -1) * e

@@ -1,7 +1,8 @@
 """Module: a part of a model, which knows its parameters, buffers and sub-modules by the names of its attributes."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,12 +63,14 @@ class Module:
         wanted = axes[1:] if axes[0] is ... else axes
         shape = getattr(x, "shape", None)
         if shape is None:
-            raise InputError(f"expected a Tensor or an array, got {type(x).__name__}")
+            hints: dict[type, str] = {list: "; md.Tensor(x) makes one of a list", tuple:
+                                      "; of what a recurrent layer returns, (y, state), take y"}
+            raise InputError(f"expected a Tensor or an array, got {type(x).__name__}{hints.get(type(x), '')}")
         tail = shape[len(shape) - len(wanted):]
         if len(shape) < len(wanted) or len(shape) > len(wanted) and axes[0] is not ... or any(
                 isinstance(n, int) and n != m for n, m in zip(wanted, tail, strict=True)):
             shown = ", ".join("..." if n is ... else str(n) for n in axes)
-            raise InputError(f"expected x of shape ({shown}), got {tuple(shape)}")
+            raise InputError(f"expected x of shape ({shown}), got {tuple(shape)}{_hint(wanted, shape)}")
 
     # What there is in it ----------------------------------------------------------------------------------------------
 
@@ -126,6 +129,9 @@ class Module:
         Raises InputError, and changes nothing, unless the names and shapes are exactly those of this module.
         """
         own = dict(self._state())
+        if "meta" in state and "meta" not in own:
+            raise InputError("this is the checkpoint of a training run; training.load_model(path, model) takes the "
+                             "model out of it")
         missing, foreign = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         if missing or foreign:
             raise InputError(f"this state is of another model than {type(self).__name__}: "
@@ -197,6 +203,17 @@ class Module:
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
         return "\n".join([*lines, f"{total:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")])
+
+
+def _hint(wanted: Sequence[Any], shape: Sequence[int]) -> str:
+    """What may have been meant by a shape that does not fit."""
+    if len(shape) == len(wanted) == 4 and shape[1] == wanted[3]:
+        return "; channels come last: x.transpose(0, 2, 3, 1)"
+    if len(shape) == len(wanted) - 1 and shape[-1] == wanted[-1]:
+        return "; a batch of one is x[None]"
+    if len(shape) == 4 and math.prod(shape[1:]) == wanted[-1]:
+        return "; nn.Flatten() before it makes each image a row"
+    return ""
 
 
 def _say_where(error: InputError, module: Module) -> None:

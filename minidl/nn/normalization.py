@@ -26,8 +26,9 @@ class _Affine(Module):
     """The layers' common part: a weight of ones and a bias of zeros for each channel, or None for both."""
 
     def __init__(self, channels: int, eps: float, affine: bool = True) -> None:
-        if channels < 1:
-            raise InputError(f"{type(self).__name__}: there is at least one channel, not {channels}")
+        if not isinstance(channels, int | np.integer) or channels < 1:
+            raise InputError(f"{type(self).__name__}: the number of channels, the size of the last axis, is a whole "
+                             f"number of at least 1, not {channels!r}")
         self.channels, self.eps = channels, float(eps)
         self.weight = Parameter(np.ones(channels, np.float32)) if affine else None
         self.bias = Parameter(np.zeros(channels, np.float32)) if affine else None
@@ -64,7 +65,7 @@ class BatchNorm(_Affine):
         n = math.prod(x.shape[:-1])
         if n < 2:
             raise InputError(f"training needs more than one value per channel, and x of shape {x.shape} has {n}; give "
-                             "it a larger batch, or switch to evaluation with .eval()")
+                             "it a larger batch (drop_last=True leaves out a Loader's rest), or call .eval()")
         y, statistics = ops.batch_norm(x, self.weight, self.bias, eps=self.eps)
         self._follow(self.running_mean, statistics[0])
         self._follow(self.running_var, statistics[1] * (n / (n - 1)))
@@ -77,11 +78,12 @@ class BatchNorm(_Affine):
 class LayerNorm(_Affine):
     """(x - mean) / sqrt(variance + eps) * weight + bias over the last axis, for each row alone (Ba et al. 2016, eq. 4).
 
-    x (..., features). It knows no batch, so training and evaluation are the same and it fits recurrent networks.
+    x (..., num_features). It knows no batch, so training and evaluation are the same and it fits recurrent networks.
+    What the critic of WGAN-GP has, over all of an image, is `GroupNorm(1, channels)`.
     """
 
-    def __init__(self, features: int, *, eps: float = 1e-5) -> None:
-        super().__init__(features, eps)
+    def __init__(self, num_features: int, *, eps: float = 1e-5) -> None:
+        super().__init__(num_features, eps)
 
     def forward(self, x: Any) -> Tensor:
         self.expect(x, ..., self.channels)
@@ -91,24 +93,25 @@ class LayerNorm(_Affine):
 class GroupNorm(_Affine):
     """(x - mean) / sqrt(variance + eps) * weight + bias, for each example and group of channels (Wu & He 2018, eq. 7).
 
-    x (N, ..., channels). The channels fall into `groups` of neighbours, and mean and variance are taken over a group's
-    channels and all axes between; weight and bias are one a channel. It does not depend on the batch. Raises
+    x (N, ..., num_channels). The channels fall into `num_groups` of neighbours, and mean and variance are taken over a
+    group's channels and all axes between; weight and bias are one a channel. It does not depend on the batch. Raises
     InputError for groups that do not divide the channels, and for groups of a single value, whose variance is 0.
     """
 
-    def __init__(self, groups: int, channels: int, *, eps: float = 1e-5, affine: bool = True) -> None:
-        super().__init__(channels, eps, affine)
-        if groups < 1 or channels % groups:
-            raise InputError(f"GroupNorm: {groups} groups do not divide {channels} channels; their number is one of "
-                             f"{', '.join(str(n) for n in range(1, channels + 1) if channels % n == 0)}")
-        self.groups = groups
+    def __init__(self, num_groups: int, num_channels: int, *, eps: float = 1e-5, affine: bool = True) -> None:
+        super().__init__(num_channels, eps, affine)
+        if num_groups < 1 or num_channels % num_groups:
+            raise InputError(f"GroupNorm: {num_groups} groups do not divide {num_channels} channels; their number is "
+                             f"one of {', '.join(str(n) for n in range(1, num_channels + 1) if num_channels % n == 0)}")
+        self.groups = num_groups
 
     def forward(self, x: Any) -> Any:
         self.expect(x, ..., "N", self.channels)
         if math.prod(x.shape[1:]) <= self.groups:
             raise InputError(f"it needs more than one value per group in each example, x of shape {x.shape} has one")
         # (N, ..., C) -> (N, positions, groups, C / groups)
-        grouped = ops.reshape(x, (x.shape[0], -1, self.groups, self.channels // self.groups))
+        positions = math.prod(x.shape[1:-1])
+        grouped = ops.reshape(x, (x.shape[0], positions, self.groups, self.channels // self.groups))
         y = ops.reshape(_standardized(grouped, (1, 3), self.eps), x.shape)
         return y if self.weight is None else ops.scale_shift(y, self.weight, self.bias)
 
@@ -119,11 +122,11 @@ class GroupNorm(_Affine):
 class InstanceNorm(GroupNorm):
     """GroupNorm with each channel a group: an image loses its contrast, channel by channel (Ulyanov et al. 2016).
 
-    x (N, ..., channels), with two positions or more in the axes between. Weight and bias come with `affine=True`.
+    x (N, ..., num_features), with two positions or more in the axes between. Weight and bias come with `affine=True`.
     """
 
-    def __init__(self, channels: int, *, eps: float = 1e-5, affine: bool = False) -> None:
-        super().__init__(channels, channels, eps=eps, affine=affine)
+    def __init__(self, num_features: int, *, eps: float = 1e-5, affine: bool = False) -> None:
+        super().__init__(num_features, num_features, eps=eps, affine=affine)
 
     def describe(self) -> str:
         return f"InstanceNorm({self.channels})"

@@ -5,9 +5,9 @@ import math
 from typing import Any
 
 from minidl import ops
+from minidl.nn.convolution import Pair, short
 from minidl.nn.module import Module
-from minidl.ops.convolution import Pair
-from minidl.ops.pooling import check_images, check_scale, check_window
+from minidl.ops.pooling import check_images, check_scale_factor, check_window
 from minidl.tensor import Tensor
 
 
@@ -17,9 +17,9 @@ class _Pool2d(Module):
 
     def describe(self) -> str:
         size, stride, padding = self.window
-        options = (f", stride={_short(stride)}" if stride != size else "") + (
-            f", padding={_short(padding)}" if any(padding) else "")
-        return f"{type(self).__name__}({_short(size)}{options})"
+        options = (f", stride={short(stride)}" if stride != size else "") + (
+            f", padding={short(padding)}" if any(padding) else "")
+        return f"{type(self).__name__}({short(size)}{options})"
 
 
 class MaxPool2d(_Pool2d):
@@ -45,16 +45,16 @@ class GlobalAvgPool2d(Module):
 
 
 class Upsample(Module):
-    """Images enlarged by whole factors, as `ops.upsample`: (N, H, W, C) -> (N, scale H, scale W, C)."""
+    """Images enlarged by whole factors, as `ops.upsample`: (N, H, W, C) -> (N, scale_factor H, scale_factor W, C)."""
 
-    def __init__(self, scale: int | Pair, *, mode: str = "nearest") -> None:
-        self.scale, self.mode = check_scale(scale, mode), mode
+    def __init__(self, scale_factor: int | Pair, *, mode: str = "nearest") -> None:
+        self.scale_factor, self.mode = check_scale_factor(scale_factor, mode), mode
 
     def forward(self, x: Any) -> Tensor:
-        return ops.upsample(x, self.scale, self.mode)
+        return ops.upsample(x, self.scale_factor, self.mode)
 
     def describe(self) -> str:
-        return f"Upsample({_short(self.scale)}, mode={self.mode!r})"
+        return f"Upsample({short(self.scale_factor)}, mode={self.mode!r})"
 
 
 class Flatten(Module):
@@ -62,7 +62,3 @@ class Flatten(Module):
 
     def forward(self, x: Any) -> Tensor:
         return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
-
-
-def _short(pair: Pair) -> int | Pair:
-    return pair[0] if pair[0] == pair[1] else pair

@@ -76,7 +76,7 @@ def mask_from_lengths(lengths: Any, steps: int | None = None) -> Tensor:
 
 def detach_state(state: Any) -> Any:
     """A recurrent layer's state without its history, to go on from: gradients end here. None stays None."""
-    if isinstance(state, tuple):
+    if isinstance(state, tuple | list):
         return tuple(s.detach() for s in state)
     return None if state is None else state.detach()
 
@@ -172,7 +172,7 @@ class _Recurrent(Module):
     def _check_input(self, x: Any) -> None:
         self.expect(x, "batch", "time", self.input_size)
         if 0 in x.shape:
-            raise InputError(f"x of shape {x.shape} is empty; a sequence has at least one step")
+            raise InputError(f"x of shape {x.shape} is empty; there is at least one sequence, of at least one step")
         if x.dtype.kind != "f":
             raise InputError(f"x holds {x.dtype}; tokens become features in an nn.Embedding, numbers with "
                              ".astype('float32')")
@@ -199,8 +199,9 @@ class _Recurrent(Module):
             return (backend_of(_raw(x)).xp.zeros(shape, dtype=x.dtype),) * len(self.states)
         given = tuple(state) if isinstance(state, tuple | list) else (state,)
         if [s.shape for s in given] != [shape] * len(self.states):
-            raise InputError(f"for x of shape {x.shape} the state is {', '.join(self.states)} of shape {shape}, "
-                             f"not {', '.join(str(s.shape) for s in given)}")
+            one = "h" if len(self.states) == 1 else "a pair (h, c), each"
+            raise InputError(f"for x of shape {x.shape} the state is {one} of shape (layers * directions, batch, "
+                             f"hidden_size), {shape}; got {' and '.join(str(s.shape) for s in given)}")
         return given
 
     def describe(self) -> str:
@@ -263,4 +264,8 @@ class GRU(_Recurrent):
 def _raw(x: Any) -> Array:
     """The array in a Tensor, or of a list; another array as it is."""
     x = x.data if isinstance(x, Tensor) else x
-    return np.asarray(x) if isinstance(x, list | tuple | int) else x
+    try:
+        return np.asarray(x) if isinstance(x, list | tuple | int) else x
+    except ValueError:
+        raise InputError("the sequences are of different lengths; fill them up with an id of its own, such as 0, and "
+                         "pass mask=(ids != 0)") from None

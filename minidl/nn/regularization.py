@@ -63,7 +63,10 @@ def l1_penalty(params: Iterable[Tensor]) -> Tensor:
     Added to a loss it draws weights to 0: `nn.mse_loss(model(x), y) + 1e-4 * nn.l1_penalty(model.parameters())`
     (Tibshirani 1996). For the squares there is the optimisers' `weight_decay`.
     """
-    return ops.sum(ops.stack([ops.sum(ops.abs(p)) for p in params]))
+    terms = [ops.sum(ops.abs(p)) for p in params]
+    if not terms:
+        raise InputError("l1_penalty: there are no parameters; give model.parameters()")
+    return ops.sum(ops.stack(terms))
 
 
 def _dropped(x: Any, p: float, stream: RandomStream) -> Any:

@@ -53,7 +53,7 @@ class WeightNorm(_Reparametrized):
 
     def computed_weight(self) -> Tensor:
         v = _matrix(self.layer, self.layer.weight)
-        return _from_matrix(self.layer, v * (self.gain / ops.norm(v, axis=0)))
+        return _from_matrix(self.layer, v * (self.gain / (ops.norm(v, axis=0) + 1e-12)))      # a v of zeros stays
 
 
 class EqualizedLR(_Reparametrized):

@@ -18,10 +18,9 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.errors import InputError
-from minidl.kernels import col2im, im2col
+from minidl.kernels import Pair, col2im, im2col, places
 from minidl.tensor import Tensor, primitive
 
-Pair = tuple[int, int]
 _BLOCK = 1_500_000     # bytes of columns at a time: they stay in the cache, and the products are not too small
 _NARROW = 4            # below so many channels, a row of the image is a longer run of memory than a row of a window
 
@@ -40,8 +39,7 @@ class Geometry(NamedTuple):
 
     def positions(self, size: Pair, kernel: Pair) -> Pair:
         """The size of the result: at how many places the kernel fits."""
-        (h, w), (kh, kw), (ph, pw) = size, self.reach(kernel), self.padding
-        return (h + 2 * ph - kh) // self.stride[0] + 1, (w + 2 * pw - kw) // self.stride[1] + 1
+        return places(size, kernel, self.stride, self.padding, self.dilation)
 
 
 # The operations -------------------------------------------------------------------------------------------------------
@@ -72,8 +70,10 @@ def conv_transpose2d(x: Any, W: Any, b: Any = None, *, stride: int | Pair = 1, p
     """The transpose of `conv2d` with the same W, stride and padding: it brings (N, OH, OW, O) back to (N, H, W, C).
 
     W (KH, KW, C / groups, O): the input's channels are its last axis. b (C) or None. The result has the size
-    (OH - 1) stride - 2 padding + dilation (KH - 1) + 1 + output_padding; with a stride, `output_padding` below it
-    tells which of the sizes is meant that the convolution would have brought to OH.
+    (OH - 1) stride - 2 padding + dilation (KH - 1) + 1 + output_padding: with a stride, a convolution brings several
+    sizes to the same OH, and `output_padding`, below the stride, chooses among them.
+
+    Raises InputError for shapes that do not fit, a larger `output_padding`, and a padding that leaves nothing.
     """
     _check_axes("conv_transpose2d", x, W)
     _, geometry = geometry_of("conv_transpose2d", W.shape[:2], stride, padding, dilation, groups)
@@ -81,9 +81,8 @@ def conv_transpose2d(x: Any, W: Any, b: Any = None, *, stride: int | Pair = 1, p
         raise InputError(f"conv_transpose2d: W of shape {W.shape} takes images of {W.shape[3]} channels, which "
                          f"groups={groups} must divide; x has shape {x.shape}")
     extra = pair_of("conv_transpose2d", "output_padding", output_padding, 0)
-    if any(e >= max(s, d) for e, s, d in zip(extra, geometry.stride, geometry.dilation, strict=True)):
-        raise InputError(f"conv_transpose2d: output_padding {extra} must be below the stride {geometry.stride} or the "
-                         f"dilation {geometry.dilation}")
+    if any(e >= s for e, s in zip(extra, geometry.stride, strict=True)):
+        raise InputError(f"conv_transpose2d: output_padding {extra} must be below the stride {geometry.stride}")
     h, w = ((n - 1) * s - 2 * p + r + e for n, s, p, r, e in zip(
         x.shape[1:3], geometry.stride, geometry.padding, geometry.reach(W.shape[:2]), extra, strict=True))
     if h < 1 or w < 1:
@@ -189,22 +188,41 @@ def _correlate(xp: Any, x: Array, gy: Array, kernel: Pair, geometry: Geometry) -
 
 
 def _convolve_transposed(xp: Any, x: Array, W: Array, size: Pair, geometry: Geometry) -> Array:
-    channels = W.shape[2]
-    above, left = (r - 1 - p for r, p in zip(geometry.reach(W.shape[:2]), geometry.padding, strict=True))
-    if geometry.stride == (1, 1) and above >= 0 and left >= 0 and channels >= _NARROW:
-        # Without a stride it is a convolution again, with the kernel turned round.
-        turned = xp.ascontiguousarray(W[::-1, ::-1].swapaxes(2, 3))
-        return _convolve(xp, x, turned, None, geometry._replace(padding=(above, left)))
+    kernel, (channels, outputs) = W.shape[:2], W.shape[2:]
     if xp is not np:
-        columns = x.reshape(-1, W.shape[3]) @ W.reshape(-1, W.shape[3]).T
-        return col2im(columns, (len(x), *size, channels), W.shape[:2], *geometry[:3])
-    y = np.empty((len(x), *size, channels), dtype=x.dtype)
-    spread = _spread_narrow if channels < _NARROW else _spread
-    for part, image, inner in _blocks(xp, y, geometry, math.prod(x.shape[1:3]) * math.prod(W.shape[:3])):
-        image.fill(0)
-        spread(x[part], W, geometry, image)
-        y[part] = inner
+        columns = x.reshape(-1, outputs) @ W.reshape(-1, outputs).T
+        return col2im(columns, (len(x), *size, channels), kernel, *geometry[:3])
+    y = np.zeros((len(x), *size, channels), dtype=x.dtype)
+    if kernel == geometry.stride == (1, 1) and geometry.padding == (0, 0):
+        np.matmul(x.reshape(-1, outputs), W.reshape(-1, outputs).T, out=y.reshape(-1, channels))
+    elif geometry.stride == (1, 1) and geometry.reach(kernel)[1] > geometry.padding[1] and channels >= _NARROW:
+        _spread_rows(x, W, geometry, y)
+    else:
+        spread = _spread_narrow if channels < _NARROW else _spread
+        for part, image, inner in _blocks(np, y, geometry, math.prod(x.shape[1:3]) * math.prod(W.shape[:3])):
+            image.fill(0)
+            spread(x[part], W, geometry, image)
+            y[part] = inner
     return y
+
+
+def _spread_rows(x: np.ndarray, W: np.ndarray, geometry: Geometry, y: np.ndarray) -> None:
+    """Add to the images y (N, H, W, C) what x (N, OH, OW, O) contributes, without a stride.
+
+    Along a row this is a convolution again, with the kernel turned round; and each row of the kernel adds whole rows.
+    """
+    kh, kw, channels, outputs = W.shape
+    across = Geometry(padding=(0, geometry.reach((kh, kw))[1] - 1 - geometry.padding[1]),
+                      dilation=(1, geometry.dilation[1]))
+    taps = np.ascontiguousarray(W[:, ::-1].swapaxes(2, 3)).reshape(kh, kw * outputs, channels)
+    for part, columns in _columns(np, x, (1, kw), across):
+        image = y[part]
+        for i in range(kh):
+            down = i * geometry.dilation[0] - geometry.padding[0]                # x's row h goes to y's row h + down
+            top, bottom = max(0, down), min(y.shape[1], down + x.shape[1])
+            if top < bottom:
+                rows = (columns @ taps[i]).reshape(len(image), x.shape[1], *y.shape[2:])
+                image[:, top:bottom] += rows[:, top - down:bottom - down]
 
 
 def _spread(x: np.ndarray, W: np.ndarray, geometry: Geometry, image: np.ndarray) -> None:
@@ -271,7 +289,7 @@ def _blocks(xp: Any, x: Array, geometry: Geometry, each: int) -> Iterator[tuple[
     """
     n, h, w, channels = x.shape
     ph, pw = geometry.padding
-    step = max(1, min(n, _BLOCK // (each * x.dtype.itemsize or 1))) if xp is np else n
+    step = max(1, min(n, _BLOCK // (each * x.dtype.itemsize or 1)) if xp is np else n)
     buffer = xp.zeros((step, h + 2 * ph, w + 2 * pw, channels), dtype=x.dtype)
     for start in range(0, n, step):
         image = buffer[:n - start]
@@ -339,7 +357,8 @@ def pair_of(name: str, what: str, value: Any, least: int) -> Pair:
     """A whole number, or a pair of them, as a pair. Raises InputError for anything else, and for less than `least`."""
     pair = value if isinstance(value, tuple | list) else (value, value)
     if len(pair) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in pair):
-        raise InputError(f"{name}: {what} is a whole number of {least} or more, or a pair of them, not {value!r}")
+        hint = "; with an odd kernel, kernel_size // 2 keeps the size" if value == "same" else ""
+        raise InputError(f"{name}: {what} is a whole number of {least} or more, or a pair of them, not {value!r}{hint}")
     return int(pair[0]), int(pair[1])
 
 

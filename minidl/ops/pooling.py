@@ -14,7 +14,8 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.errors import InputError
-from minidl.ops.convolution import Pair, pair_of
+from minidl.kernels import Pair, places
+from minidl.ops.convolution import pair_of
 from minidl.ops.linalg import matmul
 from minidl.ops.shape import reshape
 from minidl.tensor import Tensor, primitive
@@ -31,8 +32,7 @@ class Window(NamedTuple):
 
     def positions(self, image: Pair) -> Pair:
         """At how many places the window fits into the padded image."""
-        h, w = ((n + 2 * p - k) // s + 1 for n, k, s, p in zip(image, *self, strict=True))
-        return h, w
+        return places(image, self.size, self.stride, self.padding)
 
     def tiles(self, image: Pair) -> bool:
         """Whether each pixel belongs to exactly one window."""
@@ -66,13 +66,13 @@ def avg_pool2d(x: Any, kernel_size: int | Pair, stride: int | Pair | None = None
     return _collect(x, None, window=window) * (1.0 / (window.size[0] * window.size[1]))
 
 
-def upsample(x: Any, scale: int | Pair, mode: str = "nearest") -> Tensor:
-    """Images enlarged by whole factors: (N, H, W, C) -> (N, scale H, scale W, C).
+def upsample(x: Any, scale_factor: int | Pair, mode: str = "nearest") -> Tensor:
+    """Images enlarged by whole factors: (N, H, W, C) -> (N, scale_factor H, scale_factor W, C).
 
     "nearest" repeats each pixel; "bilinear" weighs the up to four pixels around by their distances, pixels being areas
     and their values in the middle (PyTorch's `align_corners=False`).
     """
-    factors = check_scale(scale, mode)
+    factors = check_scale_factor(scale_factor, mode)
     check_images("upsample", x)
     n, h, w, c = x.shape
     size = (h * factors[0], w * factors[1])
@@ -196,11 +196,11 @@ def check_window(name: str, kernel_size: Any, stride: Any, padding: Any) -> Wind
     return window
 
 
-def check_scale(scale: Any, mode: str) -> Pair:
+def check_scale_factor(scale_factor: Any, mode: str) -> Pair:
     """The factors that are meant; InputError unless they are whole numbers, and the mode is known."""
     if mode not in ("nearest", "bilinear"):
         raise InputError(f"upsample: mode is 'nearest' or 'bilinear', not {mode!r}")
-    return pair_of("upsample", "scale", scale, 1)
+    return pair_of("upsample", "scale_factor", scale_factor, 1)
 
 
 def check_images(name: str, x: Any) -> None:

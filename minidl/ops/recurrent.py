@@ -1,7 +1,7 @@
 """Recurrences over whole sequences: x (batch, time, features) and a first state give all the states that follow.
 
 The plain network and the GRU are written step by step, as their equations stand. So is the LSTM, in `_lstm_composed`;
-`lstm` computes the same as one operation, in a third of the time.
+`lstm` computes the same as one operation, in a little more than half of the time.
 
 Where `mask` (batch, time), of 0 and 1, is 0, a step is no part of its sequence: the state passes it unchanged.
 """
@@ -75,9 +75,9 @@ def lstm(x: Any, h: Any, c: Any, weight_x: Any, weight_h: Any, bias: Any, mask: 
 
 def _unrolled(step: Callable[..., State], x: Any, weight_x: Any, bias: Any, state: State, mask: Any
               ) -> tuple[Any, State]:
-    """`state = step(x[:, t] W_x + b, *state)` for t = 0, 1, ...; the first of each state (B, T, H), and the last state.
+    """`state = step(x[:, t] W_x + b, *state)` for t = 0, 1, ... -> all h (B, T, H), and the last state.
 
-    x W_x + b is one product for all steps.
+    h is a state's first part; x W_x + b is one product for all steps.
     """
     a = linear(swapaxes(x, 0, 1), weight_x, bias)         # (T, B, gates): what a step needs lies together
     shown = []
@@ -182,13 +182,12 @@ def _lstm_backward(gy: Array, wanted: list[int], x: Array, h: Array, c: Array, w
     size = h.shape[1]
     inputs, hs, gates, cs, tanh_cs = _parts(run, size)
     weights = _lstm_weights(xp, weight_x, weight_h, bias)
-    to_inputs = weights[:, 0 if 0 in wanted else features:-1].T          # to x, if it is wanted, and to h
-    g_inputs = xp.empty((steps, len(to_inputs), batch), dtype=run.dtype)
-    g_weights = xp.zeros(weights.shape, dtype=run.dtype)
+    to_h = weights[:, features:-1].T
     gh, gc = xp.zeros_like(cs[0]), gy[-1].T.copy()
+    gx = xp.empty((steps, batch, features), dtype=run.dtype)
+    g_weights = xp.zeros(weights.shape, dtype=run.dtype)
     for stop in range(steps, 0, -_BLOCK):
         block = slice(max(stop - _BLOCK, 0), stop)
-        gys = xp.ascontiguousarray(gy[block].swapaxes(1, 2))
         slopes, shown = _slopes(xp, gates[block], cs[block], tanh_cs[block], hs[1:][block])
         kept = gates[block, 2]
         if mask is not None:
@@ -197,22 +196,26 @@ def _lstm_backward(gy: Array, wanted: list[int], x: Array, h: Array, c: Array, w
             slopes *= m[:, None]
             shown *= m
             kept = kept * m + passed
-        for t in range(len(gys) - 1, -1, -1):
-            gh += gys[t]
+        for t in range(len(slopes) - 1, -1, -1):
+            gh += gy[block.start + t].T                # h is the output, beside what it meant to the step after it
             gc += gh * shown[t]
-            g_gates = slopes[t]
-            into_c, o = g_gates[:3], g_gates[3]
-            into_c *= gc
+            g_gates = slopes[t]                        # made of the slopes, in place
+            g_i_f, o = g_gates[:3], g_gates[3]
+            g_i_f *= gc
             o *= gh
-            gc *= kept[t]
-            out = xp.matmul(to_inputs, g_gates.reshape(-1, batch), out=g_inputs[block.start + t])
-            gh = out[-size:] if mask is None else out[-size:] + gh * passed[t]
+            gc *= kept[t]                              # that of the c before
+            past = None if mask is None else gh * passed[t]
+            xp.matmul(to_h, g_gates.reshape(-1, batch), out=gh)
+            if past is not None:
+                gh += past
+        g_gates = _over_time(slopes, 4 * size)
+        if 0 in wanted:
+            gx[block] = (g_gates.T @ weights[:, :features]).reshape(-1, batch, features)
         if not {3, 4, 5}.isdisjoint(wanted):
-            g_weights += _over_time(slopes, 4 * size) @ _over_time(inputs[block], inputs.shape[1]).T
+            g_weights += g_gates @ _over_time(inputs[block], inputs.shape[1]).T
     # in the order i, f, g, o again
     g_weights = xp.concatenate([g_weights[size:3 * size], g_weights[:size], g_weights[3 * size:]]).T
-    return [g_inputs[:, :features].transpose(2, 0, 1), gh.T, gc.T, g_weights[:features], g_weights[features:-1],
-            g_weights[-1], None, None]
+    return [gx.swapaxes(0, 1), gh.T, gc.T, g_weights[:features], g_weights[features:-1], g_weights[-1], None, None]
 
 
 def _slopes(xp: Any, gates: Array, c: Array, tanh_c: Array, h: Array) -> tuple[Array, Array]:

@@ -15,7 +15,8 @@ from minidl.tensor import Tensor
 class GradientNoise:
     """Add normal noise of variance eta / (1 + t)^gamma to all gradients; t counts the calls (Neelakantan et al. 2015).
 
-    Call it with the parameters, or hand it to `training.fit(before_step=)`, whose checkpoints keep its state.
+    The paper's eta, 0.01 to 1, is for plain gradient descent; with Adam begin near 1e-4. Call it with the parameters,
+    or hand it to `training.fit(before_step=)`, whose checkpoints keep its state.
     """
 
     def __init__(self, eta: float = 0.01, *, gamma: float = 0.55,

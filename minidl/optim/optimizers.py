@@ -53,7 +53,7 @@ class Optimizer:
 
     def add(self, params: Iterable[Any]) -> None:
         """Take over more parameters; the state of the others is kept."""
-        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+        if isinstance(params, Tensor) or hasattr(params, "parameters") or not isinstance(params, Iterable):
             raise InputError(f"{type(self).__name__}: give a list of parameters, such as model.parameters(), not "
                              f"{type(params).__name__}")
         new: dict[str, Tensor] = {}
@@ -202,7 +202,8 @@ class Optimizer:
         own = self.state_dict()
         if own.keys() != state.keys() or any(own[k].shape != state[k].shape for k in own):
             odd = sorted(own.keys() ^ state.keys()) or [k for k in own if own[k].shape != state[k].shape]
-            raise InputError(f"this is not the state of {type(self).__name__} over these parameters: {odd[0]} differs")
+            raise InputError(f"this is not the state of {type(self).__name__} over these parameters, perhaps that of "
+                             f"another optimiser: {odd[0]} differs")
         self.lr = float(state["lr"])
         for name, p in self.params.items():
             self._steps[name] = int(state[f"steps/{name}"])

@@ -257,7 +257,7 @@ def test_mixup_without_targets_is_refused():
 
 @pytest.mark.parametrize("augment, words", [
     (lambda x, rng: None, r"a batch of shape \(4, 5, 7, 2\) and returned NoneType"),
-    (lambda x, rng: x[:2], r"returned ndarray \(2, 5, 7, 2\)"),
+    (lambda x, rng: x[:2], r"returned ndarray\(2, 5, 7, 2\)"),
 ])
 def test_an_augmentation_that_returns_no_batch_is_named(augment, words):
     with pytest.raises(InputError, match=words):

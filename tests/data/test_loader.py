@@ -116,8 +116,12 @@ def test_a_state_of_other_data_is_refused():
     ({"x": X, "batch_size": 11, "drop_last": True}, "10 items do not fill one batch of 11"),
     ({"x": X, "y": np.array([0, 1, 2, 7, 9, 0, 0, 0, 0, 0]), "classes": 3}, r"label y\[3\] is 7; with 3 classes"),
     ({"x": X, "y": np.array([0] * 9 + [-1]), "classes": 3}, r"label y\[9\] is -1"),
-    ({"x": X, "y": Y / 2, "classes": 3}, "whole numbers"),
+    ({"x": X, "y": Y / 2, "classes": 3}, "each label y is a whole number from 0 to 2, not float64"),
     ({"x": X, "classes": 3}, "no labels"),
+    ({"x": X, "y": Y[:, None], "classes": 10}, r"labels are whole numbers of shape \(10,\), y is .* \(10, 1\)"),
+    ({"x": np.full((10, 3), 4), "tokens": 4}, r"token x\[0, 0\] is 4; with 4 tokens they are 0 to 3"),
+    ({"x": np.zeros((10, 3), int), "y": Y, "tokens": 4, "classes": 3, "mixup": 0.2}, "tokens .* cannot be mixed"),
+    ({"x": np.zeros((10, 3)), "tokens": 4}, "each token x is a whole number from 0 to 3, not float64"),
     ({"x": X, "rng": None}, "explicit generator"),
     ({"x": X, "rng": 7}, "explicit generator, not 7"),
     ({"x": np.array(["a", "b"])}, "not numbers"),
@@ -126,3 +130,29 @@ def test_a_state_of_other_data_is_refused():
 def test_bad_arguments_get_a_sentence(arguments, sentence):
     with pytest.raises(InputError, match=sentence):
         Loader(**{"batch_size": 4, "rng": np.random.default_rng(0), **arguments})
+
+
+def test_tokens_stay_whole_numbers_and_may_have_a_label_each():
+    x = np.arange(12).reshape(4, 3)
+    loader = Loader(x, x % 5, batch_size=2, shuffle=False, tokens=12, classes=5)
+    ids, labels = next(iter(loader))
+    assert ids.dtype == labels.dtype == np.int64
+    np.testing.assert_array_equal(ids.numpy(), x[:2])
+    np.testing.assert_array_equal(labels.numpy(), x[:2] % 5)
+
+
+def test_tokens_that_are_augmented_stay_whole_numbers():
+    loader = Loader(np.arange(12).reshape(4, 3), batch_size=4, tokens=12, augment=lambda x, rng: x[:, ::-1],
+                    shuffle=False, rng=np.random.default_rng(0))
+    x, = loader
+    assert x.dtype == np.int64 and x.numpy()[0].tolist() == [2, 1, 0]
+
+
+def test_a_pass_that_has_handed_out_nothing_yet_begins_again_in_the_same_order():
+    loader = Loader(X, batch_size=3, rng=np.random.default_rng(0))
+    begun = iter(loader)
+    state = loader.state_dict()
+    first = [x.numpy() for x in begun]
+    loader.load_state_dict(state)
+    for a, b in zip(first, loader, strict=True):
+        np.testing.assert_array_equal(a, b.numpy())

@@ -43,6 +43,7 @@ def test_a_table_of_the_model_shows_each_layers_options():
     text = repr(network())
     assert "Conv2d(1, 8, 5x5)" in text and "Conv2d(8, 16, 4x4, stride=2, padding=1)" in text
     assert "ConvTranspose2d(16, 8, 4x4, stride=2, padding=1)" in text
+    assert "3x3, stride=2, output_padding=1)" in repr(nn.ConvTranspose2d(1, 1, 3, stride=2, output_padding=1, rng=0))
     assert "Conv2d(4, 4, 3x1, stride=(1, 2), groups=2)" in repr(
         nn.Conv2d(4, 4, (3, 1), stride=(1, 2), groups=2, rng=0))
 
@@ -57,6 +58,18 @@ def test_a_wrong_shape_is_reported_with_the_layer_its_path_and_both_shapes():
         model(np.zeros((2, 5, 5, 1), np.float32))
     with pytest.raises(md.InputError, match=r"^Conv2d\(1, 8, 5x5\): expected x .* got \(28, 28\)$"):
         model[0][0](np.zeros((28, 28), np.float32))
+
+
+def test_an_error_says_what_was_probably_meant():
+    layer = nn.Conv2d(1, 4, 3, rng=0)
+    with pytest.raises(md.InputError, match=r"channels come last: x.transpose\(0, 2, 3, 1\)$"):
+        layer(np.zeros((2, 1, 28, 28), np.float32))
+    with pytest.raises(md.InputError, match=r"a batch of one is x\[None\]$"):
+        layer(np.zeros((28, 28, 1), np.float32))
+    with pytest.raises(md.InputError, match=r"nn.Flatten\(\) before it makes each image a row$"):
+        nn.Linear(784, 10, rng=0)(IMAGES)
+    with pytest.raises(md.InputError, match="got tuple; of what a recurrent layer returns"):
+        nn.Sequential(nn.LSTM(3, 4, rng=0), nn.Linear(4, 2, rng=0))(np.zeros((2, 5, 3), np.float32))
 
 
 def test_the_path_of_an_error_goes_through_modules_of_every_kind():
@@ -89,9 +102,10 @@ def test_an_error_that_no_layer_made_names_the_module_in_which_it_came_up():
 
 
 @pytest.mark.parametrize("make, sentence", [
-    (lambda: nn.Conv2d(3, 4, 3, groups=2, rng=0), "groups=2 must divide 3 input and 4 output channels"),
-    (lambda: nn.Conv2d(0, 4, 3, rng=0), "at least one"),
+    (lambda: nn.Conv2d(3, 4, 3, groups=2, rng=0), "not divide 3 input and 4 output channels; .* one of 1$"),
+    (lambda: nn.Conv2d(0, 4, 3, rng=0), "at least one channel, not 0 and 4"),
     (lambda: nn.Conv2d(3, 4, 0, rng=0), "Conv2d: kernel_size is a whole number of 1 or more"),
+    (lambda: nn.ConvTranspose2d(3, 4, 3, output_padding=-1, rng=0), "output_padding is a whole number of 0 or more"),
     (lambda: nn.ConvTranspose2d(3, 4, (2, 2, 2), rng=0), r"ConvTranspose2d: kernel_size is .*not \(2, 2, 2\)"),
 ])
 def test_layers_that_cannot_be_are_refused(make, sentence):

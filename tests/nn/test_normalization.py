@@ -343,8 +343,10 @@ def test_groups_of_a_single_value_are_refused(layer, shape):
 
 
 def test_settings_out_of_range_are_refused():
-    with pytest.raises(InputError, match="LayerNorm: there is at least one channel, not 0"):
+    with pytest.raises(InputError, match="LayerNorm: the number of channels, .* of at least 1, not 0"):
         nn.LayerNorm(0)
+    with pytest.raises(InputError, match=r"the size of the last axis, .* not \(8, 8, 1\)"):
+        nn.LayerNorm((8, 8, 1))
     with pytest.raises(InputError, match="momentum, the share of the new batch, lies between 0 and 1, not 1.5"):
         nn.BatchNorm(3, momentum=1.5)
     with pytest.raises(TypeError):

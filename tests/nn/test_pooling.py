@@ -42,7 +42,7 @@ def test_a_pixel_of_a_flattened_image_keeps_its_channels_together():
     (lambda: nn.MaxPool2d(0), "MaxPool2d: kernel_size is a whole number of 1 or more, or a pair of them, not 0"),
     (lambda: nn.AvgPool2d(2, padding=2), r"AvgPool2d: padding \(2, 2\) is above half of kernel_size \(2, 2\)"),
     (lambda: nn.Upsample(2, mode="linear"), "mode is 'nearest' or 'bilinear', not 'linear'"),
-    (lambda: nn.Upsample(0.5), "scale is a whole number of 1 or more"),
+    (lambda: nn.Upsample(0.5), "scale_factor is a whole number of 1 or more"),
     (lambda: nn.GlobalAvgPool2d()(md.Tensor(X[0])), r"GlobalAvgPool2d: x is float32 of shape \(6, 8, 3\); images"),
 ])
 def test_a_layer_refuses_sizes_that_cannot_be_when_it_is_made(make, sentence):

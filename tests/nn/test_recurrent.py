@@ -346,7 +346,7 @@ def test_the_fused_lstm_launches_few_kernels_a_step():
             layer(x)[0].backward(x.device.put(np.ones((2, steps, 4), np.float32)))
         return c.launches
     per_step = (launches(30) - launches(20)) / 10
-    assert per_step <= 22                              # forward 10, backward 8, and a block's share
+    assert per_step <= 19                              # forward 10, backward 8, and a share of the block
 
 
 # Embedding ------------------------------------------------------------------------------------------------------------
@@ -407,7 +407,7 @@ def test_an_embedding_on_a_device_takes_ids_from_either_side_and_checks_those_of
 @pytest.mark.parametrize("shape, sentence", [
     ((2, 5, 4), r"LSTM\(3, 4, num_layers=2\): expected x of shape \(batch, time, 3\), got \(2, 5, 4\)"),
     ((5, 3), r"expected x of shape \(batch, time, 3\), got \(5, 3\)"),
-    ((2, 0, 3), r"x of shape \(2, 0, 3\) is empty; a sequence has at least one step"),
+    ((2, 0, 3), r"x of shape \(2, 0, 3\) is empty; there is at least one sequence, of at least one step"),
     ((0, 5, 3), r"x of shape \(0, 5, 3\) is empty"),
 ])
 def test_an_input_that_does_not_fit_is_one_sentence(shape, sentence):
@@ -434,10 +434,10 @@ def test_a_mask_that_does_not_fit_is_one_sentence(kind, mask, sentence):
 
 def test_a_state_that_does_not_fit_is_one_sentence():
     x, h = np.zeros((2, 5, 3), np.float32), np.zeros((1, 2, 4), np.float32)
-    with pytest.raises(InputError, match=r"for x of shape \(2, 5, 3\) the state is h, c of shape \(1, 2, 4\), not "
-                                         r"\(1, 2, 4\)$"):
+    with pytest.raises(InputError, match=r"for x of shape \(2, 5, 3\) the state is a pair \(h, c\), each of shape .*, "
+                                         r"\(1, 2, 4\); got \(1, 2, 4\)$"):
         nn.LSTM(3, 4, rng=0)(x, h)
-    with pytest.raises(InputError, match=r"the state is h of shape \(2, 2, 4\), not \(1, 2, 4\)"):
+    with pytest.raises(InputError, match=r"the state is h of shape .*, \(2, 2, 4\); got \(1, 2, 4\)"):
         nn.GRU(3, 4, bidirectional=True, rng=0)(x, h)
 
 

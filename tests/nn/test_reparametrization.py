@@ -153,9 +153,10 @@ def test_on_a_device_it_gives_numpys_numbers_and_waits_for_nothing(wrapper):
     assert (c.synchronisations, c.transfers) == (0, 0), c.waited_for
     y = here(x)
     md.sum(y).backward()
-    np.testing.assert_array_equal(y_there.numpy(), y.numpy())
+    close = {"rtol": 1e-5, "atol": 1e-6}         # a convolution adds up in another order there
+    np.testing.assert_allclose(y_there.numpy(), y.numpy(), **close)
     for p, q in zip([x_there, *there.parameters()], [x, *here.parameters()], strict=True):
-        np.testing.assert_array_equal(p.grad.numpy(), q.grad.numpy())
+        np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), **close)
 
 
 @every_wrapper

@@ -530,7 +530,7 @@ CONSTANTS = {"argmax", "argmin", "equal", "greater", "greater_equal", "isfinite"
              "_between", "_first_maxima", "_interpolation", "_leaky_slope", "_lstm_run", "_share", "_sign", "_ties"}
 
 # Operations that add up in another order on a device: equal where every sum is exact.
-REORDERED = {"conv2d", "conv_transpose2d"}
+REORDERED = {"conv2d", "conv_transpose2d", "getitem", "repeat", "scatter_add", "take"}
 
 # Public functions that make no gradient.
 HELPERS = {"check_labels", "one_hot"}

@@ -11,7 +11,8 @@ RNG = np.random.default_rng(0)
 GEOMETRIES = [((5, 6), (3, 3), (1, 1), (1, 1), (1, 1)), ((6, 5), (4, 4), (2, 2), (1, 1), (1, 1)),
               ((5, 5), (1, 1), (1, 1), (0, 0), (1, 1)), ((5, 5), (1, 1), (2, 2), (0, 0), (1, 1)),
               ((6, 7), (2, 3), (3, 2), (1, 0), (1, 1)), ((7, 6), (3, 2), (1, 1), (2, 0), (2, 3)),
-              ((4, 4), (3, 3), (1, 1), (3, 4), (1, 1)), ((5, 9), (5, 4), (2, 3), (2, 2), (1, 2))]
+              ((4, 4), (3, 3), (1, 1), (3, 4), (1, 1)), ((5, 9), (5, 4), (2, 3), (2, 2), (1, 2)),
+              ((5, 6), (11, 9), (1, 1), (4, 3), (1, 1))]
 CHANNELS = [(1, 3, 1), (3, 2, 1), (5, 4, 1), (4, 6, 2), (3, 3, 3), (2, 6, 2)]            # in, out, groups
 
 
@@ -101,6 +102,15 @@ def test_an_empty_batch_gives_an_empty_result_and_a_gradient_of_zeros():
     assert not W.grad.numpy().any()
 
 
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_an_empty_batch_is_no_matter_on_a_device_either(groups):
+    x = md.Tensor(np.zeros((0, 5, 5, 4), np.float32), device=install(), requires_grad=True)
+    W = md.Tensor(np.ones((3, 3, 4 // groups, 4), np.float32), device=x.device)
+    y = md.conv_transpose2d(md.conv2d(x, W, groups=groups), W, groups=groups)
+    md.sum(y).backward()
+    assert y.shape == x.grad.shape == (0, 5, 5, 4)
+
+
 def test_a_step_on_the_device_waits_for_nothing():
     device = install()
     x, W = (md.Tensor(a.astype(np.float32), device=device, requires_grad=True) for a in arrays((6, 6), (4, 4),
@@ -123,6 +133,7 @@ def test_a_step_on_the_device_waits_for_nothing():
     (lambda x, W: md.conv2d(x, W, np.zeros(2)), r"b of shape \(2,\) does not fit 3 output channels"),
     (lambda x, W: md.conv_transpose2d(x, W), "takes images of 3 channels"),
     (lambda x, W: md.conv_transpose2d(x, W.swapaxes(2, 3), output_padding=1), "must be below the stride"),
+    (lambda x, W: md.conv_transpose2d(x, W.swapaxes(2, 3), stride=2, dilation=3, output_padding=2), "below the stride"),
     (lambda x, W: md.conv_transpose2d(x[:, :1, :1], W.swapaxes(2, 3), padding=2), "leaves nothing"),
 ])
 def test_what_does_not_fit_is_said_in_a_sentence(call, sentence):

@@ -171,8 +171,8 @@ def test_nothing_waits_for_the_device_or_brings_arrays_to_it():
     (md.max_pool2d, (9, 1, 1), r"max_pool2d: a window of 9x9 does not fit into images of 8x10 with their padding; x "
                                r"has shape \(1, 6, 8, 2\), padding is \(1, 1\)"),
     (md.avg_pool2d, ((1, 9),), "a window of 1x9 does not fit into images of 6x8"),
-    (md.upsample, (0,), "upsample: scale is a whole number of 1 or more, or a pair of them, not 0"),
-    (md.upsample, (1.5, "bilinear"), "upsample: scale is a whole number of 1 or more, or a pair of them, not 1.5"),
+    (md.upsample, (0,), "upsample: scale_factor is a whole number of 1 or more, or a pair of them, not 0"),
+    (md.upsample, (1.5, "bilinear"), "upsample: scale_factor is a whole number of 1 or more, .*, not 1.5"),
     (md.upsample, (2, "cubic"), "upsample: mode is 'nearest' or 'bilinear', not 'cubic'"),
 ])
 def test_sizes_that_do_not_fit_are_named(f, arguments, sentence):

@@ -57,6 +57,13 @@ def test_every_picture_becomes_a_png(tmp_path):
     assert {p.suffix for p in (tmp_path / "new").iterdir()} == {".png"}             # no part is left
 
 
+def test_more_lines_than_colours_are_all_drawn():
+    series = {str(i): ([0, 1], [i, i]) for i in range(9)}
+    axis = plotting.curves(series, x="x", y="y", levels={"level": 4.5}).axes[0]
+    assert len(axis.lines) == 10
+    assert axis.lines[0].get_color() == axis.lines[7].get_color() != axis.lines[8].get_color()
+
+
 def test_a_film_holds_every_picture_in_order_and_repeats(tmp_path):
     from PIL import Image
     (tmp_path / "film.gif").write_bytes(plotting.film([plotting.image_grid(np.full((1, 4, 4), shade))

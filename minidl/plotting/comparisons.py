@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minidl.errors import InputError
-from minidl.plotting.style import COLOURS, on_host, styled
+from minidl.plotting.style import COLOURS, colours, on_host, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +43,7 @@ def descent(f: Callable[[Any, Any], Any], paths: Mapping[str, Any], *, x: tuple[
     axes = [figure.add_axes((
         (i % columns * width + 0.1) / 18, 1 - (top + (i // columns + 1) * (height + 0.6)) / figure.get_figheight(),
         (width - 0.2) / 18, height / figure.get_figheight())) for i in range(len(paths))]
-    for axis, (label, path), colour in zip(axes, paths.items(), COLOURS, strict=False):
+    for axis, (label, path), colour in zip(axes, paths.items(), colours(), strict=False):
         axis.contourf(*plane, heights, levels=levels, cmap="Greys_r", norm=shades)
         axis.plot(path[:, 0], path[:, 1], color=colour, marker=".", markersize=11, linewidth=2.5)
         axis.plot(*minimum, "*", color="white", markersize=26, markeredgecolor="black", zorder=4)
@@ -74,16 +74,16 @@ def trials(panels: Mapping[str, Sequence[Trial]], *, x: str, title: str = "") ->
     labels = [[trial.label for trial in rows] for rows in panels.values()]
     if not labels or not labels[0] or any(row != labels[0] for row in labels):
         raise InputError(f"trials: the panels need the same labels in the same order, and at least one, not {labels}")
-    colours = {None: COLOURS[6], True: COLOURS[0], False: COLOURS[1]}
+    verdicts = {None: COLOURS[6], True: COLOURS[0], False: COLOURS[1]}
     figure = Figure(layout="constrained", figsize=(19, 2.6 + 0.52 * len(labels[0])))
     figure.get_layout_engine().set(wspace=0.03, h_pad=0.1)                # type: ignore[call-arg, union-attr]
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axis, (panel, rows) in zip(axes, panels.items(), strict=True):
         axis.axvline(np.mean(rows[0].values), color=COLOURS[6], linestyle="--", linewidth=2)
         for i, trial in enumerate(rows):
-            axis.plot(trial.values, np.full(len(trial.values), i), "o", color=colours[trial.better], markersize=8,
+            axis.plot(trial.values, np.full(len(trial.values), i), "o", color=verdicts[trial.better], markersize=8,
                       alpha=0.4, markeredgewidth=0)
-            axis.plot(np.mean(trial.values), i, "o", color=colours[trial.better], markersize=17)
+            axis.plot(np.mean(trial.values), i, "o", color=verdicts[trial.better], markersize=17)
         axis.set(xlabel=x, title=panel)
         axis.set_xlim(left=0)
         axis.grid(axis="y")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from minidl.plotting.style import COLOURS, on_host, styled
+from minidl.plotting.style import COLOURS, colours, on_host, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,8 +20,8 @@ def curves(series: Mapping[str, tuple[Any, Any]], *, x: str, y: str, title: str 
 
     figure = Figure(layout="constrained", figsize=(13, 7.5))
     axis = figure.subplots()
-    ends = _lines(axis, series, COLOURS)
-    for (label, level), colour in zip((levels or {}).items(), COLOURS[len(series):], strict=False):
+    ends = _lines(axis, series)
+    for (label, level), colour in zip((levels or {}).items(), colours(len(series)), strict=False):
         axis.axhline(level, color=colour, linestyle="--")
         ends.append(_End(label, None, level, colour))
     axis.set(xlabel=x, ylabel=y, title=title)
@@ -45,14 +45,14 @@ def curve_panels(panels: Mapping[str, Mapping[str, tuple[Any, Any]]], *, x: str,
     figure = Figure(layout="constrained", figsize=(19 if len(panels) > 1 else 13, 8))
     figure.get_layout_engine().set(wspace=0.04, h_pad=0.1)                # type: ignore[call-arg, union-attr]
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
-    ends = [_lines(axis, series, COLOURS) for axis, series in zip(axes, panels.values(), strict=True)]
+    ends = [_lines(axis, series) for axis, series in zip(axes, panels.values(), strict=True)]
     for axis in axes:
         _scales(axis, log, log_x)
     if top is not None:
         shown = np.concatenate([np.ravel(ys) for series in panels.values() for _, ys in series.values()])
         axes[0].set_ylim(shown[np.isfinite(shown)].min() / 1.3 if log else 0.0, top)
     for axis, (panel, series) in zip(axes, panels.items(), strict=True):
-        for (label, (xs, ys)), colour in zip(series.items(), COLOURS, strict=False):
+        for (label, (xs, ys)), colour in zip(series.items(), colours(), strict=False):
             if label in (marks or {}).get(panel, {}):
                 place = (marks or {})[panel][label]
                 axis.plot(place, np.interp(place, xs, ys), "o", color=colour, markersize=18, zorder=3)
@@ -74,11 +74,11 @@ class _End(NamedTuple):
     colour: str
 
 
-def _lines(axis: Any, series: Mapping[str, tuple[Any, Any]], colours: Sequence[str]) -> list[_End]:
-    for (_, (xs, ys)), colour in zip(series.items(), colours, strict=False):
+def _lines(axis: Any, series: Mapping[str, tuple[Any, Any]]) -> list[_End]:
+    for (_, (xs, ys)), colour in zip(series.items(), colours(), strict=False):
         axis.plot(xs, ys, color=colour, marker="o" if len(xs) < 12 else "", markersize=9)
     return [_End(label, float(xs[-1]), float(ys[-1]), colour)
-            for (label, (xs, ys)), colour in zip(series.items(), colours, strict=False)]
+            for (label, (xs, ys)), colour in zip(series.items(), colours(), strict=False)]
 
 
 def _scales(axis: Any, log: bool, log_x: bool = False) -> None:

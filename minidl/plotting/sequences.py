@@ -1,7 +1,6 @@
 """Text, character by character: what a network reads, expects, writes and remembers."""
 from __future__ import annotations
 
-import itertools
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minidl.errors import InputError
-from minidl.plotting.style import COLOURS, on_host, styled
+from minidl.plotting.style import COLOURS, colours, on_host, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +67,7 @@ def passages(rows: Sequence[tuple[str, str]], *, columns: int = 66, title: str =
     figure = Figure(figsize=(16, height))
     figure.suptitle(title, fontsize=28, y=1 - 0.2 / height, va="top")
     place = height - top
-    for (label, _), text, lines, colour in zip(rows, texts, lines_of, itertools.cycle(COLOURS), strict=False):
+    for (label, _), text, lines, colour in zip(rows, texts, lines_of, colours(), strict=False):
         figure.text((left - 0.3) / 16, place / height, label, ha="right", va="top", fontsize=22, color=colour)
         for i, line in enumerate(text):
             figure.text(left / 16, (place - i * line_height) / height, line, va="top", fontsize=size, **_MONOSPACE)

@@ -1,7 +1,8 @@
 """How the pictures look: fonts that the back of a room can read, colours that the colour-blind can tell apart."""
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -18,6 +19,11 @@ STYLE: Any = {
     "font.size": 20, "axes.titlesize": 24, "axes.titlepad": 18, "axes.labelsize": 22, "lines.linewidth": 3.5,
     "legend.frameon": False, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#444444",
     "axes.axisbelow": True, "grid.color": "#dddddd"}
+
+
+def colours(first: int = 0) -> Iterator[str]:
+    """COLOURS from that place on, over and over."""
+    return itertools.islice(itertools.cycle(COLOURS), first, None)
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:

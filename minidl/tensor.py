@@ -268,7 +268,7 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
             g = grads.pop(t.birth)
             if t.recipe is None or t.birth in ends:
                 if targets is None or t.birth in ends:
-                    found.append((t, _copied(g) if create_graph else Tensor(g)))
+                    found.append((t, _copied(g) if create_graph else Tensor(g.copy() if t is y else g)))
             if t.recipe is None or through is not None and t.birth not in through:
                 continue
             op, args, raw, kwargs = t.recipe if t.recipe is not _FREED else _raise_freed()
@@ -332,7 +332,7 @@ def _seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
             raise InputError(f"backward: the gradient has shape {seed.shape}, the tensor {y.shape}")
         if create_graph and seed.requires_grad:
             return seed
-        seed = Device(backend_of(y.data)).put(seed.data.astype(y.data.dtype))      # a copy: the caller's stays his
+        seed = Device(backend_of(y.data)).put(seed.data.astype(y.data.dtype, copy=False))    # read, never written to
     return Tensor(seed) if create_graph else seed
 
 

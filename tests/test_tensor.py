@@ -295,6 +295,13 @@ def test_the_callers_gradient_is_copied():
         assert seed.tolist() == [1, 1] and values(x.grad) == [6, 6]
 
 
+def test_a_tensors_gradient_by_itself_is_the_callers_gradient_in_an_array_of_its_own():
+    for y in (leaf([1.0, 2.0]), leaf([1.0, 2.0]) * 1.0):
+        seed = np.array([3.0, 4.0], np.float32)
+        g = md.grad(y, y, seed)
+        assert values(g) == [3, 4] and not np.shares_memory(g.data, seed)
+
+
 def test_the_callers_gradient_takes_the_tensors_dtype():
     for create_graph in (False, True):
         x = leaf([1.0, 2.0])

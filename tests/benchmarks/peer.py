@@ -19,6 +19,24 @@ def _parameters(arrays: list[Any]) -> list[md.Parameter]:
     return [md.Parameter(np.array(a)) for a in arrays]
 
 
+def _wgan_step(critic: Any, parameters: Any, *data: Any) -> Any:
+    """A critic's step with Adam: the penalty differentiates a gradient."""
+    real, fake, alpha = map(md.Tensor, data)
+    optimizer = optim.Adam(parameters, lr=1e-4, betas=(0.5, 0.9))
+
+    def step() -> float:
+        x = md.Tensor((alpha * real + (1 - alpha) * fake).data, requires_grad=True)
+        g = md.grad(critic(x).sum(), x, create_graph=True)
+        penalty = ((md.norm(g.flatten(1), axis=1) - 1) ** 2).mean()
+        loss = critic(fake).mean() - critic(real).mean() + 10 * penalty
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
 class Minidl:
     name = "minidl"
 
@@ -68,27 +86,16 @@ class Minidl:
         return step
 
     def wgan_mlp(self, d: Any, p: Any) -> Any:
-        """A WGAN-GP critic's step: the penalty differentiates a gradient."""
+        """A WGAN-GP step of a dense critic."""
         layers = [_parameters(pair) for pair in d["layers"]]
-        real, fake, alpha = (md.Tensor(d[name]) for name in ("real", "fake", "alpha"))
-        optimizer = optim.Adam([t for pair in layers for t in pair], lr=1e-4, betas=(0.5, 0.9))
 
         def critic(h: Any) -> Any:
             for W, b in layers[:-1]:
                 h = md.relu(nn.linear(h, W, b))
             return nn.linear(h, *layers[-1])
 
-        def step() -> float:
-            x = md.Tensor((alpha * real + (1 - alpha) * fake).data, requires_grad=True)
-            g = md.grad(critic(x).sum(), x, create_graph=True)
-            penalty = ((md.norm(g, axis=1) - 1) ** 2).mean()
-            loss = critic(fake).mean() - critic(real).mean() + 10 * penalty
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            return loss.item()
-
-        return step
+        points = [d[name] for name in ("real", "fake", "alpha")]
+        return _wgan_step(critic, [t for pair in layers for t in pair], *points)
 
     def maxpool(self, d: Any, p: Any) -> Any:
         """Max pooling by 2x2 windows, there and back."""
@@ -153,25 +160,14 @@ class Minidl:
     def wgan_conv(self, d: Any, p: Any) -> Any:
         """A WGAN-GP step of a convolutional critic."""
         D = self._convolutions(d["D"])
-        real, fake, alpha = (md.Tensor(d[name].transpose(0, 2, 3, 1)) for name in ("real", "fake", "alpha"))
-        optimizer = optim.Adam(D.values(), lr=1e-4, betas=(0.5, 0.9))
 
         def critic(x: Any) -> Any:
             h = md.leaky_relu(md.conv2d(x, D["c1"], stride=2, padding=1), 0.2)
             h = md.leaky_relu(md.conv2d(h, D["c2"], stride=2, padding=1), 0.2)
             return nn.linear(h.flatten(1), D["l"], D["lb"])
 
-        def step() -> float:
-            x = md.Tensor((alpha * real + (1 - alpha) * fake).data, requires_grad=True)
-            g = md.grad(critic(x).sum(), x, create_graph=True)
-            penalty = ((md.norm(g.flatten(1), axis=1) - 1) ** 2).mean()
-            loss = critic(fake).mean() - critic(real).mean() + 10 * penalty
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            return loss.item()
-
-        return step
+        images = [d[name].transpose(0, 2, 3, 1) for name in ("real", "fake", "alpha")]
+        return _wgan_step(critic, D.values(), *images)
 
     def conv(self, d: Any, p: Any) -> Any:
         """One convolution, forward and backward; its images are (N, H, W, C) from the start, as is native here."""

@@ -10,6 +10,7 @@ films as GIF, and `metrics.json`. They are written together at the end, so that 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import os
 import runpy
@@ -164,10 +165,21 @@ class Talk:
         if at_least is not None and not value >= at_least:
             self._record["missed"].append(f"{name} is {value:.4g}, it should be at least {at_least:g}")
 
+    def checkpoint(self, name: str) -> Path:
+        """Where `training.fit(checkpoint=)` saves a long training of this lecture, so that after a Ctrl-C the same command
+        goes on where it stopped.
+
+        It is the same file for the same lecture text, data, seed, device and version; `finish` removes it. A training
+        that begins with random numbers of `talk.rng` should have its loader draw from `talk.rng` too: then what is
+        drawn later is the same in a resumed run.
+        """
+        return self._unfinished() / f"{name}.npz"
+
     def finish(self) -> None:
         """Write metrics.json, keep a long run for --replay, show the figures, and hold the metrics to their bounds."""
         self._record["seconds"] = round(time.perf_counter() - self._started, 2)
         self._write()
+        shutil.rmtree(self._unfinished(), ignore_errors=True)
         missed = self._record["missed"]
         if not self.fast and not missed:
             self._keep()
@@ -225,6 +237,12 @@ class Talk:
 
     def _kept(self) -> Path:
         return data.cache_folder() / "lectures" / f"{self.lecture.name}-{self.data}"
+
+    def _unfinished(self) -> Path:
+        """The folder of this very run's checkpoints."""
+        about = [__version__, self.device.name, str(self.fast), self.lecture.path.read_text(encoding="utf-8")]
+        digest = hashlib.sha256("\n".join(about).encode()).hexdigest()[:12]
+        return data.cache_folder() / "unfinished" / f"{self.lecture.name}-{self.data}-{self.seed}-{digest}"
 
     def _keep(self) -> None:
         """Copy this run's files to the user's cache, the whole folder at once."""

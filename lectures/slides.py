@@ -21,7 +21,6 @@ class Lecture(NamedTuple):
     title: str
     slides: tuple[tuple[int, int], ...]
     file: str = ""                 # below lectures/; empty for a lecture still to come
-    to_come: str = ""              # what will join it
 
     @property
     def numbers(self) -> list[int]:
@@ -51,13 +50,15 @@ class Lecture(NamedTuple):
 
 
 LECTURES = (
-    Lecture("description-length", "Short descriptions and the manifold hypothesis", ((1, 4),)),
-    Lecture("pca-kmeans", "PCA and k-means: encode, decode, reconstruct, sample", ((5, 7),), "pca_kmeans.py",
-            to_come="k-means"),
+    Lecture("description-length", "Short descriptions and the manifold hypothesis", ((1, 4),),
+            "description_length.py"),
+    Lecture("pca-kmeans", "PCA and k-means: encode, decode, reconstruct, sample", ((5, 7),), "pca_kmeans.py"),
     Lecture("deep-autoencoder", "Deep autoencoders against PCA", ((8, 9), (17, 17)), "deep_autoencoder.py"),
-    Lecture("sparse-autoencoder", "Sparse and stacked autoencoders", ((10, 16),)),
-    Lecture("binary-codes", "Krizhevsky's binary codes, and retrieval with them", ((18, 21),)),
-    Lecture("convolutional-autoencoder", "Convolutional autoencoders", ((22, 22),)),
+    Lecture("sparse-autoencoder", "Sparse and stacked autoencoders", ((10, 16),), "sparse_autoencoder.py"),
+    Lecture("binary-codes", "Krizhevsky's binary codes, and retrieval with them", ((18, 21),),
+            "binary_codes.py"),
+    Lecture("convolutional-autoencoder", "Convolutional autoencoders", ((22, 22),),
+            "convolutional_autoencoder.py"),
     Lecture("variational-autoencoder", "Variational autoencoders", ((23, 27),)),
     Lecture("gan", "Generative adversarial nets", ((28, 43),)),
     Lecture("improved-gan", "Hacks that matter, and the Inception score", ((44, 48),)),
@@ -127,8 +128,7 @@ def listing() -> str:
     """All lectures as a table, in the order of the deck; those still to come are marked."""
     lines = [("slides", "name", "about")]
     for lecture in sorted(LECTURES, key=lambda lecture: lecture.slides):
-        note = f" ({lecture.to_come} still to come)" if lecture.to_come else ""
         slides = lecture.where.split(" ", 1)[1]
-        lines.append((slides, lecture.name, lecture.title + note + ("" if lecture.file else "  [still to come]")))
+        lines.append((slides, lecture.name, lecture.title + ("" if lecture.file else "  [still to come]")))
     widths = [max(len(line[i]) for line in lines) for i in range(2)]
     return "\n".join(f"{slides:<{widths[0]}}  {name:<{widths[1]}}  {about}" for slides, name, about in lines)

@@ -1,0 +1,116 @@
+"""What all autoencoders share: an encoder, a decoder, the loss, and the four verbs."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl import nn, ops
+from minidl.backend import Array, backend_of
+from minidl.errors import InputError
+from minidl.tensor import Tensor, no_grad
+
+OUTPUTS = ("linear", "logits")
+_ROWS = 2048       # items that go through at a time when nothing is recorded: the widest layer stays small
+
+
+class Autoencoder(nn.Module):
+    """An encoder and a decoder that are trained together to give back their input (slide 9).
+
+    A subclass makes the two networks. `input_shape` and `code_shape` are those of one item and its code. `output` says
+    what the decoder's last numbers are: "linear", the data itself, trained by the squared error; or "logits" of values
+    in [0, 1], trained by the binary cross-entropy, which does not fade where a logistic unit saturates.
+
+    The four verbs `encode`, `decode`, `reconstruct` and `sample` take and give arrays, unrecorded and some items at a
+    time; given a Tensor, the first three return a Tensor that is recorded. Called directly, the model gives the
+    decoder's raw output.
+
+    Raises InputError for an unknown `output`.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, *, input_shape: Sequence[int], code_shape: Sequence[int],
+                 output: str = "linear") -> None:
+        if output not in OUTPUTS:
+            raise InputError(f"{type(self).__name__}: output is 'linear' or 'logits', not {output!r}")
+        self.input_shape, self.code_shape, self.output = tuple(input_shape), tuple(code_shape), output
+        self.encoder, self.decoder = encoder, decoder
+        size = int(np.prod(self.code_shape))
+        self.code_mean = nn.Buffer(np.full(size, np.nan, np.float32))             # NaN until remember_codes()
+        self.code_factor = nn.Buffer(np.full((size, size), np.nan, np.float32))
+
+    def forward(self, x: Any) -> Tensor:
+        return self.decoder(self.encoder(x))
+
+    def loss(self, x: Any) -> Tensor:
+        """What training makes small, per item: squared error, or cross-entropy in nats. x (B, ...) -> scalar."""
+        return self.error(self(x), x)
+
+    def error(self, raw: Any, x: Any) -> Tensor:
+        """The decoder's raw output (B, ...) against x (B, ...): summed over an item, averaged over the items."""
+        error = nn.mse_loss if self.output == "linear" else nn.binary_cross_entropy_with_logits
+        return error(raw, x, reduction="sum") * (1.0 / len(x))
+
+    # The four verbs ---------------------------------------------------------------------------------------------------
+
+    def encode(self, x: Any) -> Any:
+        """Data to code: (N, *input_shape) -> (N, *code_shape). Raises InputError if x has another shape."""
+        return apply(self.encoder, x, self.input_shape, "encode")
+
+    def decode(self, code: Any) -> Any:
+        """Code to data: (N, *code_shape) -> (N, *input_shape), in [0, 1] if the output is logits."""
+        y = apply(self.decoder, code, self.code_shape, "decode")
+        return ops.sigmoid(y) if self.output == "logits" else y
+
+    def reconstruct(self, x: Any) -> Any:
+        """Through the code and back: (N, *input_shape) -> (N, *input_shape)."""
+        return self.decode(self.encode(x))
+
+    def remember_codes(self, x: Array) -> None:
+        """Fit the Gaussian that `sample` draws from to the codes of x (N, *input_shape), usually the training data.
+
+        It becomes part of the model's state. Raises InputError for fewer than two items.
+        """
+        if len(x) < 2:
+            raise InputError(f"remember_codes: a Gaussian needs 2 or more rows, x has {len(x)}")
+        codes = backend_of(x).to_host(self.encode(x)).astype(np.float64).reshape(len(x), -1)
+        mean = codes.mean(0)
+        variances, axes = np.linalg.eigh((codes - mean).T @ (codes - mean) / (len(codes) - 1))
+        factor = (axes * np.sqrt(np.maximum(variances, 0))).T                     # factor' factor = covariance
+        for buffer, value in ((self.code_mean, mean), (self.code_factor, factor)):
+            buffer.data[...] = buffer.device.put(value.astype(buffer.dtype))
+
+    def sample(self, n: int, rng: int | np.random.Generator) -> Array:
+        """n new items (n, *input_shape): codes drawn from the Gaussian of `remember_codes`, decoded.
+
+        An autoencoder says nothing about where codes lie; a Gaussian with the mean and covariance of the training
+        data's codes is the simplest guess. Where it is wrong the samples look wrong: the variational autoencoder
+        (slides 23-27) trains the codes to fit it. Raises InputError before `remember_codes`.
+        """
+        return self.decode(self.draw_codes(n, rng))
+
+    def draw_codes(self, n: int, rng: int | np.random.Generator) -> Array:
+        """n codes (n, *code_shape) from the Gaussian of `remember_codes`. Raises InputError before that."""
+        mean, factor = self.code_mean.data, self.code_factor.data
+        if backend_of(mean).xp.isnan(mean).any():
+            raise InputError("sample: where codes lie is not known yet; after training, call remember_codes(x_train)")
+        noise = np.random.default_rng(rng).standard_normal((n, mean.size), dtype=np.float32)
+        codes = mean + self.code_mean.device.put(noise.astype(mean.dtype, copy=False)) @ factor
+        return codes.reshape(n, *self.code_shape)
+
+
+def apply(network: nn.Module, x: Any, shape: Sequence[int], verb: str) -> Any:
+    """A Tensor from a Tensor; an array from an array, without recording and some items at a time.
+
+    Raises InputError unless x is (N, *shape).
+    """
+    if tuple(x.shape[1:]) != tuple(shape) or x.ndim != len(shape) + 1:
+        wanted = f"rows of {shape[0]} numbers, shape (N, {shape[0]})" if len(shape) == 1 else \
+            f"items of shape {tuple(shape)}, (N, {', '.join(map(str, shape))})"
+        raise InputError(f"{verb}: expected {wanted}, not {tuple(x.shape)}")
+    if isinstance(x, Tensor):
+        return network(x)
+    xp = backend_of(x).xp
+    with no_grad():
+        parts = [network(Tensor(x[i:i + _ROWS])).data for i in range(0, max(len(x), 1), _ROWS)]
+    return xp.concatenate(parts) if len(parts) > 1 else parts[0]

@@ -166,12 +166,10 @@ class Talk:
             self._record["missed"].append(f"{name} is {value:.4g}, it should be at least {at_least:g}")
 
     def checkpoint(self, name: str) -> Path:
-        """Where `training.fit(checkpoint=)` saves a long training of this lecture, so that after a Ctrl-C the same command
-        goes on where it stopped.
+        """Where `training.fit(checkpoint=)` keeps a long training: after a Ctrl-C the same command goes on from there.
 
-        It is the same file for the same lecture text, data, seed, device and version; `finish` removes it. A training
-        that begins with random numbers of `talk.rng` should have its loader draw from `talk.rng` too: then what is
-        drawn later is the same in a resumed run.
+        The file is this run's own (the lecture's text, data, seed, device and version) and `finish` removes it. Let
+        the loader draw from `talk.rng`: then a resumed run also draws the same afterwards.
         """
         return self._unfinished() / f"{name}.npz"
 

@@ -235,6 +235,48 @@ def test_windows_open_only_where_somebody_looks(monkeypatch):
     assert not runner._has_display()
 
 
+# A training that is stopped and goes on -------------------------------------------------------------------------------
+
+STOPPED = """\
+# %%
+import os
+from lectures.runner import lecture
+from minidl import data, nn, optim, training
+talk = lecture(49)
+digits = talk.load()
+model = nn.Linear(64, 10, rng=talk.rng)
+loader = data.Loader(digits.x_train, digits.y_train, batch_size=64, rng=talk.rng)
+steps = 0
+def loss(model, x, y):
+    global steps
+    steps += 1
+    if steps == int(os.environ.get("STOP_AT", 0)):
+        os.kill(os.getpid(), 2)
+    return nn.cross_entropy(model(x), y)
+training.fit(model, loss, loader, optim.Adam(model.parameters()), epochs=3, checkpoint=talk.checkpoint("net"))
+talk.metric("steps", steps)
+talk.metric("weight", model.weight.data[20, 3])
+talk.metric("drawn_later", talk.rng.random())
+talk.finish()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_a_stopped_lecture_goes_on_to_the_same_end_and_leaves_nothing_behind(tiny, a_place_of_its_own, monkeypatch):
+    tiny(1)
+    (a_place_of_its_own / "tiny.py").write_text(STOPPED)
+    assert cli.main(["lecture", "49", "--out", "unbroken"]) == 0
+    monkeypatch.setenv("STOP_AT", "30")
+    assert cli.main(["lecture", "49", "--out", "resumed"]) == 130 and not (a_place_of_its_own / "resumed").exists()
+    assert cli.main(["lecture", "49", "--seed", "1", "--out", "other"]) == 130       # a run of its own, not this one's
+    monkeypatch.setenv("STOP_AT", "0")
+    assert cli.main(["lecture", "49", "--out", "resumed"]) == 0
+    unbroken, resumed = (read(a_place_of_its_own / name)["metrics"] for name in ("unbroken", "resumed"))
+    assert unbroken.pop("steps") == 69 and resumed.pop("steps") == 69 - 30 and unbroken == resumed
+    left = [path.name for path in (a_place_of_its_own / "cache" / "unfinished").iterdir()]
+    assert len(left) == 1 and left[0].startswith("intermission-digits-1-")
+
+
 # What the lectures promise --------------------------------------------------------------------------------------------
 
 

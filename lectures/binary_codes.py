@@ -1,0 +1,369 @@
+# %% [markdown]
+# # Slides 18-21: Krizhevsky's deep autoencoder, binary codes, and retrieval with them
+#
+# An autoencoder whose code is 256 bits turns an image into 32 bytes. Images that look alike get codes that differ in
+# few bits, and a computer compares bits faster than anything else. So the codes find images (slides 20-21), often
+# better ones than a comparison of pixels does, which has to look at 3072 numbers of each 32x32 colour image. No label
+# is used to learn the codes. Labels only count, at the end, how often what was found shows the same kind of thing.
+
+# %%
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lectures.runner import lecture
+from minidl import Tensor, data, optim, plotting, training
+from minidl.autoencoders import BinaryAutoencoder
+from minidl.linear import PCA
+from minidl.metrics import EuclideanIndex, HammingIndex, hits, precision_at_k, precision_by_class
+from minidl.tuning import one_core
+
+talk = lecture(18, data=["digits", "fashion-mnist", "cifar10", "mnist"])
+images = talk.load()
+labels, query_labels = np.asarray(images.y_train), np.asarray(images.y_test)
+x_train, queries = talk.device.put(images.x_train), talk.device.put(images.x_test)
+pixels = images.x_train.shape[1]
+
+# %% [markdown]
+# The **database** is the first 10,000 training images (of the small digits all 1437). The **queries** are the test
+# images, which no network has seen. For each query the search returns the $k = 10$ nearest images, and precision@10 is
+# the share of them that have the query's class.
+
+# %%
+K = 10
+database, labels = x_train[:10_000], labels[:10_000]
+
+
+class Plan(NamedTuple):
+    bits: int
+    epochs: int             # of the network whose codes we search by, and of those it is compared with
+    others: int
+    hidden: int             # units of the hidden layer, where there is one
+    batch_size: int
+    lr: float
+
+
+plan = {"digits": Plan(bits=64, epochs=40, others=40, hidden=128, batch_size=32, lr=3e-3),
+        "mnist": Plan(bits=256, epochs=6, others=6, hidden=512, batch_size=128, lr=1e-3),
+        "fashion-mnist": Plan(bits=256, epochs=6, others=6, hidden=512, batch_size=128, lr=1e-3),
+        "cifar10": Plan(bits=256, epochs=6, others=3, hidden=512, batch_size=128, lr=5e-4)}[talk.data]
+seen = images.x_train[:4000] if talk.fast else images.x_train
+
+# %% [markdown]
+# ## Slide 18: the network
+#
+# 3072-8192-4096-2048-1024-512-256, and back. That is one line:
+#
+#     BinaryAutoencoder([3072, 8192, 4096, 2048, 1024, 512, 256], rng=0)
+#
+# By these layers its encoder has 69.9 million parameters (the slide says "about 67,000,000"). With `--data cifar10` we
+# build it and take some steps of training: the table says how long two million images would take here. The slide's
+# GTX 285 needed "a few days". The codes below come from smaller networks, whose training ends while we wait.
+
+# %%
+KRIZHEVSKY = [3072, 8192, 4096, 2048, 1024, 512, 256]
+talk.metric("encoder_parameters", sum((before + 1) * after for before, after in zip(KRIZHEVSKY[:-1], KRIZHEVSKY[1:],
+                                                                                    strict=True)))
+if talk.data == "cifar10" and not talk.fast:
+    krizhevsky = BinaryAutoencoder(KRIZHEVSKY, rng=talk.rng)
+    krizhevsky.to(talk.device)
+    optimizer: optim.Optimizer = optim.SGD(krizhevsky.parameters(), lr=1e-4)
+    batch = Tensor(x_train[:128])
+    step_seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        optimizer.zero_grad()
+        krizhevsky.loss(batch).backward()
+        optimizer.step()
+        talk.device.synchronize()
+        step_seconds.append(time.perf_counter() - started)
+    started = time.perf_counter()
+    krizhevsky.encode(x_train[:1024])
+    talk.device.synchronize()
+    encoded = 1024 / (time.perf_counter() - started)
+    trained = len(batch) / float(np.median(step_seconds))
+    talk.table(["slide 18's network, here", "images a second", "2 million images, days", "ten times, days"], [
+        ["to train", trained, 2e6 / trained / 86400, 2e7 / trained / 86400],
+        ["to encode", encoded, 2e6 / encoded / 86400, ""]])
+    talk.metric("krizhevsky_images_per_second", trained)
+    del krizhevsky, optimizer, batch
+
+# %% [markdown]
+# ## How a code becomes bits
+#
+# The code units are logistic, and a unit's bit says whether it is above one half. A threshold has no gradient, so
+# training has to be talked into bits:
+#
+# - **Noise.** Add Gaussian noise with a deviation of 4 to the units' inputs while training. What is to come through
+#   that must be large, and a logistic unit with a large input, positive or negative, is at 1 or 0. Threshold it then.
+# - **Straight through.** Decode the bits themselves, and pretend on the way back that the threshold had been the
+#   logistic function.
+#
+# `start_from` sets the biases so that each bit divides the images in half, for a bit that is the same for all says
+# nothing, and so that decoding begins at the mean image.
+
+
+# %%
+took: dict[str, float] = {}
+
+
+def train(name: str, sizes: list[int], epochs: int, **options: Any) -> BinaryAutoencoder:
+    """A network whose loss has been made small: cross-entropy of the pixels."""
+    model = BinaryAutoencoder(sizes, rng=talk.rng, **options)
+    model.to(talk.device)
+    model.start_from(database)
+    loader = data.Loader(seen, batch_size=plan.batch_size, rng=talk.rng, device=talk.device)
+    adam = optim.Adam(model.parameters(), lr=plan.lr)
+    epochs = max(1, epochs // 10) if talk.fast else epochs
+    with one_core():
+        history = training.fit(model, BinaryAutoencoder.loss, loader, adam, epochs=epochs,
+                               checkpoint=talk.checkpoint(name.replace(", ", "-").replace(" ", "-")),
+                               schedule=optim.CosineAnnealingLR(adam, T_max=epochs * len(loader)))
+    took[name] = sum(history.seconds)
+    return model
+
+
+shallow, deep = [pixels, plan.bits], [pixels, plan.hidden, plan.bits]
+models = {
+    "straight through": train("straight through", shallow, plan.epochs, code="straight-through"),
+    "no noise": train("no noise", shallow, plan.others, code="noise", noise=0.0),
+    "noise": train("noise", shallow, plan.others, code="noise"),
+    "deep, straight through": train("deep, straight through", deep, plan.others, code="straight-through"),
+    "deep, noise": train("deep, noise", deep, plan.others, code="noise")}
+model = models["straight through"]
+print(model)
+
+# %% [markdown]
+# Without noise most units hover between 0 and 1, and their threshold throws away what the decoder was trained with. The
+# noise drives them to the ends.
+
+# %%
+units = {"without noise": models["no noise"].activities(queries), "with noise": models["noise"].activities(queries)}
+talk.save(plotting.activities(units, title="Code units for test images, before the threshold"), "code-units")
+undecided = {name: float(((u > 0.1) & (u < 0.9)).mean()) for name, u in units.items()}
+
+# %% [markdown]
+# ## Slide 19: reconstructions from bits
+#
+# Beside the network stands PCA with as many bits: a float32 takes 32 of them, so 256 bits are 8 numbers. The last row
+# decodes codes that no image has: a Gaussian, thresholded, so that the bits are 1 as often as in the training images
+# and hang together as they do there.
+
+
+# %%
+def error(reconstruction: Any) -> float:
+    """Squared error of test images: summed over the pixels, averaged over the images."""
+    return float(((reconstruction - queries)**2).sum(1).mean())
+
+
+first_of_each = [int(np.flatnonzero(query_labels == label)[0]) for label in range(10)]
+pca = PCA(plan.bits, rng=talk.seed).fit(x_train)
+few = plan.bits // 32
+by_pca = pca.mean_ + pca.encode(queries)[:, :few] @ pca.components_[:few]
+model.remember_codes(database)
+errors = {name: error(one.reconstruct(queries)) for name, one in models.items()}
+rows = [plotting.Row("real data", talk.images(queries[first_of_each]), "squared\nerror")]
+rows += [plotting.Row(f"{plan.bits} bits{which}", talk.images(models[name].reconstruct(queries[first_of_each])),
+                      f"{errors[name]:.2f}")
+         for name, which in (("straight through", ""), ("deep, straight through", ",\ndeep"))]
+rows += [plotting.Row(f"{few} numbers,\nPCA", talk.images(by_pca[first_of_each]), f"{error(by_pca):.2f}"),
+         plotting.Row("sampled", talk.images(model.sample(10, talk.rng)))]
+talk.save(plotting.image_rows(rows, title=f"Images from {plan.bits} bits"), "slide-19")
+
+# %% [markdown]
+# ## A walk through the codes
+#
+# From one image's code to another's, flipping one bit after the other: every code on the way can be decoded.
+
+# %%
+ends = queries[[first_of_each[1], first_of_each[8]]]
+start, end = model.encode(ends)
+differ = talk.rng.permutation(np.flatnonzero(talk.on_host(start != end)))
+frames = []
+for flipped in np.linspace(0, len(differ), 2 if talk.fast else 16).round().astype(int):
+    code = start.copy()
+    code[talk.device.put(differ[:flipped])] ^= 1
+    first, last = talk.images(ends)
+    frames.append(plotting.image_grid(
+        np.stack([first, talk.images(model.decode(code[None]))[0], last]), columns=3,
+        captions=["from here", f"{flipped} bits flipped, {len(differ) - flipped} to go", "to there"],
+        title="Flipping one bit after the other"))
+talk.save(frames, "walk")
+
+# %% [markdown]
+# ## Slides 20 and 21: retrieval
+#
+# By the code: the ten codes with the smallest Hamming distance, the number of bits that differ. By pixels: Euclidean
+# distance. That takes the brightness and the contrast of two images for a difference; so we also compare pixels after
+# each image was given mean 0 and deviation 1. The cheap ways to bits are signs: of PCA's coordinates, and of random
+# projections.
+
+
+# %%
+def standardised(x: Any) -> Any:
+    return (x - x.mean(1, keepdims=True)) / (x.std(1, keepdims=True) + 1e-6)
+
+
+def by_code(encode: Any) -> Any:
+    """What Hamming search among these bits finds for all queries."""
+    return HammingIndex(encode(database)).search(encode(queries), K)[1]
+
+
+planes = talk.device.put(talk.rng.standard_normal((pixels, plan.bits), dtype=np.float32))
+with one_core():
+    found = {"pixels": EuclideanIndex(database).search(queries, K)[1],
+             "pixels, standardised": EuclideanIndex(standardised(database)).search(standardised(queries), K)[1],
+             "random projections": by_code(lambda x: (x - pca.mean_) @ planes > 0),
+             "signs of PCA": by_code(lambda x: pca.encode(x) > 0)}
+    found |= {name: by_code(one.encode) for name, one in models.items()}
+precision = {name: precision_at_k(indices, labels, query_labels) for name, indices in found.items()}
+talk.table(["search by", "bytes an image", f"precision@{K}", "squared error", "seconds to train"], [
+    [name, pixels if "pixels" in name else plan.bits // 8, precision[name],
+     *((f"{errors[name]:.2f}", f"{took[name]:.0f}") if name in models else ("", ""))] for name in found])
+
+# %% [markdown]
+# The bits of one linear layer find about as much as those of a deeper network; depth shows in the reconstruction. Units
+# that were never told to be bits ("no noise") lose little in the search when they are thresholded, and much in the
+# reconstruction. Noise costs precision in trainings as short as these.
+#
+# The pictures of slides 20 and 21 for ten of our queries: the first of each class in the test set.
+
+
+# %%
+def pictures(title: str, name: str, which: list[int], count: int = 7) -> plotting.Found:
+    """The first images that a search found for these queries."""
+    indices = talk.on_host(found[name])[which, :count]
+    shown = talk.images(talk.on_host(database)[indices.ravel()])
+    return plotting.Found(title, shown.reshape(len(which), count, *shown.shape[1:]),
+                          hits(indices, labels, query_labels[which]))
+
+
+for slide, some in (("slide-20", first_of_each[:5]), ("slide-21", first_of_each[5:])):
+    talk.save(plotting.retrieved(talk.images(queries[some]), [
+        pictures(f"by {plan.bits}-bit code: {precision['straight through']:.1%} right", "straight through", some),
+        pictures(f"by distance of pixels: {precision['pixels']:.1%} right", "pixels", some)],
+        title="The nearest images"), slide)
+
+# %% [markdown]
+# Class by class: where the code is better than the pixels, and where not.
+
+# %%
+CLASSES = {"fashion-mnist": "T-shirt trouser pullover dress coat sandal shirt sneaker bag boot",
+           "cifar10": "airplane automobile bird cat deer dog frog horse ship truck"}
+classes = CLASSES.get(talk.data, "0 1 2 3 4 5 6 7 8 9").split()
+by_class = {name: precision_by_class(found[name], labels, query_labels)
+            for name in ("pixels", "pixels, standardised", "straight through")}
+talk.table([f"precision@{K}", "pixels", "standardised", "code", "code - pixels"], [
+    [name, *(by_class[way][c] for way in by_class), by_class["straight through"][c] - by_class["pixels"][c]]
+    for c, name in enumerate(classes)])
+
+# %% [markdown]
+# ## How fast, and how small
+#
+# A code lies in memory as words of 64 bits. Comparing two codes is an exclusive or and a count of ones for each word;
+# Euclidean distances of all pairs are one matrix product, the best that a processor can do with numbers. Both searches
+# are exact, run on one core, and take turns while they are timed; the table has medians.
+
+
+# %%
+def seconds(*searches: Any, repeat: int) -> list[float]:
+    """The median time of each, in turns."""
+    times = np.empty((repeat, len(searches)))
+    for turn in times:
+        for i, search in enumerate(searches):
+            started = time.perf_counter()
+            search()
+            talk.device.synchronize()
+            turn[i] = time.perf_counter() - started
+    return np.median(times, axis=0).tolist()
+
+
+by_bits, by_pixels = HammingIndex(model.encode(database)), EuclideanIndex(database)
+many, codes = queries[:1000], model.encode(queries[:1000])
+with one_core():
+    batch_bits, batch_pixels = seconds(lambda: by_bits.search(codes, K), lambda: by_pixels.search(many, K),
+                                       repeat=1 if talk.fast else 9)
+    one_bits, one_pixels = seconds(lambda: by_bits.search(codes[:1], K), lambda: by_pixels.search(many[:1], K),
+                                   repeat=3 if talk.fast else 51)
+bytes_code, bytes_pixels = by_bits.nbytes / len(by_bits), pixels
+talk.table([f"search among {len(database):,} images", "bytes an image", "us a query, 1000 together", "us, one alone"], [
+    [f"{plan.bits}-bit code, Hamming", f"{bytes_code:.0f}", f"{batch_bits / len(many) * 1e6:.1f}",
+     f"{one_bits * 1e6:.0f}"],
+    ["pixels, Euclid in float32", bytes_pixels, f"{batch_pixels / len(many) * 1e6:.1f}", f"{one_pixels * 1e6:.0f}"],
+    ["the code's gain", f"{bytes_pixels / bytes_code:.1f}", f"{batch_pixels / batch_bits:.1f}",
+     f"{one_pixels / one_bits:.1f}"]])
+
+# %% [markdown]
+# ## Semantic hashing: the code is an address
+#
+# With a code as short as 20 bits there is no need to compare at all. The code is an address in memory, and images that
+# look alike lie at addresses that differ in few bits: flip each bit of the query's code, and each pair, and look there
+# (Salakhutdinov and Hinton, 2009). That is 1 + 20 + 190 places, however many images there are.
+
+# %%
+BITS, RADIUS = 20, 2
+short = train("short", [pixels, plan.hidden, BITS], plan.others, code="noise")
+addresses = HammingIndex(short.encode(database))
+ball_sizes = [len(addresses.lookup(code, RADIUS)[1]) for code in short.encode(queries[:200])]
+typical = int(np.argsort(ball_sizes)[len(ball_sizes) // 2])
+distances, indices = (talk.on_host(a) for a in addresses.lookup(short.encode(queries[typical][None])[0], RADIUS))
+ball = {}
+for r, places in ((0, "1 address"), (1, "20 addresses"), (2, "190 addresses")):
+    there = indices[distances == r]
+    row = f"{places}:\n{len(there)} image{'s' * (len(there) != 1)}"
+    ball[row] = talk.images(talk.on_host(database)[there]), labels[there] == query_labels[typical]
+talk.save(plotting.rings(talk.images(queries[typical][None])[0], ball,
+                         title=f"What lies within {RADIUS} bits of the query's {BITS}-bit address"), "ball")
+
+# %% [markdown]
+# More images than we have are quickly made: codes drawn from the model, up to a million. Comparing takes longer and
+# longer; looking up takes as long as there is something to find.
+
+# %%
+short.remember_codes(database)
+address = short.encode(queries[typical][None])[0]
+thousands = [1, 10] if talk.fast else [1, 10, 100, 1000]
+lines: dict[str, tuple[list[int], list[float]]] = {"compare all": (thousands, []), "look up": (thousands, [])}
+table: list[list[str]] = []
+for size in thousands:
+    index = HammingIndex(short.draw_codes(1000 * size, talk.rng))
+    among = len(index.lookup(address, RADIUS)[1])                    # the first look-up makes the table
+    with one_core():
+        times = seconds(lambda: index.scan(address, RADIUS), lambda: index.lookup(address, RADIUS),
+                        repeat=3 if talk.fast else 15)
+    for line, value in zip(lines.values(), times, strict=True):
+        line[1].append(value * 1e6)
+    table.append([f"{1000 * size:,}", f"{among:,}", *(f"{value * 1e6:.0f}" for value in times)])
+talk.table(["codes", "within the ball", "us to compare all", "us to look up"], table)
+talk.save(plotting.curve_panels({f"What lies within {RADIUS} bits of a {BITS}-bit code?": lines},
+                                x="thousands of codes", y="microseconds a query", log=True, log_x=True), "look-up")
+
+# %% [markdown]
+# ## What must come out
+#
+# On Fashion-MNIST the code finds the right class at least 0.015 more often than pixels do, on CIFAR-10 at least 0.025,
+# in a 24th and a 96th of the bytes, and at least 3 times faster (10 times for a single query). What makes raw pixels
+# poor on CIFAR-10 is mostly brightness and contrast: once these are taken away from each image, pixels find about as
+# much as the code does. The small digits are all of a size and in their place; pixels are hard to beat there, and eight
+# bytes come near.
+
+# %%
+by_data: dict[str, dict[str, float]] = {
+    "digits": {"precision": 0.91, "gain": -0.05, "of_pca": 0.3}, "mnist": {"precision": 0.88, "of_pca": 0.3},
+    "fashion-mnist": {"gain": 0.015, "together": 3, "alone": 10, "of_pca": 0.6},
+    "cifar10": {"gain": 0.025, "together": 3, "alone": 10, "of_pca": 0.75}}
+bounds: dict[str, float] = {} if talk.fast else by_data[talk.data]
+for name, value in precision.items():
+    talk.metric(f"precision_{name.replace(',', '').replace(' ', '_')}", value,
+                at_least=bounds.get("precision") if name == "straight through" else None)
+talk.metric("precision_gain", precision["straight through"] - precision["pixels"], at_least=bounds.get("gain"))
+talk.metric("bytes_gain", bytes_pixels / bytes_code)
+talk.metric("faster_together", batch_pixels / batch_bits, at_least=bounds.get("together"))
+talk.metric("faster_alone", one_pixels / one_bits, at_least=bounds.get("alone"))
+talk.metric("error_straight_through", errors["straight through"])
+talk.metric("error_of_pca", errors["straight through"] / error(by_pca), at_most=bounds.get("of_pca"))
+talk.metric("undecided_without_noise", undecided["without noise"])
+talk.metric("undecided_with_noise", undecided["with noise"],
+            at_most=None if talk.fast else 0.6 * undecided["without noise"])
+talk.finish()

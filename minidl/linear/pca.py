@@ -1,18 +1,26 @@
 """Principal component analysis (slides 5-7): the subspace from which data are reconstructed with the least error."""
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
-from minidl.tensor import Tensor
+from minidl.linear.rows import (
+    BLOCK,
+    blocks,
+    check_count,
+    check_fitted,
+    dwarfs,
+    mean_row,
+    rows_of_floats,
+    rows_that_meet,
+    square,
+)
 
 SOLVERS = ("auto", "svd", "covariance", "randomized")
 _OVERSAMPLE = 10           # directions carried along beyond the k that are wanted
-_BLOCK = 1024              # rows of a centred block: it stays in the cache
 
 
 class PCA:
@@ -53,24 +61,23 @@ class PCA:
 
     def __init__(self, n_components: int, *, svd_solver: str = "auto", whiten: bool = False,
                  power_iterations: int = 8, rng: int | np.random.Generator = 0) -> None:
-        if isinstance(n_components, bool) or not isinstance(n_components, int | np.integer) or n_components < 1:
-            raise InputError(f"PCA: n_components is a whole number of at least 1, not {n_components!r}")
+        n_components = check_count("PCA", "n_components", n_components)
         if svd_solver not in SOLVERS:
             raise InputError(f"PCA: svd_solver is one of {', '.join(SOLVERS)}, not {svd_solver!r}")
         if power_iterations < 0:
             raise InputError(f"PCA: power_iterations is 0 or more, not {power_iterations}")
-        self.n_components, self.svd_solver, self.whiten = int(n_components), svd_solver, bool(whiten)
+        self.n_components, self.svd_solver, self.whiten = n_components, svd_solver, bool(whiten)
         self.power_iterations, self.rng = int(power_iterations), rng
 
     def fit(self, x: Any) -> PCA:
         """Learn mean and components from rows x (N, d); returns the estimator."""
-        x = _rows_of_floats(x)
+        x = rows_of_floats("PCA", x)
         n, d = x.shape
         xp, k = backend_of(x).xp, self.n_components
         if n < 2 or k > min(n, d):
             raise InputError(f"PCA: {k} components need at least {max(k, 2)} rows and {k} features; x has shape "
                              f"{x.shape}: give more data or n_components up to {min(n, d)}")
-        self.mean_ = _mean(xp, x)
+        self.mean_ = mean_row(xp, x)
         if not xp.isfinite(self.mean_).all():
             raise InputError("PCA: the data hold values that are not finite, or so large that their sum is not; "
                              "replace or drop them before the fit")
@@ -87,12 +94,14 @@ class PCA:
 
     def encode(self, x: Any) -> Any:
         """Coordinates in the subspace: z = (x - mean) V', divided by the deviations if whitened. (N, d) -> (N, k)."""
-        z = (self._fitting(x, len(self._fitted().mean_), "encode") - self.mean_) @ self.components_.T
+        check_fitted(self, "components_")
+        z = (rows_that_meet("PCA", "encode", x, len(self.mean_), self.mean_) - self.mean_) @ self.components_.T
         return z / self._deviations() if self.whiten else z
 
     def decode(self, code: Any) -> Any:
         """The point of the subspace with these coordinates: x = mean + z V. (N, k) -> (N, d)."""
-        code = self._fitting(code, len(self._fitted().components_), "decode")
+        check_fitted(self, "components_")
+        code = rows_that_meet("PCA", "decode", code, len(self.components_), self.mean_)
         return (code * self._deviations() if self.whiten else code) @ self.components_ + self.mean_
 
     def reconstruct(self, x: Any) -> Any:
@@ -104,7 +113,7 @@ class PCA:
 
         They lie in the subspace: the noise of the directions left out is not added.
         """
-        self._fitted()
+        check_fitted(self, "components_")
         noise = np.random.default_rng(rng).standard_normal((n, self.n_components))
         code = Device(backend_of(self.mean_)).put(noise.astype(self.mean_.dtype))
         return self.decode(code if self.whiten else code * self._deviations())
@@ -128,7 +137,7 @@ class PCA:
         n, d = x.shape
         mean, k = self.mean_, self.n_components
         total = _total_variance(x, mean)
-        if _square(mean) > 9 * total:                                 # see _scatter
+        if dwarfs(mean, total):                                       # see _scatter
             x, mean = x - mean, xp.zeros_like(mean)
         v = _random_directions(x, d, min(k + _OVERSAMPLE, n, d), self.rng)
         for _ in range(self.power_iterations):
@@ -137,43 +146,13 @@ class PCA:
         _, s, vt = xp.linalg.svd(x @ v - mean @ v, full_matrices=False)
         return s[:k].astype(np.float64)**2 / (n - 1), vt[:k] @ v.T, total
 
-    # Checks -----------------------------------------------------------------------------------------------------------
-
     def _deviations(self) -> Array:
         """Standard deviations of the codes; a direction without variance keeps its code as it is."""
         xp = backend_of(self.mean_).xp
         return xp.sqrt(xp.where(self.explained_variance_ > 0, self.explained_variance_, 1)).astype(self.mean_.dtype)
 
-    def _fitted(self) -> PCA:
-        if not hasattr(self, "components_"):
-            raise InputError("this PCA has learned nothing yet; call fit(x) first")
-        return self
-
-    def _fitting(self, x: Any, width: int, verb: str) -> Any:
-        """x if it can meet the components: rows of that width, on their device, in their dtype."""
-        x = _rows_of_floats(x, keep_tensor=True)
-        if x.shape[1] != width:
-            raise InputError(f"PCA.{verb}: this PCA takes rows of {width} numbers, x has shape {x.shape}")
-        array = x.data if isinstance(x, Tensor) else x
-        if backend_of(array) is not backend_of(self.mean_):
-            raise InputError(f"PCA.{verb}: x is on {backend_of(array).name!r}, the components on "
-                             f"{backend_of(self.mean_).name!r}; bring x there with Device(...).put(x)")
-        return x.astype(self.mean_.dtype) if x.dtype != self.mean_.dtype else x
-
     def __repr__(self) -> str:
         return f"PCA(n_components={self.n_components}, svd_solver={self.svd_solver!r}, whiten={self.whiten})"
-
-
-def _rows_of_floats(x: Any, keep_tensor: bool = False) -> Any:
-    """x as an array of rows; whole numbers become float32."""
-    if isinstance(x, Tensor) and not keep_tensor:
-        x = x.data
-    if isinstance(x, list):
-        x = np.array(x, np.float32)
-    if getattr(x, "ndim", 0) != 2:
-        raise InputError(f"PCA: x must have rows, shape (N, features), not {getattr(x, 'shape', x)!r:.60}; "
-                         "images become rows by x.reshape(len(x), -1)")
-    return x if str(x.dtype) in ("float32", "float64") else x.astype(np.float32)
 
 
 def _choose(n: int, d: int, k: int) -> str:
@@ -185,19 +164,6 @@ def _choose(n: int, d: int, k: int) -> str:
     return "randomized"
 
 
-def _mean(xp: Any, x: Array) -> Array:
-    """The mean row, (d,). A product with ones is the fastest sum of rows; sums of blocks are added in float64, for
-    float32 has lost the digits of a small deviation after some thousand large values."""
-    ones, total = xp.ones(_BLOCK, x.dtype), xp.zeros(x.shape[1], np.float64)
-    for block in _blocks(x):
-        total += ones[:len(block)] @ block
-    return (total / len(x)).astype(x.dtype)
-
-
-def _blocks(x: Array, rows: int = _BLOCK) -> Iterator[Array]:
-    return (x[i:i + rows] for i in range(0, len(x), rows))
-
-
 def _scatter(xp: Any, x: Array, mean: Array) -> Array:
     """The sum of (x - mean)' (x - mean) over the rows: (d, d).
 
@@ -205,26 +171,21 @@ def _scatter(xp: Any, x: Array, mean: Array) -> Array:
     difference of two large numbers. Then the rows are centred, a block at a time.
     """
     n = len(x)
-    raw: Any = sum(block.T @ block for block in _blocks(x, 8 * _BLOCK))      # adding a few parts keeps rounding small
-    if n * _square(mean) <= 0.9 * float(xp.trace(raw)):
+    raw: Any = sum(block.T @ block for block in blocks(x, 8 * BLOCK))      # adding a few parts keeps rounding small
+    if n * square(mean) <= 0.9 * float(xp.trace(raw)):
         raw -= n * xp.outer(mean, mean)
         return raw
     total = xp.zeros(raw.shape, np.float64)
     rest = xp.zeros(len(mean), np.float64)           # what rounding has left of the mean
-    for block in _blocks(x):
+    for block in blocks(x):
         block = block - mean
         total += block.T @ block
         rest += block.sum(0)
     return total - xp.outer(rest, rest) / n
 
 
-def _square(mean: Array) -> float:
-    """|mean|^2, where float32 might overflow."""
-    return float((mean.astype(np.float64)**2).sum())
-
-
 def _total_variance(x: Array, mean: Array) -> float:
-    return sum(float(((block - mean)**2).sum()) for block in _blocks(x)) / (len(x) - 1)
+    return sum(float(((block - mean)**2).sum()) for block in blocks(x)) / (len(x) - 1)
 
 
 def _leading(xp: Any, c: Array, k: int, rng: int | np.random.Generator, quick: bool) -> tuple[Array, Array]:

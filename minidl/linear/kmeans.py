@@ -1,0 +1,336 @@
+"""K-means (slides 5-7): PCA's objective with another constraint, a code that names one of k centres."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Array, Device, backend_of
+from minidl.errors import InputError
+from minidl.linear.rows import (
+    blocks,
+    check_count,
+    check_device,
+    check_fitted,
+    dwarfs,
+    mean_row,
+    rows_of_floats,
+    rows_that_meet,
+    square,
+)
+from minidl.tensor import Tensor
+
+BLOCK = 512                # rows that are looked at together: they stay in the cache
+
+
+class KMeans:
+    """k centres, each row represented by the nearest: slide 5's objective where z has a single 1, found by Lloyd.
+
+    `fit(x)` learns from rows x (N, d), arrays or Tensors of floats on any device:
+
+    | attribute | shape | what it is |
+    |---|---|---|
+    | cluster_centers_ | (k, d) | the centres; each is the mean of its rows |
+    | labels_ | (N,) | each row's nearest centre |
+    | inertia_ | number | sum of the rows' squared distances to their centres |
+    | inertia_history_ | list | the same in each round, and at the end; it never rises |
+    | n_iter_ | number | rounds of assigning rows and moving centres |
+    | shares_ | (k,) | the share of rows that each cluster has |
+
+    `init`: "k-means++" draws the centres from the rows, each with a probability in proportion to its squared distance
+    from those before, and keeps the best of 2 + log k candidates; or an array (k, d). Of `n_init` starts the one with
+    the least inertia is kept. Lloyd's rounds end when no row changes its cluster, when the centres' squared shifts add
+    up to at most `tol` times the mean variance of a feature, or after `max_iter`. No cluster is left empty: a centre
+    without rows moves to the row that is farthest from its own centre. `rng` is an int or a generator.
+
+    The four verbs: `encode` (N, d) -> labels (N,), `decode` labels -> their centres (N, d), `reconstruct`, `sample`.
+    They give arrays, to Tensors too: a label has no derivative. Rows of another dtype are converted to that of the fit.
+
+    Raises InputError for more clusters than rows, or than rows that differ, values that are not finite, an `init` of
+    another shape, another number of features than at the fit, labels outside 0..k-1, data on another device, and a
+    verb before `fit`.
+
+    Source: S. Lloyd, "Least squares quantization in PCM", 1982; D. Arthur and S. Vassilvitskii, "k-means++: the
+    advantages of careful seeding", 2007.
+    """
+
+    cluster_centers_: Array
+    labels_: Array
+    inertia_: float
+    inertia_history_: list[float]
+    n_iter_: int
+    shares_: Array
+
+    def __init__(self, n_clusters: int, *, n_init: int = 1, max_iter: int = 300, tol: float = 1e-4,
+                 init: Any = "k-means++", rng: int | np.random.Generator = 0) -> None:
+        name = type(self).__name__
+        self.n_clusters = check_count(name, "n_clusters", n_clusters)
+        self.n_init, self.max_iter = check_count(name, "n_init", n_init), check_count(name, "max_iter", max_iter)
+        if not tol >= 0:
+            raise InputError(f"{name}: tol is 0 or more, not {tol}")
+        if isinstance(init, str) and init != "k-means++":
+            raise InputError(f"{name}: init is 'k-means++' or an array of {n_clusters} centres, not {init!r}")
+        if not isinstance(init, str) and n_init > 1:
+            raise InputError(f"{name}: all {n_init} starts would begin at the same init; leave n_init at 1")
+        self.tol, self.init, self.rng = float(tol), init, rng
+
+    def fit(self, x: Any) -> KMeans:
+        """Learn the centres from rows x (N, d); returns the estimator."""
+        name = type(self).__name__
+        x = rows_of_floats(name, x)
+        n, k = len(x), self.n_clusters
+        if k > n or not x.shape[1]:
+            raise InputError(f"{name}: {k} clusters need at least {k} rows of numbers; x has shape {x.shape}: give "
+                             f"more data or n_clusters up to {n}")
+        xp, rng = backend_of(x).xp, np.random.default_rng(self.rng)
+        squares = _squares_of_rows(xp, x)
+        total = float(squares.sum(dtype=np.float64))
+        if not np.isfinite(total):
+            raise InputError(f"{name}: the data hold values that are not finite, or so large that their squares are "
+                             "not; replace or drop them before the fit")
+        mean = mean_row(xp, x)
+        variance = max(total / n - square(mean), 0.0)
+        self._origin = mean if dwarfs(mean, variance) else None       # where distances are measured from
+        if self._origin is not None:
+            x = x - mean
+            squares = _squares_of_rows(xp, x)
+            total = float(squares.sum(dtype=np.float64))
+            variance = total / n
+        best: tuple[Any, ...] | None = None
+        for _ in range(self.n_init):
+            centres = self._start(xp, x, squares, rng)
+            history, rounds = self._improve(xp, x, centres, squares, self.tol * variance / x.shape[1], rng)
+            labels, least = _assign(xp, x, centres)
+            inertia = total + float(least.sum(dtype=np.float64))
+            if inertia < 0.01 * total:                                # a small difference of large numbers
+                inertia = float(_remainders(xp, x, centres, labels).sum(dtype=np.float64))
+            if best is None or inertia < best[0]:
+                best = inertia, centres, labels, [*history, inertia], rounds
+        assert best is not None
+        self.inertia_, centres, self.labels_, self.inertia_history_, self.n_iter_ = best
+        self.cluster_centers_ = centres if self._origin is None else centres + self._origin
+        self.shares_ = (xp.bincount(self.labels_, minlength=k) / n).astype(x.dtype)
+        return self
+
+    # The four verbs ---------------------------------------------------------------------------------------------------
+
+    def encode(self, x: Any) -> Array:
+        """The nearest centre's number for each row: (N, d) -> (N,)."""
+        check_fitted(self, "cluster_centers_")
+        centres = self.cluster_centers_
+        x = rows_that_meet(type(self).__name__, "encode", x, centres.shape[1], centres, keep_tensor=False)
+        if self._origin is not None:
+            x, centres = x - self._origin, centres - self._origin
+        return _nearest(backend_of(x).xp, x, centres)[0]
+
+    def decode(self, labels: Any) -> Array:
+        """The centres with these numbers: (N,) -> (N, d)."""
+        check_fitted(self, "cluster_centers_")
+        name, k = type(self).__name__, self.n_clusters
+        labels = labels.data if isinstance(labels, Tensor) else labels
+        if isinstance(labels, list):
+            labels = Device(backend_of(self.cluster_centers_)).put(np.array(labels))
+        if getattr(labels, "ndim", 0) != 1 or labels.dtype.kind not in "iu":
+            raise InputError(f"{name}.decode: a code is a whole number for each row, shape (N,), not "
+                             f"{getattr(labels, 'dtype', type(labels).__name__)} {getattr(labels, 'shape', '')}")
+        check_device(name, "decode", labels, self.cluster_centers_)
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < k:
+            raise InputError(f"{name}.decode: labels go from 0 to {k - 1}, these from {int(labels.min())} to "
+                             f"{int(labels.max())}")
+        return self.cluster_centers_[labels]
+
+    def reconstruct(self, x: Any) -> Array:
+        """Each row's nearest centre: (N, d) -> (N, d)."""
+        return self.decode(self.encode(x))
+
+    def sample(self, n: int, rng: int | np.random.Generator) -> Array:
+        """n rows (n, d): clusters drawn by their shares of the data, decoded (slide 7). They are centres, all of them:
+        the rows' scatter around their centre is not added."""
+        check_fitted(self, "cluster_centers_")
+        backend = backend_of(self.shares_)
+        shares = backend.to_host(self.shares_).astype(np.float64)
+        labels = np.random.default_rng(rng).choice(self.n_clusters, size=n, p=shares / shares.sum())
+        return self.decode(Device(backend).put(labels))
+
+    # How they are found -----------------------------------------------------------------------------------------------
+
+    def _start(self, xp: Any, x: Array, squares: Array, rng: np.random.Generator) -> Array:
+        """The first centres (k, d), a new array."""
+        if isinstance(self.init, str):
+            return _plus_plus(xp, x, squares, self.n_clusters, rng)
+        centres = self.init.data if isinstance(self.init, Tensor) else self.init
+        centres = np.array(centres) if isinstance(centres, list) else centres
+        wanted = (self.n_clusters, x.shape[1])
+        if getattr(centres, "shape", None) != wanted:
+            raise InputError(f"{type(self).__name__}: init has shape {getattr(centres, 'shape', centres)!r:.60}; "
+                             f"{wanted[0]} centres of {wanted[1]} features are {wanted}")
+        centres = Device(backend_of(x)).put(centres).astype(x.dtype)          # astype copies: init stays as it is
+        if not xp.isfinite(centres).all():
+            raise InputError(f"{type(self).__name__}: init holds values that are not finite")
+        return centres if self._origin is None else centres - self._origin
+
+    def _improve(self, xp: Any, x: Array, centres: Array, squares: Array, tol: float,
+                 rng: np.random.Generator) -> tuple[list[float], int]:
+        """Lloyd's rounds: moves the centres in place; returns the inertia of each round, and how many there were.
+
+        The sums of the clusters' rows are kept, and where few rows have moved only these are added and taken away.
+        """
+        n, k, total, history = len(x), self.n_clusters, float(squares.sum(dtype=np.float64)), []
+        wide = _whole_fours(k)
+        before = xp.full(n, -1)
+        for _ in range(self.max_iter):
+            labels, least = _assign(xp, x, centres)
+            history.append(max(total + float(least.sum(dtype=np.float64)), 0.0))
+            moved = xp.flatnonzero(labels != before)
+            if not len(moved):
+                break
+            if 2 * len(moved) > n:
+                sums, counts = xp.zeros((wide, x.shape[1]), np.float64), xp.zeros((wide, 1), np.float64)
+                for i in range(0, n, BLOCK):
+                    one_hot = _one_hot(xp, labels[i:i + BLOCK], wide, x.dtype)
+                    sums += one_hot @ x[i:i + BLOCK]
+                    counts += one_hot.sum(1, keepdims=True)
+            else:
+                for rows in blocks(moved, BLOCK):
+                    change = _one_hot(xp, labels[rows], wide, x.dtype) - _one_hot(xp, before[rows], wide, x.dtype)
+                    sums += change @ x[rows]
+                    counts += change.sum(1, keepdims=True)
+            shift = (sums[:k] / counts[:k]).astype(x.dtype) - centres
+            centres += shift
+            before = labels
+            if float((shift**2).sum()) <= tol:
+                break
+        return history, len(history)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(n_clusters={self.n_clusters})"
+
+
+class MiniBatchKMeans(KMeans):
+    """k-means for data of which there are many: each step moves the centres by `batch_size` rows only.
+
+    A centre is the mean of all rows that have ever been assigned to it, so that its step size is one over their number.
+    `max_iter` passes over the data, in a new order each; `n_init`, `init`, `rng`, the attributes and the four verbs are
+    those of KMeans, but that `inertia_history_` has each step's batch scaled up to all rows, which also rises.
+
+    Source: D. Sculley, "Web-scale k-means clustering", 2010.
+    """
+
+    def __init__(self, n_clusters: int, *, batch_size: int = 1024, n_init: int = 1, max_iter: int = 10,
+                 init: Any = "k-means++", rng: int | np.random.Generator = 0) -> None:
+        super().__init__(n_clusters, n_init=n_init, max_iter=max_iter, init=init, rng=rng)
+        self.batch_size = check_count("MiniBatchKMeans", "batch_size", batch_size)
+
+    def _start(self, xp: Any, x: Array, squares: Array, rng: np.random.Generator) -> Array:
+        """As of KMeans, from some of the rows: three batches of them, or three for each cluster."""
+        few = 3 * max(self.batch_size, self.n_clusters)
+        if isinstance(self.init, str) and few < len(x):
+            rows = Device(backend_of(x)).put(np.sort(rng.permutation(len(x))[:few]))
+            x, squares = x[rows], squares[rows]
+        return super()._start(xp, x, squares, rng)
+
+    def _improve(self, xp: Any, x: Array, centres: Array, squares: Array, tol: float,
+                 rng: np.random.Generator) -> tuple[list[float], int]:
+        device, k, history = Device(backend_of(x)), self.n_clusters, []
+        counts = xp.zeros((k, 1), np.float64)
+        for _ in range(self.max_iter):
+            until_now = counts.copy()
+            for rows in blocks(device.put(rng.permutation(len(x))), self.batch_size):
+                batch = x[rows]
+                labels, least = _nearest(xp, batch, centres)
+                history.append((least + squares[rows]).sum(dtype=np.float64) * (len(x) / len(rows)))
+                new = _one_hot(xp, labels, k, x.dtype)
+                arrived = new.sum(1, keepdims=True)
+                counts += arrived
+                centres += ((new @ batch - arrived * centres) / xp.maximum(counts, 1)).astype(x.dtype)
+            idle = xp.flatnonzero(counts == until_now)
+            if len(idle):
+                _move_to_farthest(xp, batch, centres, _nearest(xp, batch, centres)[0], idle)
+                counts[idle] = 0
+        return [float(inertia) for inertia in history], self.max_iter
+
+
+def _squares_of_rows(xp: Any, x: Array) -> Array:
+    """|x|^2 of each row, (N,)."""
+    return xp.concatenate([xp.einsum("nd,nd->n", block, block) for block in blocks(x, BLOCK)])
+
+
+def _nearest(xp: Any, x: Array, centres: Array) -> tuple[Array, Array]:
+    """For each row its nearest centre, and how far that is: |c|^2 - 2 xc, the squared distance less |x|^2."""
+    labels, least = xp.empty(len(x), np.int64), xp.empty(len(x), x.dtype)
+    k, squares = len(centres), (centres**2).sum(1, keepdims=True)
+    twice = xp.zeros((_whole_fours(k), centres.shape[1]), x.dtype)
+    twice[:k] = -2 * centres
+    for i in range(0, len(x), BLOCK):
+        distances = (twice @ x[i:i + BLOCK].T)[:k]                     # (k, B)
+        distances += squares
+        smallest = least[i:i + BLOCK] = distances.min(0)
+        labels[i:i + BLOCK] = (distances == smallest).argmax(0)        # several times faster than argmin
+    return labels, least
+
+
+def _assign(xp: Any, x: Array, centres: Array) -> tuple[Array, Array]:
+    """`_nearest` without an empty cluster: their centres are moved, which can only make the distances smaller."""
+    k = len(centres)
+    for _ in range(k + 1):                               # a moved centre may take the only row of another one
+        labels, least = _nearest(xp, x, centres)
+        empty = xp.flatnonzero(xp.bincount(labels, minlength=k) == 0)
+        if not len(empty):
+            return labels, least
+        if not _move_to_farthest(xp, x, centres, labels, empty):
+            break
+    raise InputError(f"k-means: n_clusters is {k}, but only {k - len(empty)} of the rows differ by more than "
+                     f"{x.dtype} can tell; ask for at most {k - len(empty)} clusters")
+
+
+def _move_to_farthest(xp: Any, x: Array, centres: Array, labels: Array, which: Array) -> bool:
+    """Move these centres, one after the other, to the row that is then farthest from its own centre.
+
+    Returns whether all could be moved: a row that is on its centre, up to rounding, needs no other one.
+    """
+    far = _remainders(xp, x, centres, labels)
+    for j in backend_of(which).to_host(which):
+        row = x[far.argmax()]
+        if float(far.max()) <= float(xp.finfo(x.dtype).eps) * float((row**2).sum()):
+            return False
+        centres[j] = row
+        far = xp.minimum(far, _remainders(xp, x, row[None], xp.zeros_like(labels)))
+    return True
+
+
+def _remainders(xp: Any, x: Array, centres: Array, labels: Array) -> Array:
+    """Each row's squared distance from its centre, without rounding's help: (N,)."""
+    return xp.concatenate([((x[i:i + BLOCK] - centres[labels[i:i + BLOCK]])**2).sum(1)
+                           for i in range(0, len(x), BLOCK)])
+
+
+def _whole_fours(k: int) -> int:
+    """The next multiple of 4: BLAS computes four rows of a product at a time, and three more cost it nothing."""
+    return k + -k % 4
+
+
+def _one_hot(xp: Any, labels: Array, k: int, dtype: Any) -> Array:
+    """(B,) -> (k, B); a label that is no cluster's gives zeros."""
+    return (labels == xp.arange(k)[:, None]).astype(dtype)
+
+
+def _plus_plus(xp: Any, x: Array, squares: Array, k: int, rng: np.random.Generator) -> Array:
+    """k-means++ with candidates: of some rows, drawn by their squared distances, the one that leaves the least."""
+    trials = 2 + int(np.log(k))
+    chosen = [x[int(rng.integers(len(x)))][None]]
+    closest = _distances(xp, x, squares, chosen[0])[0]
+    for _ in range(k - 1):
+        heap = xp.cumsum(closest, dtype=np.float64)
+        draws = Device(backend_of(x)).put(rng.random(trials)) * heap[-1]
+        rows = xp.minimum(xp.searchsorted(heap, draws, side="right"), len(x) - 1)
+        left = xp.minimum(_distances(xp, x, squares, x[rows]), closest)                 # (trials, N)
+        best = left.sum(1, dtype=np.float64).argmin()
+        closest = left[best]
+        chosen.append(x[rows[best]][None])
+    return xp.concatenate(chosen)
+
+
+def _distances(xp: Any, x: Array, squares: Array, points: Array) -> Array:
+    """Squared distances of all rows from some points (m, d): (m, N)."""
+    parts = [points @ block.T for block in blocks(x, BLOCK)]
+    return xp.maximum(squares - 2 * xp.concatenate(parts, axis=1) + (points**2).sum(1, keepdims=True), 0)

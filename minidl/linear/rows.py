@@ -1,0 +1,75 @@
+"""What the linear models share: rows of floats, checked, and looked through a block at a time."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Array, backend_of
+from minidl.errors import InputError
+from minidl.tensor import Tensor
+
+BLOCK = 1024               # rows that are looked at together: they stay in the cache
+
+
+def rows_of_floats(name: str, x: Any, keep_tensor: bool = False) -> Any:
+    """x as an array of rows; whole numbers become float32. Raises InputError, in `name`'s name, for another shape."""
+    if isinstance(x, Tensor) and not keep_tensor:
+        x = x.data
+    if isinstance(x, list):
+        x = np.array(x, np.float32)
+    if getattr(x, "ndim", 0) != 2:
+        raise InputError(f"{name}: x must have rows, shape (N, features), not {getattr(x, 'shape', x)!r:.60}; "
+                         "images become rows by x.reshape(len(x), -1)")
+    return x if str(x.dtype) in ("float32", "float64") else x.astype(np.float32)
+
+
+def rows_that_meet(name: str, verb: str, x: Any, width: int, learned: Array, keep_tensor: bool = True) -> Any:
+    """x if it can meet what the model has learned: rows of that width, on its device, in its dtype."""
+    x = rows_of_floats(name, x, keep_tensor)
+    if x.shape[1] != width:
+        raise InputError(f"{name}.{verb}: this {name} takes rows of {width} numbers, x has shape {x.shape}")
+    check_device(name, verb, x.data if isinstance(x, Tensor) else x, learned)
+    return x.astype(learned.dtype) if x.dtype != learned.dtype else x
+
+
+def check_device(name: str, verb: str, x: Array, learned: Array) -> None:
+    if backend_of(x) is not backend_of(learned):
+        raise InputError(f"{name}.{verb}: x is on {backend_of(x).name!r}, what was learned on "
+                         f"{backend_of(learned).name!r}; bring x there with Device(...).put(x)")
+
+
+def check_fitted(model: Any, learned: str) -> None:
+    if not hasattr(model, learned):
+        raise InputError(f"this {type(model).__name__} has learned nothing yet; call fit(x) first")
+
+
+def check_count(name: str, what: str, value: Any, least: int = 1) -> int:
+    """A whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InputError(f"{name}: {what} is a whole number of at least {least}, not {value!r}")
+    return int(value)
+
+
+def blocks(x: Array, rows: int = BLOCK) -> Iterator[Array]:
+    return (x[i:i + rows] for i in range(0, len(x), rows))
+
+
+def mean_row(xp: Any, x: Array) -> Array:
+    """The mean row, (d,). A product with ones is the fastest sum of rows; sums of blocks are added in float64, for
+    float32 has lost the digits of a small deviation after some thousand large values."""
+    ones, total = xp.ones(BLOCK, x.dtype), xp.zeros(x.shape[1], np.float64)
+    for block in blocks(x):
+        total += ones[:len(block)] @ block
+    return (total / len(x)).astype(x.dtype)
+
+
+def square(mean: Array) -> float:
+    """|mean|^2, where float32 might overflow."""
+    return float((mean.astype(np.float64)**2).sum())
+
+
+def dwarfs(mean: Array, variance: float) -> bool:
+    """Whether |x|^2 is mostly the mean's: then differences of such squares are rounding, and rows must be centred."""
+    return square(mean) > 9 * variance

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from minidl import ops
@@ -23,10 +24,29 @@ class _Pool2d(Module):
 
 
 class MaxPool2d(_Pool2d):
-    """The largest element of each window, as `ops.max_pool2d`: (N, H, W, C) -> (N, OH, OW, C)."""
+    """The largest element of each window, as `ops.max_pool2d`: (N, H, W, C) -> (N, OH, OW, C).
 
-    def forward(self, x: Any) -> Tensor:
-        return ops.max_pool2d(x, *self.window)
+    With `return_indices` it gives a pair, the second of which is where they were, for `MaxUnpool2d`.
+    """
+
+    def __init__(self, kernel_size: int | Pair, *, stride: int | Pair | None = None, padding: int | Pair = 0,
+                 return_indices: bool = False) -> None:
+        super().__init__(kernel_size, stride=stride, padding=padding)
+        self.return_indices = return_indices
+
+    def forward(self, x: Any) -> Any:
+        return ops.max_pool2d(x, *self.window, return_indices=self.return_indices)
+
+
+class MaxUnpool2d(_Pool2d):
+    """Each number to a place in its window, zeros elsewhere, as `ops.max_unpool2d`: (N, OH, OW, C) -> (N, H, W, C).
+
+    Called with `indices`, those of a `MaxPool2d` of the same window; without, all go to the upper left place: a decoder
+    that sees nothing but a code does not know where the maxima were.
+    """
+
+    def forward(self, x: Any, indices: Any = 0, output_size: Pair | None = None) -> Tensor:
+        return ops.max_unpool2d(x, indices, *self.window, output_size)
 
 
 class AvgPool2d(_Pool2d):
@@ -55,6 +75,20 @@ class Upsample(Module):
 
     def describe(self) -> str:
         return f"Upsample({short(self.scale_factor)}, mode={self.mode!r})"
+
+
+class Unflatten(Module):
+    """Rows as images again, or any other shape: (N, features) -> (N, *shape); what `Flatten` does, undone."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        self.shape = tuple(int(n) for n in shape)
+
+    def forward(self, x: Any) -> Tensor:
+        self.expect(x, "N", math.prod(self.shape))
+        return ops.reshape(x, (x.shape[0], *self.shape))
+
+    def describe(self) -> str:
+        return f"Unflatten({self.shape})"
 
 
 class Flatten(Module):

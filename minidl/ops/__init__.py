@@ -53,7 +53,7 @@ from minidl.ops.indexing import check_labels, gather, getitem, one_hot, scatter_
 from minidl.ops.linalg import einsum, matmul, outer
 from minidl.ops.linalg import linear as linear
 from minidl.ops.normalization import batch_norm, moments, scale_shift, standardize
-from minidl.ops.pooling import avg_pool2d, max_pool2d, upsample
+from minidl.ops.pooling import avg_pool2d, max_pool2d, max_unpool2d, upsample
 from minidl.ops.reduction import argmax, argmin, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var
 from minidl.ops.shape import (
     concatenate,
@@ -77,7 +77,8 @@ __all__ = [
     "concatenate", "conv2d", "conv_transpose2d", "cos", "cumsum", "divide", "einsum", "elu", "equal", "exp",
     "expand_dims", "expm1", "flip", "gather", "gelu", "getitem", "greater", "greater_equal", "isfinite",
     "leaky_relu", "less", "less_equal", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "max_pool2d",
-    "maximum", "mean", "min", "minimum", "moments", "multiply", "negative", "norm", "not_equal", "one_hot", "outer",
+    "max_unpool2d", "maximum", "mean", "min", "minimum", "moments", "multiply", "negative", "norm", "not_equal",
+    "one_hot", "outer",
     "pad", "power", "prod", "reciprocal", "relu", "repeat", "reshape", "roll", "scale_shift", "scatter_add",
     "sigmoid", "sign", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack", "standardize",
     "std", "subtract", "sum", "sum_to", "swapaxes", "take", "tanh", "tile", "to_device", "transpose", "upsample",

@@ -3,7 +3,8 @@
 Two primitives, both linear, are each the other's rule, so every order of derivative works. `_collect` takes from each
 window the sum, or the one element that was chosen; `_spread` brings one value a window back to all its places, or to
 the chosen one. Average pooling is the first, nearest upsampling the second, and the gradient of max pooling is the
-second again, with the places of the maxima as the choice: integers, which no gradient needs to pass.
+second again, with the places of the maxima as the choice: integers, which no gradient needs to pass. Max unpooling is
+that gradient as an operation of its own.
 """
 from __future__ import annotations
 
@@ -43,17 +44,44 @@ class Window(NamedTuple):
 # The operations -------------------------------------------------------------------------------------------------------
 
 
-def max_pool2d(x: Any, kernel_size: int | Pair, stride: int | Pair | None = None,
-               padding: int | Pair = 0) -> Tensor:
+def max_pool2d(x: Any, kernel_size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0, *,
+               return_indices: bool = False) -> Any:
     """The largest element of each window, for each channel: (N, H, W, C) -> (N, OH, OW, C).
 
     OH = (H + 2 padding - kernel_size) // stride + 1, OW likewise. A number stands for a (vertical, horizontal) pair. By
     default the stride is the kernel's size. The padding is never the largest. Of several maxima the first, row by row,
     takes the gradient.
 
+    With `return_indices` the result is a pair: the maxima, and for each the number of its place in its window, row by
+    row (the "switches" of Zeiler & Fergus 2014), which `max_unpool2d` takes. (PyTorch counts in the whole image.)
+
     Raises InputError for sizes that do not fit, and for a padding above half the kernel.
     """
-    return _max_pool(x, window=_fitting("max_pool2d", x, kernel_size, stride, padding))
+    window = _fitting("max_pool2d", x, kernel_size, stride, padding)
+    y = _max_pool(x, window=window)
+    return (y, _first_maxima(x, y, window=window)) if return_indices else y
+
+
+def max_unpool2d(x: Any, indices: Any, kernel_size: int | Pair, stride: int | Pair | None = None,
+                 padding: int | Pair = 0, output_size: Pair | None = None) -> Tensor:
+    """Each number to the place in its window that `indices` name, zeros elsewhere: (N, OH, OW, C) -> (N, H, W, C).
+
+    `indices`, integers of x's shape, are those of `max_pool2d(..., return_indices=True)` with the same window; an
+    integer is the same place in all windows, 0 the upper left. H = (OH - 1) stride - 2 padding + kernel_size;
+    `output_size`, (H, W), chooses another size that is pooled to (OH, OW). What overlapping windows put on the same
+    pixel is added.
+
+    Raises InputError for indices of another shape or (on the host) outside the window, and for sizes that do not fit.
+    """
+    window = check_window("max_unpool2d", kernel_size, stride, padding)
+    check_images("max_unpool2d", x)
+    _check_places(x, indices, window)
+    size = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(x.shape[1:3], *window, strict=True)) \
+        if output_size is None else pair_of("max_unpool2d", "output_size", output_size, 1)
+    if window.positions(size) != x.shape[1:3]:
+        raise InputError(f"max_unpool2d: an image of {size[0]}x{size[1]} has {window.positions(size)} windows of "
+                         f"{window.size} with stride {window.stride}, padding {window.padding}; x has shape {x.shape}")
+    return _spread(x, indices, size=size, window=window)
 
 
 def avg_pool2d(x: Any, kernel_size: int | Pair, stride: int | Pair | None = None,
@@ -127,7 +155,7 @@ def _collect(xp: Any, x: Any, chosen: Any, *, window: Window) -> Array:
     """The sum of each window's elements, or the one at the `chosen` place: (N, H, W, C) -> (N, OH, OW, C)."""
     y = xp.zeros(_pooled(x, window), dtype=x.dtype)
     for place, pixels, windows in _walk(xp, x.shape, window):
-        y[windows] += x[pixels] if chosen is None else x[pixels] * (chosen[windows] == place)
+        y[windows] += x[pixels] if chosen is None else x[pixels] * _is(chosen, windows, place)
     return y
 
 
@@ -142,12 +170,17 @@ def _spread(xp: Any, values: Any, chosen: Any, *, size: Pair, window: Window) ->
     tiles = window.tiles(size)                           # then each pixel is written once, and needs no zeros before
     x = (xp.empty if tiles else xp.zeros)(shape, dtype=values.dtype)
     for place, pixels, windows in _walk(xp, shape, window):
-        part = values[windows] if chosen is None else values[windows] * (chosen[windows] == place)
+        part = values[windows] if chosen is None else values[windows] * _is(chosen, windows, place)
         if tiles:
             x[pixels] = part
         else:
             x[pixels] += part
     return x
+
+
+def _is(chosen: Any, windows: Index, place: int) -> Any:
+    """Which of the windows have chosen this place."""
+    return (chosen if isinstance(chosen, int) else chosen[windows]) == place
 
 
 def _pooled(x: Array, window: Window) -> tuple[int, ...]:
@@ -207,6 +240,18 @@ def check_images(name: str, x: Any) -> None:
     """Raise InputError unless x is a batch of images of floats."""
     if x.ndim != 4 or x.dtype.kind != "f":
         raise InputError(f"{name}: x is {x.dtype} of shape {x.shape}; images are floats (N, H, W, C)")
+
+
+def _check_places(x: Any, indices: Any, window: Window) -> None:
+    """Raise InputError unless each number of x has a place in its window; values on a device are not looked at."""
+    chosen, last = indices.data if isinstance(indices, Tensor) else indices, window.size[0] * window.size[1] - 1
+    if not isinstance(chosen, int) and (getattr(chosen, "shape", None) != x.shape or chosen.dtype.kind not in "iu"):
+        given = f"{chosen.dtype} of shape {chosen.shape}" if hasattr(chosen, "shape") else type(chosen).__name__
+        raise InputError(f"max_unpool2d: indices are integers of x's shape {x.shape}, not {given}; "
+                         "max_pool2d(..., return_indices=True) gives them")
+    if isinstance(chosen, int | np.ndarray) and np.size(chosen) and not 0 <= np.min(chosen) <= np.max(chosen) <= last:
+        raise InputError(f"max_unpool2d: indices are places in a window of {window.size[0]}x{window.size[1]}, 0 to "
+                         f"{last}, not {np.min(chosen)} to {np.max(chosen)}; those of PyTorch count in the whole image")
 
 
 def _fitting(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any) -> Window:

@@ -20,6 +20,7 @@ X = np.random.default_rng(0).standard_normal((2, 6, 8, 3)).astype(np.float32)
     (nn.Upsample(2), X.repeat(2, 1).repeat(2, 2), "Upsample(2, mode='nearest')"),
     (nn.Upsample((1, 3), mode="bilinear"), md.upsample(X, (1, 3), "bilinear"), "Upsample((1, 3), mode='bilinear')"),
     (nn.Flatten(), X.reshape(2, 144), "Flatten()"),
+    (nn.MaxUnpool2d(2), md.max_unpool2d(X, 0, 2), "MaxUnpool2d(2)"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_a_layer_computes_its_operation_and_says_what_it_is(layer, expected, description, only_float32):
     x = md.Tensor(X, requires_grad=True)
@@ -38,7 +39,23 @@ def test_a_pixel_of_a_flattened_image_keeps_its_channels_together():
     np.testing.assert_array_equal(nn.Flatten()(md.Tensor(X)).numpy()[1, 3:6], X[1, 0, 1])
 
 
+def test_unpooling_takes_the_places_that_pooling_gives():
+    pool, unpool = nn.MaxPool2d((2, 3), stride=3, return_indices=True), nn.MaxUnpool2d((2, 3), stride=3)
+    y, indices = pool(md.Tensor(X))
+    kept = unpool(y, indices, X.shape[1:3]).numpy()
+    assert kept.shape == X.shape and (kept != 0).sum() == y.size and np.array_equal(kept[kept != 0], X[kept != 0])
+
+
+def test_unflatten_undoes_flatten():
+    layer = nn.Unflatten((6, 8, 3))
+    np.testing.assert_array_equal(layer(nn.Flatten()(md.Tensor(X))).numpy(), X)
+    assert layer.describe() == "Unflatten((6, 8, 3))"
+    with pytest.raises(InputError, match=r"expected x of shape \(N, 144\), got \(2, 6, 8, 3\)"):
+        layer(X)
+
+
 @pytest.mark.parametrize("make, sentence", [
+    (lambda: nn.MaxUnpool2d(2)(X, np.full(X.shape, 4)), r"MaxUnpool2d\(2\): max_unpool2d: indices are places in a "),
     (lambda: nn.MaxPool2d(0), "MaxPool2d: kernel_size is a whole number of 1 or more, or a pair of them, not 0"),
     (lambda: nn.AvgPool2d(2, padding=2), r"AvgPool2d: padding \(2, 2\) is above half of kernel_size \(2, 2\)"),
     (lambda: nn.Upsample(2, mode="linear"), "mode is 'nearest' or 'bilinear', not 'linear'"),

@@ -373,6 +373,20 @@ def pooling(f, values="any"):
     return case
 
 
+def max_unpool2d(d):
+    """Squared maxima, so that the second derivative is not 0, to where they were, or to one place of all windows."""
+    kernel = (d.integer(1, 3), d.integer(1, 3))
+    stride, padding = d.one_of([None, 1, (2, 1)]), tuple(d.integer(0, n // 2) for n in kernel)
+    shape = (d.integer(1, 2), d.integer(kernel[0], 5), d.integer(kernel[1], 5), d.integer(1, 2))
+    place = d.one_of([None, kernel[0] * kernel[1] - 1])
+
+    def f(x):
+        y, indices = md.max_pool2d(x, kernel, stride, padding, return_indices=True)
+        indices = indices if place is None else place
+        return md.max_unpool2d(y * y, indices, kernel, stride, padding, shape[1:3])
+    return f, [d.distinct(shape)]
+
+
 def upsample(d):
     scale, mode = d.one_of([1, 2, (3, 1), (1, 2)]), d.one_of(["nearest", "bilinear"])
     return lambda x: md.upsample(x, scale, mode), [d.any(d.shape(4, 4))]
@@ -477,6 +491,7 @@ CASES = {
     "matmul": [matmul],
     "max": [reduction(md.max, "distinct")],
     "max_pool2d": [pooling(md.max_pool2d, "distinct")],
+    "max_unpool2d": [max_unpool2d],
     "maximum": [two(md.maximum, "distinct", "between"), one(lambda x: md.maximum(x, 0.0), "nonzero"),
                 one(lambda x: md.maximum(0.0, x) * x, "nonzero")],
     "mean": [reduction(md.mean)],

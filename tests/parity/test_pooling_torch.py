@@ -64,3 +64,19 @@ def test_pytorch_refuses_the_same_geometries(pool):
             ours(md.Tensor(IMAGES), *geometry)
         with pytest.raises(RuntimeError):
             theirs(torch.from_numpy(IMAGES).permute(0, 3, 1, 2), *geometry)
+
+
+@pytest.mark.parametrize("x", [IMAGES, TIES], ids=["normal", "ties"])
+@pytest.mark.parametrize("geometry", [(2, None, 0), (3, None, 1), ((2, 3), (2, 4), (1, 0)), (2, 3, 1),
+                                      ((7, 6), None, 0)], ids=str)
+def test_unpooling_is_pytorchs_to_second_order(geometry, x):
+    """Where windows overlap PyTorch keeps one of the values, and ours are added: these windows do not."""
+    def ours(t):
+        y, indices = md.max_pool2d(t, *geometry, return_indices=True)
+        return md.max_unpool2d(y * y, indices, *geometry, x.shape[1:3])
+
+    def theirs(t):
+        y, indices = F.max_pool2d(t, *geometry, return_indices=True)
+        return F.max_unpool2d(y * y, indices, *geometry, output_size=x.shape[1:3])
+
+    compare(ours, theirs, x)

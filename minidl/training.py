@@ -102,12 +102,16 @@ def _train_epoch(run: _Run, loss: Callable[..., Tensor], epochs: int, max_grad_n
     started = time.perf_counter()
     for batch in run.batches():
         batch = batch if isinstance(batch, tuple) else (batch,)
-        value = _gradients(run.model, loss, batch, run.optimizer)
-        if max_grad_norm is not None:
-            clip_grad_norm_(run.optimizer.params.values(), max_grad_norm)
-        if run.before_step:
-            run.before_step(run.optimizer.params.values())
-        run.optimizer.step()
+
+        def closure() -> Tensor:
+            value = _gradients(run.model, loss, batch, run.optimizer)
+            if max_grad_norm is not None:
+                clip_grad_norm_(run.optimizer.params.values(), max_grad_norm)
+            if run.before_step:
+                run.before_step(run.optimizer.params.values())
+            return value
+
+        value = run.optimizer.step(closure)                  # L-BFGS calls it more than once
         if run.average:
             run.average.update()
         if isinstance(run.schedule, Schedule):

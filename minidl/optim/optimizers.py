@@ -110,8 +110,12 @@ class Optimizer:
             self._steps.setdefault(name, 0)
             start += p.size
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient."""
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Any:
+        """Update every parameter that has a gradient.
+
+        A `closure`, which computes the gradients and returns the loss, is called first, and its loss returned.
+        """
+        loss = closure() if closure else None
         self._follow()
         gradients = {name: p.grad.data for name, p in self.params.items() if p.grad is not None and p.requires_grad}
         for name, g in gradients.items():
@@ -124,10 +128,11 @@ class Optimizer:
         if kernel and compiles(self._flat[0]):
             for run in self._runs(gradients):
                 self._update_by_kernel(kernel, run, gradients, decay)
-            return
+            return loss
         for name, g in gradients.items():
             self._update_in_blocks(self.params[name].data.reshape(-1), g.reshape(-1), self._state[name],
                                    self._steps[name], decay[name])
+        return loss
 
     def _decay_of(self, name: str, p: Tensor) -> float:
         w = self.weight_decay

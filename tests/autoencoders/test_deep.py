@@ -4,8 +4,9 @@ import pytest
 
 import minidl as md
 from minidl import data, nn, optim, training
-from minidl.autoencoders import DeepAutoencoder
+from minidl.autoencoders import DeepAutoencoder, start_centred
 from minidl.linear import PCA
+from tests.standin.device import install
 
 
 @pytest.fixture
@@ -105,3 +106,51 @@ def test_rows_of_another_width_get_a_sentence():
 
 def test_another_activation_can_be_chosen():
     assert isinstance(DeepAutoencoder([4, 3, 2], rng=0, activation=nn.Tanh).encoder[1], nn.Tanh)
+
+
+# Where a network starts -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("output", ["linear", "logits"])
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_centred_start_gives_each_unit_inputs_of_mean_0_and_the_data_s_mean_at_the_end(output, tied, rng):
+    x = rng.uniform(0.2, 0.9, (300, 12)).astype(np.float32)
+    model = DeepAutoencoder([12, 9, 7, 3], rng=0, activation=nn.Sigmoid, output=output, tied=tied)
+    start_centred(model, x)
+    h, layers = md.Tensor(x), [*model.encoder, *model.decoder]
+    for layer, after in zip(layers, [*layers[1:], None], strict=True):
+        h = layer(h)
+        if isinstance(layer, nn.Linear) and after:
+            assert h.numpy().std(0).mean() == pytest.approx(2 if isinstance(after, nn.Sigmoid) else 1, rel=1e-4)
+        if not isinstance(layer, nn.Sigmoid) and after:
+            assert np.allclose(h.numpy().mean(0), 0, atol=1e-5)
+    end = x.mean(0) if output == "linear" else np.log(x.mean(0) / (1 - x.mean(0)))
+    assert np.allclose(h.numpy().mean(0), end, atol=1e-5)
+    there = DeepAutoencoder([12, 9, 7, 3], rng=0, activation=nn.Sigmoid, output=output, tied=tied).to(install())
+    start_centred(there, md.Tensor(x, device="standin").data)
+    assert all(np.allclose(p.numpy(), q.numpy(), atol=1e-6) for p, q in zip(there.parameters(), model.parameters(),
+                                                                           strict=True))
+
+
+def test_constant_inputs_leave_a_centred_start_finite():
+    model = DeepAutoencoder([4, 3, 2], rng=0, activation=nn.Sigmoid, output="logits")
+    start_centred(model, np.zeros((5, 4), np.float32))
+    assert all(np.isfinite(p.numpy()).all() for p in model.parameters())
+
+
+@pytest.mark.slow
+def test_a_deep_logistic_network_gives_the_mean_image_unless_it_starts_centred():
+    digits = data.load("digits").flat()
+
+    def error(reconstruction):
+        return float(((reconstruction - digits.x_test)**2).sum(1).mean())
+
+    errors = []
+    for start in (lambda model, x: None, start_centred):
+        model = DeepAutoencoder([64, 128, 96, 64, 10], rng=0, activation=nn.Sigmoid)
+        start(model, digits.x_train[:256])
+        loader = data.Loader(digits.x_train, batch_size=64, rng=np.random.default_rng(0))
+        training.fit(model, DeepAutoencoder.loss, loader, optim.AdamW(model.parameters(), lr=4e-3), epochs=5,
+                     progress=False)
+        errors.append(error(model.reconstruct(digits.x_test)))
+    assert errors[0] > 0.95 * error(digits.x_train.mean(0)) and errors[1] < 0.6 * errors[0]

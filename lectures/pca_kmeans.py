@@ -1,29 +1,78 @@
 # %% [markdown]
-# # Slides 5-7: a subspace as an autoencoder
+# # Slides 5-7: PCA and k-means, one objective with two constraints
 #
-# Slide 5 asks for a lower-dimensional subspace to represent the data: with a mean $m$ and orthonormal directions $V$,
-# an image $x$ has the coordinates $z = V(x - m)$, and from these few numbers it is reconstructed as $m + V^\top z$.
-# Without further constraints, the subspace with the least squared error is that of principal component analysis (PCA),
-# and slide 7 finds it by a singular value decomposition.
+# Slide 5 has one objective for all of this lecture. Each row $x_n$ of the data $X$ is to be rebuilt from a code $z_n$
+# by a matrix $V$ that all rows share:
 #
-# Slide 7 also says what this lecture shows at its end: PCA can be treated as an autoencoder. It encodes, it decodes,
-# and whoever draws codes and decodes them has a generative model.
+# $$\min_{Z, V} \; \lVert X - Z V \rVert^2$$
+#
+# - **No constraint** on $z$: any $k$ real numbers. The rows of $V$ span a subspace. This is principal component
+#   analysis (PCA), with the mean taken off before.
+# - **A single 1** in each $z$, zeros elsewhere: the row of $V$ that it picks is the reconstruction. This is k-means,
+#   and the rows of $V$ are cluster centres.
+#
+# Slide 7 also says what both of them are: autoencoders. They encode and decode, and whoever draws codes and decodes
+# them has a generative model.
 
 # %%
 import numpy as np
 
 from lectures.runner import lecture
-from minidl import plotting
-from minidl.linear import PCA
+from minidl import data, optim, plotting
+from minidl.autoencoders import DeepAutoencoder
+from minidl.linear import PCA, KMeans, MiniBatchKMeans, Whitening, principal_angles
+from minidl.tuning import one_core
 
 talk = lecture(7, data=["digits", "mnist", "fashion-mnist"])
-data = talk.load()
-labels = np.asarray(data.y_test)
-x_train, x_test = talk.device.put(data.x_train), talk.device.put(data.x_test)
+images = talk.load()
+labels = np.asarray(images.y_test)
+x_train, x_test = talk.device.put(images.x_train), talk.device.put(images.x_test)
+first_of_each = [int(np.flatnonzero(labels == label)[0]) for label in range(10)]
+
+
+def error(reconstruction, x=x_test):
+    """Squared error: summed over an image's pixels, averaged over the images."""
+    return float(((reconstruction - x)**2).sum(1).mean())
 
 
 # %% [markdown]
-# ## The decomposition
+# ## Geometry (slide 6)
+#
+# Points in the plane, each tied to its reconstruction. PCA with one number drops them at right angles onto a line. It
+# has a single direction, but every place along it. K-means with four centres moves each to the centre of its cell:
+# only four places, but anywhere in the plane.
+
+# %%
+plane = np.random.default_rng(4)
+where = np.array([[-4.0, -2.0], [-1.0, 1.5], [2.0, -0.5], [5.0, 2.5]])
+points = (where[plane.integers(4, size=160)] + 0.75 * plane.standard_normal((160, 2))).astype(np.float32)
+line, centres = PCA(1).fit(points), KMeans(4, n_init=5).fit(points)
+talk.save(plotting.geometry({"PCA, k = 1: onto a line": line, "k-means, k = 4: to a centre": centres}, points,
+                            title="Two ways to give up information"), "geometry")
+
+# %% [markdown]
+# ## Lloyd's algorithm
+#
+# With the single 1 the objective has no formula for its solution. Lloyd's algorithm takes turns: with the centres
+# held, each point goes to the nearest; with the points' clusters held, each centre goes to their mean. Neither step
+# can make the error larger, and there are finitely many ways to divide the points, so it ends. But where? Here all
+# four centres start in one corner on purpose, and end with more error than above: two of them share what one could do
+# alone.
+
+# %%
+path = [points[np.argsort(points.sum(1))[[0, 2, 5, 9]]]]
+errors = [float(((points[:, None] - path[0])**2).sum(2).min(1).mean())]
+for _ in range(2 if talk.fast else 12):
+    moved = KMeans(4, init=path[-1], max_iter=1).fit(points)
+    path.append(moved.cluster_centers_)
+    errors.append(moved.inertia_ / len(points))
+talk.save([plotting.cells(points, np.stack(path[:i + 1]), title=f"Round {i}: squared error {errors[i]:.2f}")
+           for i in range(len(path))], "lloyd")
+talk.metric("largest_rise_in_a_round", max(np.diff(errors)), at_most=1e-6)
+talk.metric("corner_start_of_best", errors[-1] * len(points) / centres.inertia_, at_least=2)
+
+# %% [markdown]
+# ## PCA of images
 #
 # One fit gives all components, by falling variance: the first $k$ of them are the answer for every smaller $k$.
 
@@ -36,8 +85,6 @@ talk.save(plotting.explained_variance(shares, marks=numbers[1:5], title="How muc
           "explained-variance")
 
 # %% [markdown]
-# ## Geometry (slide 6)
-#
 # The first two coordinates of every test image: the plane on which the data's shadow is widest. No label was used to
 # find it; the colours show how far it tells the classes apart all the same.
 
@@ -47,56 +94,233 @@ talk.save(plotting.codes(coordinates[:, :2], labels[:3000], title="Test images i
           "subspace")
 
 # %% [markdown]
-# ## Components
+# ## k-means of images
 #
-# Each component is itself an image: what is added to (red) or taken from (blue) the mean image as its coordinate grows.
+# Lloyd's algorithm ends in a place where no step helps, and that need not be the best one. Where it ends depends on
+# the start. The start is drawn by *k-means++*: centre after centre from the images, those far from the centres so far
+# more likely. Five such starts, each followed until no image changes its cluster:
+
+# %%
+starts = []
+with one_core():
+    for seed in range(5):
+        starts.append(KMeans(10, max_iter=5 if talk.fast else 300, tol=0, rng=5 * talk.seed + seed).fit(x_train))
+inertias = [start.inertia_ for start in starts]
+kmeans = starts[int(np.argmin(inertias))]
+talk.table(["start", "rounds", "inertia after the start", "inertia at the end"],
+           [[i + 1, s.n_iter_, s.inertia_history_[0], s.inertia_] for i, s in enumerate(starts)])
+above = {f"start {i + 1}": 100 * (np.array(start.inertia_history_) / min(inertias) - 1)
+         for i, start in enumerate(starts)}
+talk.save(plotting.curves({name: (np.arange(3, len(curve) + 1), curve[2:]) for name, curve in above.items()},
+                          x="round", y="inertia above the best, %",
+                          title="Every round helps, and yet they end apart"), "starts")
+for start in starts:
+    assert max(np.diff(start.inertia_history_), default=0) <= 1e-6 * start.inertia_
+assert min(float(talk.on_host(start.shares_).min()) for start in starts) > 0          # no cluster is empty
+full_mnist = talk.data == "mnist" and not talk.fast
+talk.metric("inertia_best", min(inertias), at_most=2.3535e6 if full_mnist else None)
+talk.metric("inertia_median", np.median(inertias), at_most=2.360e6 if full_mnist else None)
+talk.metric("inertia_worst", max(inertias))
+
+# %% [markdown]
+# ## What V looks like: eigen-digits and centres
+#
+# PCA's rows of $V$ are images to add up: each is added (red) or taken away (blue) as its coordinate grows. The
+# centres of k-means are images to choose from: each is the mean of its cluster, below it the share of images that it
+# stands for.
 
 # %%
 talk.save(plotting.image_grid(talk.images(pca.components_[:10]), columns=5, symmetric=True,
                               captions=[f"{i + 1}: {share:.1%}" for i, share in enumerate(shares[:10])],
-                              title="Ten components: red adds, blue takes away; the variance each explains"),
-          "components")
+                              title="PCA: ten images to add up, and the variance each explains"), "components")
+order = np.argsort(-talk.on_host(kmeans.shares_))
+talk.save(plotting.image_grid(talk.images(kmeans.cluster_centers_)[order], columns=5,
+                              captions=[f"{share:.1%}" for share in talk.on_host(kmeans.shares_)[order]],
+                              title="k-means: ten images to choose from, and how often each is"), "centres")
+
+# %% [markdown]
+# ## Equal k: the constraint costs
+#
+# On the images that both were fitted to, PCA's minimum is never above that of k-means: $k$ centres and their mean lie
+# in a subspace of $k - 1$ dimensions, and of all such subspaces PCA's leaves the least error. The errors in the last
+# column are those of held-out images. With no numbers at all, every image is reconstructed as the mean image. On
+# MNIST thirty numbers leave an error of 13.87, the figure that G. Hinton and R. Salakhutdinov give for PCA in their
+# paper on slide 17's network; on Fashion-MNIST 12.24.
+
+# %%
+bounds = {"digits": {}, "mnist": {30: (13.864, 13.868)}, "fashion-mnist": {30: (12.241, 12.245)}}[talk.data]
+cluster = KMeans if talk.data == "digits" else MiniBatchKMeans
+code, code_train = pca.encode(x_test), pca.encode(x_train)
+centred = float(((x_train - pca.mean_)**2).sum(1).mean())
+mean_error = error(pca.mean_)
+rows = [plotting.Row("real data", talk.images(x_test[first_of_each]), "squared\nerror")]
+table: list[list[str | float]] = [["mean image", 0, "-", centred, mean_error]]
+for k in numbers:
+    reconstruction = pca.mean_ + code[:, :k] @ pca.components_[:k]
+    explained = float(shares[:k].sum())
+    by_pca, by_pca_train = error(reconstruction), centred - float((code_train[:, :k]**2).sum(1).mean())
+    with one_core():
+        chosen = kmeans if k == 10 else cluster(k, rng=talk.seed).fit(x_train)
+    by_kmeans, by_kmeans_train = error(chosen.reconstruct(x_test)), chosen.inertia_ / len(x_train)
+    assert centred - float((code_train[:, :k - 1]**2).sum(1).mean()) <= by_kmeans_train
+    rows.append(plotting.Row(f"{k}-D PCA", talk.images(reconstruction[first_of_each]), f"{by_pca:.2f}"))
+    table += [[f"PCA-{k}", f"{k} numbers", f"{explained:.1%}", by_pca_train, by_pca],
+              [f"k-means-{k}", f"one of {k}", f"{1 - by_kmeans_train / centred:.1%}", by_kmeans_train, by_kmeans]]
+    low, high = bounds.get(k, (None, None))
+    talk.metric(f"error_{k}", by_pca, at_least=low, at_most=high)
+    low, high = (0.73, 0.75) if (talk.data, k) == ("digits", 10) else (None, None)
+    talk.metric(f"explained_{k}", explained, at_least=low, at_most=high)
+    talk.metric(f"kmeans_error_{k}", by_kmeans)
+talk.table(["model", "code", "explained", "error, fitted", "error, held out"], table)
+
+# %% [markdown]
+# ## Equal bits: the constraint pays
+#
+# A label is cheap and a number is not. One of 256 takes 8 bits; to send a number, it has to be rounded. Rounding well
+# is k-means once more, in one dimension: that is what S. Lloyd made the algorithm for in 1957, to send voices over
+# digital lines. So each coordinate of PCA gets a codebook of its own, and the bits are divided over as few or as many
+# coordinates as is best. On equal bits k-means leaves less error.
+
+
+# %%
+def quantised(coordinates: int, bits: int) -> float:
+    """Held-out error of PCA whose coordinates are sent with so many bits each."""
+    books = [KMeans(2**bits, rng=talk.seed).fit(code_train[:5000, i:i + 1]) for i in range(coordinates)]
+    sent = [book.reconstruct(code[:, i:i + 1]) @ pca.components_[i:i + 1] for i, book in enumerate(books)]
+    return error(pca.mean_ + sum(sent))
+
+
+sizes = [2, 4] if talk.fast else [2, 4, 6, 8]
+found: dict[str, list[float]] = {"PCA, rounded": [], "k-means": []}
+table = []
+for bits in sizes:
+    with one_core():
+        split = {m: quantised(m, bits // m) for m in (1, 2, 3, 4, 6, 8) if bits % m == 0}
+        codebook = cluster(2**bits, rng=talk.seed).fit(x_train)
+    best = min(split, key=lambda m: split[m])
+    found["PCA, rounded"].append(split[best])
+    found["k-means"].append(error(codebook.reconstruct(x_test)))
+    each = "1 bit" if bits == best else f"{bits // best} bits"
+    table.append([f"{bits} bits", f"{best} numbers of {each}", split[best], f"one of {2**bits}", found["k-means"][-1]])
+talk.table(["an image in", "PCA, rounded", "error", "k-means", "error "], table)
+talk.save(plotting.curves({name: (sizes, values) for name, values in found.items()},
+                          x="bits for each image", y="squared error per test image",
+                          title="For the same bits, k-means leaves less error"), "bits")
+talk.metric("kmeans_of_pca_at_equal_bits", found["k-means"][-1] / found["PCA, rounded"][-1],
+            at_most=None if talk.fast else 0.75)
 
 # %% [markdown]
 # ## Reconstruction (slide 7)
-#
-# The error is that of held-out images: squared differences summed over an image's pixels, averaged over the images.
-# With no numbers at all, every image is reconstructed as the mean image. Ten numbers explain about 74 % of the small
-# digits; on MNIST thirty numbers leave an error of 13.87, the figure that G. Hinton and R. Salakhutdinov give for PCA
-# in their paper on slide 17's network; on Fashion-MNIST 12.24.
 
 # %%
-first_of_each = [int(np.flatnonzero(labels == label)[0]) for label in range(10)]
-bounds = {"digits": {}, "mnist": {30: (13.864, 13.868)}, "fashion-mnist": {30: (12.241, 12.245)}}[talk.data]
-code = pca.encode(x_test)
-mean_error = float(((x_test - pca.mean_)**2).sum(1).mean())
-rows = [plotting.Row("real data", talk.images(x_test[first_of_each]), "squared\nerror")]
-table: list[list[str | float]] = [["mean image", 0, mean_error, "0.0%"]]
-for k in numbers:
-    reconstruction = pca.mean_ + code[:, :k] @ pca.components_[:k]
-    error = float(((x_test - reconstruction)**2).sum(1).mean())
-    explained = float(shares[:k].sum())
-    rows.append(plotting.Row(f"{k}-D PCA", talk.images(reconstruction[first_of_each]), f"{error:.2f}"))
-    table.append([f"PCA-{k}", k, error, f"{explained:.1%}"])
-    low, high = bounds.get(k, (None, None))
-    talk.metric(f"error_{k}", error, at_least=low, at_most=high)
-    low, high = (0.73, 0.75) if (talk.data, k) == ("digits", 10) else (None, None)
-    talk.metric(f"explained_{k}", explained, at_least=low, at_most=high)
-talk.save(plotting.image_rows(rows[:6], title="Test images from k numbers"), "reconstructions")
-talk.table(["model", "numbers", "squared error per test image", "variance explained"], table)
+talk.save(plotting.image_rows([*rows[:4], *[
+    plotting.Row(f"k-means,\none of {model.n_clusters}", talk.images(model.reconstruct(x_test[first_of_each])),
+                 f"{error(model.reconstruct(x_test)):.2f}") for model in (kmeans, codebook)]],
+    title="Test images through both codes"), "reconstructions")
 
 # %% [markdown]
 # ## Sampling from the code space: a generative model!
 #
-# Codes drawn from a Gaussian with the variances that PCA found, decoded. They have the strokes' texture, but few are
-# digits: the codes of real images do not fill a Gaussian. The models of the later slides are about this gap.
+# For PCA, codes from a Gaussian with the variances that it found: the samples have the strokes' texture, but few are
+# digits, for the codes of real images do not fill a Gaussian. For k-means, a centre drawn by its share of the images:
+# every sample is plausible, and there are no others. Between "never right" and "never new" is what the models of the
+# later slides are about.
 
 # %%
-drawn = talk.images(pca.sample(20, talk.rng))
-talk.save(plotting.image_rows([plotting.Row("real data", talk.images(x_test[first_of_each])),
-                               plotting.Row(f"{numbers[-1]}-D PCA,\nsampled", drawn[:10]),
-                               plotting.Row("sampled again", drawn[10:])], title="Sampling from the code space"),
-          "samples")
+talk.save(plotting.image_rows([
+    plotting.Row("real data", talk.images(x_test[first_of_each])),
+    plotting.Row(f"{numbers[-1]}-D PCA,\nsampled", talk.images(pca.sample(10, talk.rng))),
+    plotting.Row("k-means-10,\nsampled", talk.images(kmeans.sample(10, talk.rng))),
+    plotting.Row(f"k-means-{codebook.n_clusters},\nsampled", talk.images(codebook.sample(10, talk.rng)))],
+    title="Sampling from the code space"), "samples")
+
+# %% [markdown]
+# ## Whitening, and ZCA
+#
+# PCA's coordinates are uncorrelated. Divided by their deviations they all have variance 1 as well: the data are
+# *white*. White data stay white when they are turned, so there are many such codes. The one that stays nearest to the
+# image itself is called ZCA. It is an image again, and a symmetric matrix makes it: $z = V^\top S^{-1} V (x - m)$.
+#
+# Here are patches of photographs. Neighbouring pixels are much alike; what ZCA leaves is what they do not share:
+# edges.
+
+# %%
+patches = data.patches(4000, size=12, rng=np.random.default_rng(talk.seed), whiten=False).reshape(4000, -1)
+patches = patches - patches.mean(1, keepdims=True)                     # brightness is not of interest
+whitenings = {kind: Whitening(kind=kind, eps=1e-4).fit(patches) for kind in ("pca", "zca")}
+striking = np.argsort(-patches.std(1))[:400:40]
+
+
+def shown(rows):
+    """Ten rows as images: 0 as grey, three deviations to black and white."""
+    return (0.5 + rows / (6 * rows.std())).reshape(-1, 12, 12)
+
+
+talk.save(plotting.image_rows([
+    plotting.Row("patches", shown(patches[striking])),
+    *[plotting.Row(f"whitened,\n{kind.upper()}", shown(white.encode(patches)[striking]))
+      for kind, white in whitenings.items()],
+    plotting.Row("ZCA,\nundone", shown(whitenings["zca"].reconstruct(patches[striking])))],
+    title="Both are white; only one is still an image"), "whitening")
+white = whitenings["zca"].encode(patches)
+covariance = np.cov(white.T)
+talk.metric("neighbours_correlation_before", np.corrcoef(patches[:, 65], patches[:, 66])[0, 1], at_least=0.5)
+talk.metric("neighbours_correlation_after", np.abs(np.corrcoef(white[:, 65], white[:, 66])[0, 1]), at_most=0.1)
+talk.metric("zca_asymmetry", np.abs(whitenings["zca"].matrix_ - whitenings["zca"].matrix_.T).max(), at_most=1e-3)
+
+# %% [markdown]
+# Each column of the ZCA matrix is the filter that makes one pixel of the white image: the pixel itself, less what its
+# neighbours already tell. The eye's ganglion cells see the world through such filters: bright centre, dark surround.
+
+# %%
+filters = whitenings["zca"].matrix_.T[[0, 18, 41, 66, 77]].reshape(-1, 12, 12)
+talk.save(plotting.image_grid(filters, columns=5, symmetric=True,
+                              title="ZCA's filters: a pixel, less what its neighbours tell"), "zca-filters")
+
+# %% [markdown]
+# ## "No constraint: PCA", by gradient descent
+#
+# A linear autoencoder has the same objective, but nobody tells it to be PCA: two matrices start at random, and
+# gradient descent makes the error small. Its code may be any turned and stretched version of PCA's, but the images
+# that it can decode, the space that the decoder's rows span, must end as PCA's subspace. The *principal angles*
+# between two subspaces measure that: all are 0 if the two are the same. (The images are the embedded digits, whatever
+# the lecture runs on.)
+#
+# With all images in each step and a learning rate that falls to zero, the largest of the ten angles falls below a
+# tenth of a degree. With 100 images at a time the gradient is noisy, and the space keeps wandering a degree or so.
+
+# %%
+steps = 100 if talk.fast else 6000
+small = talk.device.put(data.load("digits").flat().x_train)
+goal = PCA(10, svd_solver="svd").fit(small)
+angles = {}
+for name, batch in (("all images a step", len(small)), ("100 images a step", 100)):
+    model = DeepAutoencoder([small.shape[1], 10], rng=talk.seed)
+    model.to(talk.device)
+    decoder = dict(model.named_parameters())["decoder.0.weight"]       # (10, pixels)
+    optimizer = optim.Adam(model.parameters(), lr=1e-2)
+    schedule = optim.CosineAnnealingLR(optimizer, T_max=steps)
+    curve = [principal_angles(decoder, goal.components_)[0]]
+    with one_core():
+        for step in range(1, steps + 1):
+            x = small if batch == len(small) else small[talk.device.put(talk.rng.permutation(len(small))[:batch])]
+            optimizer.zero_grad()
+            loss = model.loss(x)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            if step % (steps // 100) == 0:
+                curve.append(principal_angles(decoder, goal.components_)[0])
+    angles[name] = curve
+    print(f"{name}: largest angle {curve[0]:.1f} degrees at first, {curve[-1]:.4f} in the end")
+talk.save(plotting.curves({name: (np.arange(101) * (steps // 100), np.maximum(curve, 1e-3))
+                           for name, curve in angles.items()}, x="step", y="largest angle to PCA, degrees", log=True,
+                          levels={"0.1 degree": 0.1},
+                          title="A linear autoencoder finds PCA's subspace"), "linear-autoencoder")
+full, noisy = (angles[name][-1] for name in angles)
+talk.metric("angle", full, at_most=None if talk.fast else 0.1)
+talk.metric("angle_of_mini_batches", noisy)
+talk.metric("angle_at_first", angles["all images a step"][0], at_least=45)
 
 # %%
 talk.finish()

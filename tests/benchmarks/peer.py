@@ -227,3 +227,15 @@ class Minidl:
 
     def pca_rand(self, d: Any, p: Any) -> Any:
         return self._pca(d, p, "randomized")
+
+    def kmeans(self, d: Any, p: Any) -> Any:
+        """Lloyd's rounds from a given start."""
+        from minidl.linear import KMeans
+
+        return lambda: KMeans(p["k"], init=d["init"], max_iter=p["iters"], tol=0).fit(d["x"]).inertia_
+
+    def mbkmeans(self, d: Any, p: Any) -> Any:
+        """One pass of mini-batches from a given start."""
+        from minidl.linear import MiniBatchKMeans
+
+        return lambda: MiniBatchKMeans(p["k"], batch_size=p["batch"], max_iter=1, init=d["init"]).fit(d["x"]).inertia_

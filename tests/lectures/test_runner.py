@@ -31,7 +31,10 @@ def check_files(folder, record):
     assert record["figures"] and not record["missed"]
     for name in record["figures"]:
         content = (folder / name).read_bytes()
-        assert content.startswith(SIGNATURE) and content.endswith(b"IEND\xaeB`\x82")
+        if name.endswith(".png"):
+            assert content.startswith(SIGNATURE) and content.endswith(b"IEND\xaeB`\x82")
+        else:
+            assert content.startswith(b"GIF8")
     assert {path.name for path in folder.iterdir()} == {*record["figures"], "metrics.json"}
 
 
@@ -48,14 +51,6 @@ def test_lecture_17_fast(a_place_of_its_own, capsys):
     assert metrics["ratio"] == pytest.approx(metrics["deep_error"] / metrics["pca_error"])
     out = capsys.readouterr().out
     assert f"{metrics['deep_error']:.3f}" in out and "PCA-10" in out and "slide-17.png" in record["figures"]
-
-
-def test_slides_5_to_7(a_place_of_its_own):
-    assert cli.main(["lecture", "pca", "--fast", "--out", "here"]) == 0
-    record = read(a_place_of_its_own / "here")
-    check_files(a_place_of_its_own / "here", record)
-    assert record["metrics"]["explained_10"] == pytest.approx(0.739, abs=0.002)
-    assert record["bounds"]["explained_10"] == {"at_most": 0.75, "at_least": 0.73}
 
 
 def test_a_seed_repeats_a_lecture(a_place_of_its_own):
@@ -77,10 +72,11 @@ def test_a_lecture_runs_as_a_plain_script(a_place_of_its_own):
     assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1 and "mnist" in wrong.stderr
 
 
-def test_the_cells_run_in_a_notebook(a_place_of_its_own):
+def test_the_cells_run_in_a_notebook(tiny, a_place_of_its_own):
     """There __main__ is the notebook's, no option is set, and the cells are executed one by one."""
-    runpy.run_path(str(slides.find(5)[0].path), run_name="a_notebook")
-    check_files(a_place_of_its_own / "out" / "lecture-007", read(a_place_of_its_own / "out" / "lecture-007"))
+    tiny(1)
+    runpy.run_path(str(slides.find(49)[0].path), run_name="a_notebook")
+    check_files(a_place_of_its_own / "out" / "lecture-049", read(a_place_of_its_own / "out" / "lecture-049"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
@@ -281,18 +277,11 @@ def test_a_stopped_lecture_goes_on_to_the_same_end_and_leaves_nothing_behind(tin
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
-def test_ten_numbers_of_a_deep_network_beat_ten_of_pca(seed, a_place_of_its_own):
-    assert cli.main(["lecture", "17", "--seed", str(seed)]) == 0
-    assert read(a_place_of_its_own / "out" / "lecture-017")["metrics"]["ratio"] <= 0.55
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
-def test_slides_5_to_7_on_real_images(name, a_place_of_its_own):
+def test_slides_5_to_7_start_on_real_images_with_pcas_known_errors(name, a_place_of_its_own):
     if data.where(name) is None:
         pytest.skip(f"{name} is not here: minidl data fetch {name}, or name its folder in MINIDL_DATA")
-    assert cli.main(["lecture", "7", "--data", name]) == 0
+    assert cli.main(["lecture", "7", "--data", name, "--fast"]) == 0
 
 
 @pytest.mark.slow

@@ -56,8 +56,8 @@ class StackedAutoencoder(Autoencoder):
         if target.ndim != 2 or target.shape[1] != self.sizes[0]:
             raise InputError(f"pretrain: expected rows of {self.sizes[0]} numbers, x has shape {target.shape}")
         if len(target) < units:
-            raise InputError(f"pretrain: {len(target)} rows are fewer than the {units} units of a layer: each could have "
-                             "a unit of its own; give more rows or smaller layers")
+            raise InputError(f"pretrain: {len(target)} rows are fewer than the {units} units of a layer: each could "
+                             "have a unit of its own; give more rows or smaller layers")
         if not np.isfinite(target).all():
             raise InputError("pretrain: x holds values that are not finite; replace or drop them first")
         results = []

@@ -10,11 +10,12 @@ shape, dtype and device; every image gets its own change. They are composed as f
     data.Loader(x_train, y_train, batch_size=128, rng=rng, augment=augment)
 
 What is drawn is drawn on the host, so that a run on any device can be resumed exactly; the images are changed where
-they are.
+they are. Only `rotate_by` draws nothing: it is told the angles.
 """
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
@@ -35,14 +36,25 @@ def shift(x: Array, rng: Rng, *, pixels: int) -> Array:
 
 
 def rotate(x: Array, rng: Rng, *, degrees: float) -> Array:
-    """Turn each image about its centre by up to so many degrees either way; zeros come in from outside.
+    """Turn each image about its centre by up to so many degrees either way, as `rotate_by` does."""
+    n, *_ = _images("rotate", x)
+    return rotate_by(x, rng.uniform(-degrees, degrees, n))
 
-    A pixel of the result lies between four of the image, and is their bilinear interpolation.
+
+def rotate_by(x: Array, degrees: ArrayLike, *, zoom: ArrayLike = 1.0) -> Array:
+    """Turn each image about its centre, anticlockwise, and make it `zoom` times as large; zeros come in from outside.
+
+    `degrees` and `zoom`: a number, or one for each image, (N,), on the host. A pixel of the result lies between four of
+    the image, and is their bilinear interpolation. Raises InputError for another number of angles or sizes, and for a
+    size that is not above 0.
     """
-    n, h, w, c = _images("rotate", x)
+    n, h, w, c = _images("rotate_by", x)
     put, xp = backend_of(x).from_host, backend_of(x).xp
-    angle = rng.uniform(-degrees, degrees, n) * (np.pi / 180)
-    cos, sin = (put(f(angle).astype(x.dtype).reshape(n, 1, 1)) for f in (np.cos, np.sin))
+    angle, size = np.asarray(degrees, np.float64) * (np.pi / 180), np.asarray(zoom, np.float64)
+    if any(a.shape not in ((), (n,)) for a in (angle, size)) or not np.all(size > 0) or not np.isfinite(angle).all():
+        raise InputError(f"rotate_by: {n} images take finite degrees and a zoom above 0, a number or {n} of each; "
+                         f"degrees has shape {angle.shape}, zoom {size.shape}, the least {size.min(initial=np.inf):g}")
+    cos, sin = (put((np.broadcast_to(f(angle), n) / size).astype(x.dtype).reshape(n, 1, 1)) for f in (np.cos, np.sin))
     down = xp.arange(h, dtype=x.dtype).reshape(1, h, 1) - (h - 1) / 2                    # from the centre
     right = xp.repeat(xp.arange(w, dtype=x.dtype), c).reshape(1, 1, w * c) - (w - 1) / 2
     # Where each number of the result, (N, H, W*C), comes from: a row and a column within a border of one zero, or two.

@@ -53,7 +53,7 @@ class LogisticPCA:
     code_mean_: Array
     code_covariance_: Array
 
-    def __init__(self, n_components: int, *, ridge: float = 0.01, max_iter: int = 50, tol: float = 1e-3,
+    def __init__(self, n_components: int, *, ridge: float = 0.1, max_iter: int = 50, tol: float = 1e-3,
                  rng: int | np.random.Generator = 0) -> None:
         self.n_components = check_count("LogisticPCA", "n_components", n_components)
         self.max_iter = check_count("LogisticPCA", "max_iter", max_iter)

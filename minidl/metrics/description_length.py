@@ -4,8 +4,8 @@ A model is worth having if it shortens the whole message: its own parameters, th
 still needed to get every pixel exactly right. `description_length` counts a message that a receiver could decode:
 parameters and codes are rounded first, and the pixels are predicted from what was rounded.
 
-One code serves everywhere, and needs no numbers sent ahead: sender and receiver count the symbols as they come, and an
-arithmetic coder spends -log2 of the share counted so far (see `adaptive_bits`).
+One code serves everywhere, and needs no probabilities sent ahead: sender and receiver count the symbols as they come,
+and an arithmetic coder spends -log2 of the share counted so far (see `adaptive_bits`).
 
 Sources: J. Rissanen, "Modeling by shortest data description", 1978; R. Krichevsky and V. Trofimov, "The performance of
 universal encoding", 1981.

@@ -87,6 +87,22 @@ def test_rotate_by_right_angles_is_numpys_rot90_anticlockwise(turns):
     np.testing.assert_allclose(turned, np.rot90(square, turns, axes=(1, 2)), atol=2e-6)
 
 
+def test_rotate_by_turns_each_image_by_its_own_angle_as_rotate_does():
+    angles = rng().uniform(-50, 50, 6)
+    turned = augmentation.rotate_by(IMAGES, angles)
+    np.testing.assert_array_equal(turned, augmentation.rotate(IMAGES, rng(), degrees=50))
+    np.testing.assert_array_equal(augmentation.rotate_by(IMAGES[:1], angles[0]), turned[:1])
+    np.testing.assert_array_equal(augmentation.rotate_by(IMAGES, 0.0), IMAGES)
+
+
+def test_zoom_spreads_an_image_about_its_centre():
+    x = np.zeros((2, 9, 9, 1))
+    x[:, 4, 6] = x[:, 1, 4] = 1.0
+    larger, smaller = augmentation.rotate_by(x, 0.0, zoom=[2.0, 0.5])[..., 0]
+    assert larger[4, 8] == 1.0 and larger[4, 7] == 0.5 and larger[:, 4].max() == 0.0       # 3 above is 6 above: outside
+    assert smaller[4, 5] == 1.0 and smaller.sum() < 2.5
+
+
 def test_flip_mirrors_each_image_left_to_right_or_leaves_it():
     n = 2000
     x = np.tile(IMAGES[:1], (n, 1, 1, 1))
@@ -150,7 +166,8 @@ def test_on_a_device_it_gives_numpys_values_there_and_waits_for_nothing(change):
     np.testing.assert_array_equal(y.get(), change(IMAGES, rng()))
 
 
-@pytest.mark.parametrize("change", [CHANGES[name] for name in ("shift", "rotate", "flip")])
+@pytest.mark.parametrize("change", [CHANGES[name] for name in ("shift", "rotate", "flip")] + [
+    lambda x, rng: augmentation.rotate_by(x, 10.0)])
 @pytest.mark.parametrize("x", [IMAGES.reshape(6, -1), IMAGES[..., 0], (IMAGES * 255).astype(np.uint8)],
                          ids=["rows", "no channels", "bytes"])
 def test_what_is_no_batch_of_images_is_refused_in_a_sentence(change, x):
@@ -161,6 +178,9 @@ def test_what_is_no_batch_of_images_is_refused_in_a_sentence(change, x):
 @pytest.mark.parametrize("call, words", [
     (lambda: augmentation.shift(IMAGES, rng(), pixels=-1), "shift: pixels is 0 or more, not -1"),
     (lambda: augmentation.noise(IMAGES, rng(), sd=-0.1), "noise: sd is a standard deviation, 0 or more, not -0.1"),
+    (lambda: augmentation.rotate_by(IMAGES, np.zeros(5)), r"6 images take .* degrees has shape \(5,\)"),
+    (lambda: augmentation.rotate_by(IMAGES, 0.0, zoom=0.0), "a zoom above 0.* the least 0"),
+    (lambda: augmentation.rotate_by(IMAGES, np.nan), "finite degrees"),
     (lambda: augmentation.mixup(IMAGES, IMAGES, rng(), alpha=0.0), "mixup: alpha is above 0, not 0.0"),
     (lambda: augmentation.mixup(IMAGES, np.arange(6), rng(), alpha=1.0), "turn labels into rows by md.one_hot"),
     (lambda: augmentation.mixup(IMAGES, IMAGES[:5], rng(), alpha=1.0), "one for each x"),

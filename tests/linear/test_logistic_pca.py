@@ -157,6 +157,15 @@ def test_verbs_say_what_they_need():
         model.encode(np.arange(12.0)[None] / 5.5)
 
 
+@pytest.mark.slow
+def test_thirty_numbers_of_log_odds_leave_a_quarter_of_pca_s_error_on_mnist():
+    if data.where("mnist") is None:
+        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
+    mnist = data.load("mnist").flat()
+    model = LogisticPCA(30, max_iter=10).fit(mnist.x_train[:3000])
+    assert ((model.reconstruct(mnist.x_test[:1000]) - mnist.x_test[:1000])**2).sum(1).mean() < 0.3 * 13.866
+
+
 @pytest.mark.parity
 @pytest.mark.parametrize("k", [1, 2])
 def test_no_other_optimiser_finds_anything_better(k):

@@ -1,0 +1,340 @@
+# %% [markdown]
+# # Slides 1-4: short descriptions, and the manifold hypothesis
+#
+# Unsupervised learning has data and no labels. What is there to learn? One answer is William of Ockham's: of all
+# explanations take the simplest. It can be counted. Whoever has understood the data can *send* them in fewer bits:
+# first the model, then each item in the model's terms (its code), then what the model did not foresee (the residual),
+# so that the receiver gets every pixel exactly. The best model is the one with the shortest message in all.
+#
+# The other answer is geometry: images fill only a thin, curved part of the space of all pixels. A short code is a place
+# on this manifold.
+
+# %%
+import numpy as np
+
+from lectures.runner import lecture
+from minidl import data, metrics, optim, plotting, training
+from minidl.autoencoders import DeepAutoencoder
+from minidl.data import augmentation
+from minidl.linear import PCA, KMeans
+from minidl.metrics.description_length import Message, message
+from minidl.tuning import one_core
+
+talk = lecture(1, data=["digits", "mnist"])
+images = talk.load(flat=False)
+small = talk.data == "digits"
+levels = 17 if small else 256
+x = talk.device.put(images.flat().x_train[:400 if talk.fast else None])
+
+# %% [markdown]
+# ## Without a model
+#
+# A pixel of the small digits has 17 levels, so a picture of 64 takes 64 log2 17 bits. That is what to beat. The first
+# saving needs no understanding: corners are nearly always black, and a code for each pixel that adapts to how often its
+# levels occur makes use of that. It knows nothing of how pixels hang together. Only what a model saves beyond it has to
+# do with shapes.
+
+# %%
+raw = metrics.raw_length(x, levels=levels).total / len(x)
+pixelwise = metrics.pixelwise_length(x, levels=levels).total / len(x)
+
+# %% [markdown]
+# ## With a model
+#
+# Everything that is sent is rounded first, for a real number has infinitely many digits. How coarsely is our choice, so
+# we try a few precisions of the parameters and of the codes, and keep what makes the message shortest. Of an
+# autoencoder only the decoder is sent: the receiver does not need the encoder.
+
+
+# %%
+def shortest(model, x, steps, bits):
+    """The shortest message through this model, over precisions of codes and parameters."""
+    return min((message(model, x, levels=levels, code_step=float(s), parameter_bits=b) for s in steps for b in bits),
+               key=lambda sent: sent.length().total)
+
+
+def autoencoder(k):
+    model = DeepAutoencoder([64, 16, k] if small else [784, 256, k], output="linear" if small else "logits",
+                            rng=talk.rng)
+    epochs = 2 if talk.fast else 80 if small else 6
+    model.to(talk.device)
+    loader = data.Loader(x, batch_size=64 if small else 128, rng=talk.rng, device=talk.device)
+    optimizer = optim.AdamW(model.parameters(), lr=4e-3 if small else 2e-3, weight_decay=0.05 if small else 0.0)
+    training.fit(model, DeepAutoencoder.loss, loader, optimizer, epochs=epochs,
+                 schedule=optim.CosineAnnealingLR(optimizer, T_max=epochs * len(loader)),
+                 checkpoint=talk.checkpoint(f"autoencoder-{k}"))
+    return model
+
+
+if small:
+    numbers = {"PCA": [1, 2, 4, 8, 12, 16, 24, 40], "k-means": [1, 5, 10, 20, 40, 80, 160, 320],
+               "autoencoder": [1, 2, 4, 6, 8, 12]}
+    steps, bits = [0.35, 0.5, 0.7, 1.0], [4, 5, 6]
+else:
+    numbers = {"PCA": [5, 20, 50, 80, 140], "k-means": [1, 10, 50, 200], "autoencoder": [10, 20, 30]}
+    steps, bits = [0.7, 1.0], [6]
+if talk.fast:
+    numbers = {name: ks[1::4] for name, ks in numbers.items()}
+sent: dict[str, dict[int, Message]] = {name: {} for name in numbers}
+with one_core():
+    for k in numbers["PCA"]:
+        sent["PCA"][k] = shortest(PCA(k, rng=talk.seed).fit(x), x, steps, bits)
+    for k in numbers["k-means"]:
+        fitted = KMeans(k, n_init=2 if small else 1, max_iter=100 if small else 20, rng=talk.rng).fit(x)
+        sent["k-means"][k] = shortest(fitted, x, [1.0], bits)
+    for k in numbers["autoencoder"]:
+        network = autoencoder(k)
+        spread = float(network.encode(x).std())                          # a network chooses its own units
+        sent["autoencoder"][k] = shortest(network, x, spread * np.array([0.2, 0.3, 0.4, 0.6, 0.8][::1 if small else 2]),
+                                          bits)
+lengths = {name: {k: np.array(m.length()) / len(x) for k, m in messages.items()} for name, messages in sent.items()}
+best = {name: min(bars, key=lambda k: bars[k].sum()) for name, bars in lengths.items()}
+
+# %% [markdown]
+# The bars are the lesson. With a small k the model is cheap, and leaves nearly everything to be said pixel by pixel.
+# With a large one the residual is short, but model and codes cost more than they save. In between lies the least total.
+# No test set was needed to find it, and none was looked at.
+
+# %%
+talk.save(plotting.bit_bars({name: {k: list(bar[::-1]) for k, bar in bars.items()} for name, bars in lengths.items()},
+                            parts=["residual", "code", "model"], x="k", level=pixelwise,
+                            level_name="each pixel by itself",
+                            title=f"Bits to send {len(x):,} images, per image (raw: {raw:,.0f})"), "bits")
+talk.table(["message", "k", "model", "code", "residual", "bits per image"], [
+    ["raw", "", 0.0, 0.0, raw, raw], ["each pixel by itself", "", 0.0, 0.0, pixelwise, pixelwise],
+    *[[name, k, *lengths[name][k], lengths[name][k].sum()] for name, k in best.items()]])
+
+# %% [markdown]
+# ## What the receiver sees before the residual
+#
+# The models' predictions from rounded codes and rounded parameters, each at its best k. That they are so rough is not
+# carelessness: a finer code would have cost more than it saves. K-means, with the name of one of its centres and
+# nothing else, predicts the small digits best for its bits. The network is outdone here by both: it spends more on its
+# weights and codes than it saves. Forty times as many images, on MNIST, share the cost of a network among them
+# (`--data mnist`).
+
+# %%
+labels = np.asarray(images.y_train)[:len(x)]
+first_of_each = [int(np.flatnonzero(labels == label)[0]) for label in range(10)]
+rows = [plotting.Row("real data", talk.images(x[first_of_each]), "bits")]
+for name, k in best.items():
+    m = sent[name][k]
+    rows.append(plotting.Row(f"{name}-{k}", talk.images(m.shades[first_of_each] / (m.contexts - 1)),
+                             f"{lengths[name][k].sum():.0f}"))
+talk.save(plotting.image_rows(rows, title="What the model foresees"), "predictions")
+
+# %% [markdown]
+# ## More data can afford a richer model
+#
+# The same models fitted to fewer images. The model is sent once, so its cost is shared: the more images, the larger the
+# best k. Occam's razor does not ask for few parameters, it asks for as many as the data pay for.
+
+# %%
+sizes = [100, 200, 400, 800, len(x)] if small else [500, 2000, 8000, len(x)]
+dimensions = [1, 3, 6, 12, 24] if small else [5, 20, 50]
+sizes = sizes[1:3] if talk.fast else sizes
+order = talk.rng.permutation(len(x))
+per_image: dict[int, list[float]] = {k: [] for k in dimensions}
+for n in sizes:
+    few = x[talk.device.put(np.sort(order[:n]))]
+    for k in dimensions:
+        per_image[k].append(shortest(PCA(k, rng=talk.seed).fit(few), few, steps[1:], bits[-2:]).length().total / n)
+best_by_size = [dimensions[int(np.argmin([per_image[k][i] for k in dimensions]))] for i in range(len(sizes))]
+talk.save(plotting.curve_panels({"": {f"PCA-{k}": (sizes, values) for k, values in per_image.items()}}, log=True,
+                                log_x=True, x="number of images", y="bits per image",
+                                top=max(per_image[dimensions[0]]) * 1.25,
+                                title="The best k grows with the number of images"), "more-data")
+
+# %% [markdown]
+# ## The manifold hypothesis (slide 4): a swiss roll
+#
+# Points in space that lie on a rolled-up sheet: two numbers, the place along the roll and the height, would describe
+# them. PCA can only look at the roll from one side. A network with two numbers in the middle may bend its surface, and
+# reconstructs far better; but nothing tells it to keep neighbours together, and it cuts the roll and folds the pieces
+# over each other.
+#
+# What is close in space need not be close on the sheet. Only short straight lines stay on it, so a long way is measured
+# as the shortest one along many short lines: the *geodesic* distance. From these distances alone the sheet can be laid
+# out flat (Isomap).
+
+# %%
+roll, t = data.swiss_roll(300 if talk.fast else 800, rng=talk.rng)
+along = (t * np.sqrt(1 + t * t) + np.arcsinh(t)) / 2              # arc length: the integral of sqrt(1 + t^2)
+sheet = np.stack([along, roll[:, 1]], axis=1)                     # the truth, which no method sees
+centred = (roll - roll.mean(0)) / roll.std()
+with one_core():
+    network = DeepAutoencoder([3, 64, 32, 2], rng=talk.rng)
+    epochs = 3 if talk.fast else 200
+    loader = data.Loader(centred, batch_size=50, rng=talk.rng)
+    optimizer = optim.Adam(network.parameters(), lr=1e-2)
+    training.fit(network, DeepAutoencoder.loss, loader, optimizer, epochs=epochs,
+                 schedule=optim.CosineAnnealingLR(optimizer, T_max=epochs * len(loader)),
+                 checkpoint=talk.checkpoint("roll"))
+    pca = PCA(2).fit(centred)
+    straight, way = metrics.distances(roll), metrics.geodesic_distances(roll, neighbors=8 if talk.fast else 5)
+    unrolled = metrics.classical_mds(way, 2)
+a, b = divmod(int(np.argmax(way / (straight + 2.0))), len(roll))  # close in space, far along the roll
+
+
+def shortest_path(way, a, b):
+    """The points on the shortest way from a to b: those through which it is no longer."""
+    on_it = np.flatnonzero(way[a] + way[:, b] <= way[a, b] * (1 + 1e-9))
+    return on_it[np.argsort(way[a, on_it])]
+
+
+path = shortest_path(way, a, b)
+talk.save(plotting.embeddings(
+    {"a swiss roll": roll, "PCA": pca.encode(centred), "autoencoder": network.encode(centred), "Isomap": unrolled},
+    along, ways={f"straight: {straight[a, b]:.0f}": roll[[a, b]], f"along the roll: {way[a, b]:.0f}": roll[path]},
+    place="place along the roll", title="Two numbers for each point in space"), "swiss-roll")
+
+# %% [markdown]
+# In numbers: how well does the distance between two codes agree with the true distance on the sheet (correlation over
+# all pairs)? And how large is the squared error, of a total variance of 3?
+
+# %%
+pairs = np.triu_indices(len(roll), 1)
+
+
+def agreement(table):
+    return float(np.corrcoef(table[pairs], metrics.distances(sheet)[pairs])[0, 1])
+
+
+def roll_error(model):
+    return float(((model.reconstruct(centred) - centred)**2).sum(1).mean())
+
+
+agreements = {"straight lines in space": agreement(straight), "PCA": agreement(metrics.distances(pca.encode(centred))),
+              "autoencoder": agreement(metrics.distances(network.encode(centred))), "geodesic": agreement(way),
+              "Isomap": agreement(metrics.distances(unrolled))}
+errors = {"PCA": roll_error(pca), "autoencoder": roll_error(network)}
+talk.table(["distances", "agreement with the sheet", "reconstruction error"],
+           [[name, value, errors.get(name, "")] for name, value in agreements.items()])
+
+# %% [markdown]
+# ## The manifold of a turning digit
+#
+# A seven turned by every angle from 0 to 359 degrees: in the space of hundreds of pixels this is a closed curve. PCA's
+# plane is the best plane, but a seven looks somewhat like a seven upside down: opposite angles get nearly the same two
+# numbers. An autoencoder with as many numbers tells them apart. It has seen the even angles only; the errors are those
+# of the odd ones.
+
+# %%
+seven = images.x_train[np.flatnonzero(np.asarray(images.y_train) == 7)[:1]]
+if small:                                                         # 8x8 is drawn at twice its size, with room to turn
+    seven = np.pad(seven, ((0, 0), (6, 6), (6, 6), (0, 0)))
+size = seven.shape[1]
+
+
+def turned(angles):
+    """The seven at these angles, as rows of pixels."""
+    return augmentation.rotate_by(seven.repeat(len(angles), axis=0), angles, zoom=2.0 if small else 1.0).reshape(
+        len(angles), -1)
+
+
+angles = np.arange(0.0, 360.0, 2.0)
+turns, held_out = turned(angles), turned(angles + 1)
+with one_core():
+    network = DeepAutoencoder([size * size, 128, 64, 2], output="logits", rng=talk.rng)
+    epochs = 3 if talk.fast else 200
+    loader = data.Loader(turns, batch_size=30, rng=talk.rng)
+    optimizer = optim.Adam(network.parameters(), lr=4e-3)
+    training.fit(network, DeepAutoencoder.loss, loader, optimizer, epochs=epochs,
+                 schedule=optim.CosineAnnealingLR(optimizer, T_max=epochs * len(loader)),
+                 checkpoint=talk.checkpoint("turns"))
+    plane = PCA(2).fit(turns)
+turn_errors = {name: float(((model.reconstruct(held_out) - held_out)**2).sum(1).mean())
+               for name, model in (("PCA", plane), ("autoencoder", network))}
+codes = network.encode(turns)
+shown = {i: turns[i].reshape(size, size) for i in range(0, 180, 18)}
+talk.save(plotting.embeddings({f"PCA: error {turn_errors['PCA']:.1f}": plane.encode(turns),
+                               f"autoencoder: error {turn_errors['autoencoder']:.1f}": codes},
+                              angles, cyclic=True, images=shown, place="angle in degrees",
+                              title="A turning seven, in two numbers"), "turning")
+
+# %% [markdown]
+# How far is a seven from a turned one? In a straight line the distance soon stops growing, once the strokes no longer
+# overlap; it even falls again, for upside down it looks a little like itself. Along the manifold it grows with the
+# angle.
+
+# %%
+way = metrics.geodesic_distances(turns, neighbors=2)
+straight = metrics.distances(turns)
+talk.save(plotting.curves({"along the\nmanifold": (angles[:91], way[0, :91]),
+                           "straight\nline": (angles[:91], straight[0, :91])},
+                          x="turned by (degrees)", y="distance from the upright seven",
+                          title="Distance between a digit and itself, turned"), "geodesic")
+apart = np.minimum(np.abs(angles[:, None] - angles), 360 - np.abs(angles[:, None] - angles))
+pairs = np.triu_indices(len(angles), 1)
+by_angle = {name: float(np.corrcoef(table[pairs], apart[pairs])[0, 1])
+            for name, table in (("geodesic", way), ("straight", straight))}
+
+# %% [markdown]
+# ## From one seven to another
+#
+# The straight line between two images leaves the manifold: it fades one out and the other in. The way along the
+# manifold passes the codes of the images on the shortest path; between them the network fills in. The number is how far
+# a picture is from the nearest seven at any angle (squared error): the ghosts are far from all.
+
+# %%
+path = shortest_path(way, 0, 65)                                  # from 0 to 130 degrees
+share = np.linspace(0, 1, 2 if talk.fast else 24, dtype=np.float32)
+stops = np.linspace(0, 1, len(path))
+steps_on = np.stack([np.interp(share, stops, codes[path, i]) for i in range(2)], axis=1).astype(np.float32)
+faded = turns[0] + share[:, None] * (turns[65] - turns[0])
+walked = network.decode(steps_on)
+every_angle = turned(np.arange(720) / 2)
+
+
+def off_the_manifold(pictures):
+    """Squared distance to the nearest seven at any angle."""
+    return np.array([((every_angle - picture)**2).sum(1).min() for picture in pictures])
+
+
+ghosts, walks = off_the_manifold(faded), off_the_manifold(walked)
+talk.save([plotting.walk({f"straight line: off by {ghosts[i]:.1f}": faded[i].reshape(size, size),
+                          f"along the manifold: {walks[i]:.1f}": walked[i].reshape(size, size)},
+                         codes, angles, steps_on[i]) for i in range(len(share))], "walk")
+
+# %% [markdown]
+# ## What must come out
+#
+# The least total lies between the smallest and the largest k, for PCA and for k-means, and with more data at a larger
+# k; both beat the code that knows of single pixels only. The geodesic distance is that on the sheet, the straight one
+# is not; the walk along the manifold stays near it.
+
+# %%
+bounds = {} if talk.fast else {
+    "best_k_of_few": (None, dimensions[1]), "best_k_of_all": (dimensions[2], None), "too_rich": (5, None),
+    "agreement_straight": (None, 0.4), "agreement_geodesic": (0.98, None),
+    "roll_error_autoencoder": (None, 0.4 * errors["PCA"]), "angle_geodesic": (0.99, None),
+    "turn_error_autoencoder": (None, 0.2 * turn_errors["PCA"]), "walk": (None, 0.25 * ghosts.mean()), **{
+        "digits": {"pca": (None, 147), "kmeans": (None, 141), "autoencoder": (None, 154), "pca_k": (8, 16),
+                   "kmeans_k": (20, 80)},
+        "mnist": {"pca": (None, 1100), "pca_k": (50, 80)}}[talk.data]}
+
+
+def metric(name, value):
+    low, high = (None if bound is None else float(bound) for bound in bounds.get(name, (None, None)))
+    talk.metric(name, value, at_least=low, at_most=high)
+
+
+metric("raw", raw)
+metric("pixelwise", pixelwise)
+for name, short in (("PCA", "pca"), ("k-means", "kmeans"), ("autoencoder", "autoencoder")):
+    metric(short, lengths[name][best[name]].sum())
+    metric(f"{short}_k", best[name])
+metric("too_rich", lengths["PCA"][numbers["PCA"][-1]].sum() - lengths["PCA"][best["PCA"]].sum())
+metric("best_k_of_few", best_by_size[0])
+metric("best_k_of_all", best_by_size[-1])
+for name, short in (("straight lines in space", "straight"), ("PCA", "pca"), ("autoencoder", "autoencoder"),
+                    ("geodesic", "geodesic")):
+    metric(f"agreement_{short}", agreements[name])
+for name in ("PCA", "autoencoder"):
+    metric(f"roll_error_{name.lower()}", errors[name])
+    metric(f"turn_error_{name.lower()}", turn_errors[name])
+for name, value in by_angle.items():
+    metric(f"angle_{name}", value)
+metric("walk", walks.mean())
+metric("ghosts", ghosts.mean())
+talk.finish()

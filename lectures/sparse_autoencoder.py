@@ -1,0 +1,354 @@
+# %% [markdown]
+# # Slides 10-16: sparse autoencoders, and stacks of them
+#
+# An autoencoder that may use as many hidden units as it likes can copy its input and learn nothing. Slide 9 names two
+# ways out: few units, or units that are *sparse*, most of them silent most of the time. This lecture takes the second
+# way. On patches of photographs the units become detectors of edges, as in our own visual cortex (slide 10); then such
+# layers are put on top of each other, trained one at a time, and turned into a classifier (slides 11-16).
+#
+# The recipe is that of Andrew Ng's exercise, from which the slides' pictures come.
+
+# %%
+import numpy as np
+
+import minidl as md
+from lectures.runner import lecture
+from minidl import data, nn, optim, plotting, training
+from minidl.autoencoders import SparseAutoencoder, StackedAutoencoder
+from minidl.linear import PCA
+from minidl.metrics.filters import gabor_fit, orientation_selectivity
+from minidl.tuning import one_core
+
+talk = lecture(10, data=["digits", "mnist"])
+patches = data.load("patches").flat().x_train[:1000 if talk.fast else None]
+on_device = md.Tensor(talk.device.put(patches))
+
+# %% [markdown]
+# ## What "sparse" costs
+#
+# Let $\hat\rho_j$ be the mean activation of unit $j$ over all patches; it is wanted to be $\rho = 0.01$. Being away
+# from that costs $\mathrm{KL}(\rho\,\|\,\hat\rho_j) = \rho\log\frac{\rho}{\hat\rho_j} +
+# (1-\rho)\log\frac{1-\rho}{1-\hat\rho_j}$, and the whole cost of the autoencoder is
+#
+# $$J = \frac1m\sum\tfrac12|\hat x - x|^2 + \frac\lambda2\sum W^2 + \beta\sum_j\mathrm{KL}(\rho\,\|\,\hat\rho_j).$$
+
+# %%
+means = np.linspace(0.002, 0.6, 300)
+talk.save(plotting.curves({
+    f"rho = {rho}": (means, [nn.kl_sparsity(md.Tensor([[float(mean)]]), rho).item() for mean in means])
+    for rho in (0.01, 0.1, 0.3)}, x="a unit's mean activation", y="penalty, in nats",
+    title="What it costs to be active too often, or too seldom"), "penalty")
+
+# %% [markdown]
+# ## Is the gradient right?
+#
+# The exercise's own check: every parameter is moved up and down a little, and the slope of $J$ is compared with what
+# backpropagation says, as $|g - \tilde g| / |g + \tilde g|$ over all of them. In float64 it has to be below $10^{-9}$.
+
+# %%
+checked = SparseAutoencoder(64, 25, rng=talk.seed)
+checked.astype(np.float64)
+few = md.Tensor(patches[:10].astype(np.float64))
+slopes, gradients, step = [], [], 1e-4
+for p, gradient in zip(checked.parameters(), md.grad(checked.loss(few), checked.parameters()), strict=True):
+    for place in list(np.ndindex(p.shape))[:40 if talk.fast else None]:
+        value = p.data[place]
+        p.data[place] = value + step
+        above = checked.loss(few).item()
+        p.data[place] = value - step
+        below = checked.loss(few).item()
+        p.data[place] = value
+        slopes.append((above - below) / (2 * step))
+        gradients.append(gradient.numpy()[place])
+difference = np.linalg.norm(np.subtract(slopes, gradients)) / np.linalg.norm(np.add(slopes, gradients))
+print(f"{len(slopes):,} slopes, relative difference {difference:.1e}")
+
+# %% [markdown]
+# ## Training: L-BFGS beside the first-order methods
+#
+# The exercise trains with L-BFGS, a quasi-Newton method: from its last ten steps it knows how the gradient changes, and
+# a line search finds how far to go. Each step looks at all of the patches; SGD, momentum and Adam take 100 at a time.
+# Everything starts from the same weights, and what is shown is the cost of all patches.
+
+
+# %%
+class Run:
+    """A network, and how its training went: after each epoch the passes over the data, the cost, and the filters."""
+
+    def __init__(self, model, optimizer, *, epochs, batch_size=100, rows=patches):
+        self.model, self.rows_seen, self.passes, self.filters = model.to(talk.device), 0, [], [filters_of(model)]
+        self.everything = md.Tensor(talk.device.put(rows))
+        loader = data.Loader(rows, batch_size=batch_size, shuffle=batch_size < len(rows), device=talk.device,
+                             rng=np.random.default_rng(talk.seed))
+        with one_core():
+            history = training.fit(model, self.loss, loader, optimizer(model.parameters()), epochs=epochs,
+                                   validate=self.look)
+        self.costs, self.seconds = history.validation, np.cumsum(history.seconds)
+
+    def loss(self, model, x):
+        self.rows_seen += len(x)
+        return model.loss(x)
+
+    def look(self, model):
+        self.passes.append(self.rows_seen / len(self.everything))
+        self.filters.append(filters_of(model))
+        return model.loss(self.everything).item()
+
+
+def filters_of(model, side=8):
+    return talk.on_host(model.maximising_inputs()).reshape(-1, side, side)
+
+
+def network(**penalty):
+    return SparseAutoencoder(64, 25, rng=talk.seed, **penalty)
+
+
+def lbfgs(parameters):
+    return optim.LBFGS(parameters, max_iter=10)
+
+
+whole, short = dict(batch_size=len(patches), epochs=2 if talk.fast else 40), dict(epochs=1 if talk.fast else 60)
+runs = {
+    "L-BFGS": Run(network(), lbfgs, **whole),
+    "Adam": Run(network(), lambda parameters: optim.Adam(parameters, lr=1e-2), **short),
+    "momentum": Run(network(), lambda parameters: optim.SGD(parameters, lr=0.01, momentum=0.9), **short),
+    "SGD": Run(network(), lambda parameters: optim.SGD(parameters, lr=0.1), **short)}
+talk.save(plotting.races({
+    "passes over the patches": {name: (run.passes, run.costs) for name, run in runs.items()},
+    "seconds": {name: (run.seconds, run.costs) for name, run in runs.items()}},
+    y="cost J of all patches", top=0.6, title="Who leaves the plateau?"), "optimisers")
+talk.table(["optimiser", "passes", "seconds", "cost J"],
+           [[name, f"{run.passes[-1]:.0f}", f"{run.seconds[-1]:.1f}", run.costs[-1]] for name, run in runs.items()])
+
+# %% [markdown]
+# The plateau at 0.55 is half of the patches' variance: there the network answers every patch with the mean patch, all
+# units are equally silent, and the gradient is small in every direction. SGD stays; momentum does not help. L-BFGS and
+# Adam measure directions by their curvature or by the size of their gradients, and leave after about as many passes.
+# But a pass of L-BFGS is a single large product, Adam's are a hundred small steps, and its steps keep rattling.
+#
+# ## Filters (slide 10)
+#
+# What does a hidden unit look for? Among all inputs of norm 1 the one that excites it most is $x_j = W_{ij} / |W_i|$:
+# its weights, as a picture.
+
+# %%
+sparse = runs["L-BFGS"]
+shown = [0, 2] if talk.fast else [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 40]
+talk.save([plotting.filter_panels({f"{10 * i} steps of L-BFGS": sparse.filters[i]}) for i in shown], "filters-growing")
+
+# %% [markdown]
+# ## Sparse how?
+#
+# Beside the KL penalty there are simpler ones. L1 charges every activation; a k-sparse layer lets the three most
+# active units pass and no other. And without any penalty the 25 units are free.
+
+# %%
+penalties = {
+    "no penalty": Run(network(beta=0.0), lbfgs, **(whole | dict(epochs=1 if talk.fast else 15))),
+    "KL": sparse,
+    "L1": Run(network(penalty="l1", beta=0.007), lbfgs, **(whole | dict(epochs=1 if talk.fast else 30))),
+    "k-sparse, k = 3": Run(network(penalty="k-sparse", k=3, output="linear"),
+                           lambda parameters: optim.Adam(parameters, lr=3e-3), rows=patches - 0.5,
+                           epochs=1 if talk.fast else 30)}
+activations = {name: talk.on_host(run.model.encode(run.everything.data)) for name, run in penalties.items()}
+talk.save(plotting.histograms({name: activations[name] for name in ("no penalty", "KL")}, x="activation",
+                              title="How active are the hidden units?"), "activations")
+talk.save(plotting.filter_panels({name: run.filters[-1] for name, run in penalties.items()},
+                                 title="What 25 units look for"), "filters")
+
+# %% [markdown]
+# KL asks *each* unit for its share, so all of them find work. L1 only counts the sum: the cheapest way to pay less is
+# to silence some units for good, and no price makes all of them sparse. k-sparse has no price at all, only a k; but a
+# unit that never wins never learns.
+#
+# ## Are they edges?
+#
+# Two measures, so that nobody needs to squint. *Orientation selectivity*: how much a filter's answer to gratings
+# depends on their orientation (1: it answers a single one). *Gabor fit*: the share of a filter that one edge, a piece
+# of a wave under a Gaussian, explains. PCA's components, the best linear code, are the fair comparison: they are
+# waves, but they fill the whole patch.
+
+# %%
+measured = {"before training": sparse.filters[0], "PCA": PCA(25).fit(patches).components_.reshape(-1, 8, 8),
+            **{name: run.filters[-1] for name, run in penalties.items()}}
+selectivity, fit = (dict(zip(measured, measure(np.concatenate(list(measured.values()))).reshape(-1, 25), strict=True))
+                    for measure in (orientation_selectivity, gabor_fit))
+talk.save(plotting.trials({label: [plotting.Trial(name, list(values), True if name == "KL" else None)
+                                   for name, values in scores.items()]
+                           for label, scores in (("orientation selectivity", selectivity), ("Gabor fit", fit))},
+                          x="0: none, 1: perfect", title="Edges, measured: small dots are filters"), "edges")
+talk.table(["filters", "orientation selectivity (median)", "Gabor fit (median)", "mean activation"],
+           [[name, float(np.median(selectivity[name])), float(np.median(fit[name])),
+             f"{np.abs(activations[name]).mean():.3f}" if name in activations else ""] for name in measured])
+
+# %% [markdown]
+# ## Slides 11-16: one layer at a time
+#
+# 1. Train a sparse autoencoder on the images $x$. Keep its hidden activation $a$ and put the decoder aside.
+# 2. Train a second one *on $a$*: "Note we are reconstructing a at this point, not x". Its activation is $b$.
+# 3. Let a softmax classifier learn from $b$. It is the first part that sees a label.
+# 4. Fine-tune: backpropagate through the whole, as through any network.
+
+# %%
+talk.save([
+    plotting.stacking([("x", 6), ("a", 4), ("x'", 6)], trained=[0, 1], title="1. Reconstruct x", note="x' shall be x"),
+    plotting.stacking([("x", 6), ("a", 4), ("b", 3), ("a'", 4)], trained=[1, 2], title="2. Reconstruct a, not x",
+                      note="a' shall be a"),
+    plotting.stacking([("x", 6), ("a", 4), ("b", 3), ("softmax", 2)], trained=[2], title="3. Classify b",
+                      note="the first labels"),
+    plotting.stacking([("x", 6), ("a", 4), ("b", 3), ("softmax", 2)], trained=[0, 1, 2], title="4. Fine-tune all",
+                      note="backpropagation through everything")], "stages")
+
+# %%
+images = talk.load()
+first = 600 if talk.fast else None
+x_train, y_train = images.x_train[:first], np.asarray(images.y_train)[:first]
+sizes, layer_rounds, tuning_rounds, labels, draws = {
+    "digits": ([64, 100, 64], 30, 15, [50, 100, 200], 3),
+    "mnist": ([784, 196, 196], 12, 15, [300, 1000, 3000], 1)}[talk.data]
+if talk.fast:
+    layer_rounds, tuning_rounds, labels, draws = 1, 1, [50], 1
+
+
+def trained(model, loss, x, y=None, *, rounds, lr=2e-3, name=None):
+    """A round is ten steps of L-BFGS on a small set, or Adam's pass over a large one in batches of 100.
+
+    A training with a name can be interrupted: the same command goes on with it.
+    """
+    small = len(x) <= 3000
+    loader = data.Loader(x, y, batch_size=len(x) if small else 100, shuffle=not small, rng=talk.rng,
+                         device=talk.device, classes=None if y is None else 10)
+    parameters = model.to(talk.device).parameters()
+    optimizer = lbfgs(parameters) if small else optim.Adam(parameters, lr=lr)
+    schedule = None if small else optim.CosineAnnealingLR(optimizer, T_max=rounds * len(loader))
+    with one_core():
+        training.fit(model, loss, loader, optimizer, epochs=rounds, schedule=schedule,
+                     checkpoint=name and talk.checkpoint(name))
+    return model
+
+
+def fit_layer(layer, target):
+    number = stack.layers.index(layer) + 1
+    return trained(layer, SparseAutoencoder.loss, target, rounds=layer_rounds, lr=1e-3, name=f"layer-{number}")
+
+
+stack = StackedAutoencoder(sizes, rng=talk.rng, rho=0.1, beta=0.3)
+stack.to(talk.device)
+stack.pretrain(x_train, fit_layer)
+pretrained = stack.state_dict()
+
+# %% [markdown]
+# Decoded back through both decoders, the code $b$ still shows its digit: nothing that matters has been lost on the way
+# up.
+
+# %%
+x_test, y_test = images.x_test, np.asarray(images.y_test)
+on_test = talk.device.put(x_test)
+first_of_each = [int(np.flatnonzero(y_test == label)[0]) for label in range(10)]
+some = on_test[first_of_each]
+through_a = stack.layers[0].reconstruct(some)
+talk.save(plotting.image_rows([
+    plotting.Row("x", talk.images(some)), plotting.Row("from a", talk.images(through_a)),
+    plotting.Row("from b", talk.images(stack.reconstruct(some)))], title="What the layers know of an image"),
+    "reconstructions")
+side = int(np.sqrt(sizes[0]))
+talk.save(plotting.filter_panels({"": filters_of(stack.layers[0], side)[:60]}, columns=12,
+                                 title="What the units of the first layer look for"), "strokes")
+
+# %% [markdown]
+# ## Accuracy after each stage
+#
+# A softmax on the pixels is where we come from. The same network, started from random weights and trained on the same
+# labels in the same way, says what the pretraining was worth.
+
+
+# %%
+def cross_entropy(network, x, y):
+    return nn.cross_entropy(network(x), y) + 5e-6 * sum(md.sum(p * p) for p in network.parameters() if p.ndim == 2)
+
+
+def softmax_on(depth, x=x_train, y=y_train, rounds=tuning_rounds):
+    """A softmax classifier of the activations of layer `depth`; 0 are the pixels."""
+    features = talk.on_host(stack.features(talk.device.put(x), depth))
+    return trained(nn.Linear(sizes[depth], 10, rng=talk.rng), cross_entropy, features, y, rounds=rounds, lr=0.05)
+
+
+def errors(network, depth=0):
+    """Wrong test images, in percent, of a network on the activations of layer `depth`."""
+    with md.no_grad():
+        answers = network(md.Tensor(stack.features(on_test, depth))).numpy().argmax(1)
+    return 100 * float((answers != y_test).mean())
+
+
+on_pixels, on_a, on_b = (softmax_on(depth) for depth in range(3))
+results = {"softmax on the pixels": errors(on_pixels), "softmax on a": errors(on_a, 1), "softmax on b": errors(on_b, 2)}
+tuned = trained(stack.network(on_b), cross_entropy, x_train, y_train, rounds=tuning_rounds, name="tuned")
+results["fine-tuned"] = errors(tuned)
+
+
+def from_random(x, y, rounds, name=None):
+    """The same network without pretraining."""
+    fresh = StackedAutoencoder(sizes, rng=talk.rng).network(nn.Linear(sizes[-1], 10, rng=talk.rng))
+    return trained(fresh, cross_entropy, x, y, rounds=rounds, name=name)
+
+
+results["not pretrained"] = errors(from_random(x_train, y_train, tuning_rounds, "random"))
+results["not pretrained,\nas many rounds as all stages"] = errors(
+    from_random(x_train, y_train, tuning_rounds + 2 * layer_rounds, "random-longer"))
+talk.save(plotting.bars(results, x="wrong test images", unit=" %", title="After each stage", emphasis=["fine-tuned"]),
+          "accuracy")
+talk.table(["stage", "accuracy, %"], [[name.replace("\n", " "), 100 - error] for name, error in results.items()])
+
+# %% [markdown]
+# ## Where pretraining pays: few labels
+#
+# With all labels at hand pretraining gains little or nothing; with other units and better initial weights it has gone
+# out of use. But it needs no labels. Suppose that only a few of the images had one:
+
+# %%
+ways: dict[str, list[float]] = {"softmax on the pixels": [], "softmax on b": [], "fine-tuned": [], "not pretrained": []}
+for n in labels:
+    scores = []
+    for _ in range(draws):
+        chosen = talk.rng.choice(len(x_train), n, replace=False)
+        x, y = x_train[chosen], y_train[chosen]
+        stack.load_state_dict(pretrained)
+        pixels, classifier = softmax_on(0, x, y), softmax_on(2, x, y)
+        score = [errors(pixels), errors(classifier, 2)]
+        score.append(errors(trained(stack.network(classifier), cross_entropy, x, y, rounds=tuning_rounds)))
+        scores.append([*score, errors(from_random(x, y, tuning_rounds))])
+    for way, values in zip(ways.values(), np.mean(scores, 0), strict=True):
+        way.append(float(values))
+talk.save(plotting.curve_panels({"": {way: (labels, values) for way, values in ways.items()}}, x="labelled images",
+                                y="wrong test images, %", log_x=True, title="Few labels, all images"), "few-labels")
+talk.table(["labelled images", *ways], [[n, *values] for n, *values in zip(labels, *ways.values(), strict=True)])
+
+# %% [markdown]
+# The features that were learned without labels are the better ones, and the more so the fewer labels there are. Fine
+# tuning on a handful of images loses much of it again: the network is free to fit just these.
+#
+# ## What must come out
+#
+# The mean activation of every unit is within a fifth of $\rho$, and the filters are edges by both measures, more than
+# PCA's. With the fewest labels, the features of the pretrained layers are worth two percent or more. On MNIST the
+# softmax on $b$ gets 95.5 % right and the fine-tuned network 98.2 %.
+
+# %%
+means = activations["KL"].mean(0)
+talk.metric("gradient_difference", float(difference), at_most=1e-9)
+full = not talk.fast
+talk.metric("cost", sparse.costs[-1], at_most=0.50 if full else None)
+talk.metric("least_mean_activation", means.min(), at_least=0.008 if full else None)
+talk.metric("greatest_mean_activation", means.max(), at_most=0.012 if full else None)
+talk.metric("lbfgs_seconds", sparse.seconds[-1], at_most=60)
+for name, measure in (("selectivity", selectivity), ("gabor_fit", fit)):
+    middle = {key: float(np.median(values)) for key, values in measure.items()}
+    talk.metric(f"{name}_before", middle["before training"])
+    talk.metric(f"{name}_pca", middle["PCA"])
+    talk.metric(f"{name}_kl", middle["KL"], at_least=middle["PCA"] + 0.05 if full else None)
+at_least = {"digits": (None, None), "mnist": (95.5, 98.2)}[talk.data] if full else (None, None)
+talk.metric("softmax_on_b", 100 - results["softmax on b"], at_least=at_least[0])
+talk.metric("fine_tuned", 100 - results["fine-tuned"], at_least=at_least[1])
+talk.metric("not_pretrained", 100 - results["not pretrained"])
+talk.metric("few_labels_gain", ways["not pretrained"][0] - ways["softmax on b"][0], at_least=2 if full else None)
+talk.finish()

@@ -330,8 +330,8 @@ talk.table(["labelled images", *ways], [[n, *values] for n, *values in zip(label
 # ## What must come out
 #
 # The mean activation of every unit is within a fifth of $\rho$, and the filters are edges by both measures, more than
-# PCA's. With the fewest labels, the features of the pretrained layers are worth two percent or more. On MNIST the
-# softmax on $b$ gets 95.5 % right and the fine-tuned network 98.2 %.
+# PCA's. On MNIST the softmax on $b$ gets 95.5 % right and the fine-tuned network 98.2 %. With the fewest labels, a
+# softmax on $b$ is at least one percent (MNIST) or two percent (small digits) better than a network from scratch.
 
 # %%
 means = activations["KL"].mean(0)
@@ -346,9 +346,9 @@ for name, measure in (("selectivity", selectivity), ("gabor_fit", fit)):
     talk.metric(f"{name}_before", middle["before training"])
     talk.metric(f"{name}_pca", middle["PCA"])
     talk.metric(f"{name}_kl", middle["KL"], at_least=middle["PCA"] + 0.05 if full else None)
-at_least = {"digits": (None, None), "mnist": (95.5, 98.2)}[talk.data] if full else (None, None)
+at_least = {"digits": (97, 97, 2), "mnist": (95.5, 98.2, 1)}[talk.data] if full else (None, None, None)
 talk.metric("softmax_on_b", 100 - results["softmax on b"], at_least=at_least[0])
 talk.metric("fine_tuned", 100 - results["fine-tuned"], at_least=at_least[1])
 talk.metric("not_pretrained", 100 - results["not pretrained"])
-talk.metric("few_labels_gain", ways["not pretrained"][0] - ways["softmax on b"][0], at_least=2 if full else None)
+talk.metric("few_labels_gain", ways["not pretrained"][0] - ways["softmax on b"][0], at_least=at_least[2])
 talk.finish()

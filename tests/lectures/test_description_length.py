@@ -37,7 +37,7 @@ def test_a_short_run_has_every_figure_and_counts_its_bits():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 3))
+@pytest.mark.parametrize("seed", [1])
 def test_the_least_total_lies_between_and_the_way_along_the_manifold_meets_no_ghosts(seed):
     metrics = run("--seed", str(seed))["metrics"]
     assert 8 <= metrics["pca_k"] <= 16 and metrics["kmeans"] < metrics["pca"] < metrics["pixelwise"]

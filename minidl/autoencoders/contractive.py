@@ -18,8 +18,8 @@ class ContractiveAutoencoder(DeepAutoencoder):
     is a code that moves along the data's manifold (slide 4) and hardly across it. The decoder is tied unless told
     otherwise: else a smaller code and a decoder that magnifies it would satisfy both.
 
-    The Jacobian is exact, by one backward pass for each number of the code, recorded to be differentiated again: with
-    a code of k numbers a training step costs about 2 + k times that without a penalty. Other arguments are
+    The Jacobian is exact, by one backward pass over k copies of the batch, recorded to be differentiated again: with a
+    code of k numbers a training step costs about 2 + k times that without a penalty. Other arguments are
     DeepAutoencoder's. Raises InputError for a penalty below 0.
 
     Source: S. Rifai et al., "Contractive auto-encoders: explicit invariance during feature extraction", 2011; there

@@ -1,32 +1,11 @@
 """The lecture on slides 18-21, from end to end: its files, and what holds after a short run already."""
-import json
-
 import pytest
 
-from minidl import cli, data
+from minidl import data
 
 
-@pytest.fixture(autouse=True)
-def a_place_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MINIDL_CACHE", str(tmp_path / "cache"))
-    return tmp_path
-
-
-def run(*options):
-    """The record of a run, whose files have been checked."""
-    assert cli.main(["lecture", "binary-codes", "--out", "here", *options]) == 0
-    with open("here/metrics.json") as file:
-        record = json.load(file)
-    signatures = {"png": b"\x89PNG", "gif": b"GIF8"}
-    for figure in record["figures"]:
-        with open(f"here/{figure}", "rb") as file:
-            assert file.read(4) == signatures[figure.split(".")[-1]]
-    return record
-
-
-def test_binary_codes():
-    record = run("--fast")
+def test_binary_codes(run):
+    record = run("binary-codes", "--fast")
     assert record["figures"] == ["code-units.png", "slide-19.png", "walk.gif", "slide-20.png", "slide-21.png",
                                  "ball.png", "look-up.png"]
     metrics = record["metrics"]
@@ -38,14 +17,14 @@ def test_binary_codes():
 
 
 @pytest.mark.slow
-def test_eight_bytes_find_nearly_as_well_as_pixels_and_noise_makes_up_the_units_minds():
-    metrics = run("--seed", "1")["metrics"]
+def test_eight_bytes_find_nearly_as_well_as_pixels_and_noise_makes_up_the_units_minds(run):
+    metrics = run("binary-codes", "--seed", "1")["metrics"]
     assert metrics["undecided_with_noise"] < 0.6 * metrics["undecided_without_noise"]
     assert metrics["precision_gain"] > -0.05 and metrics["error_of_pca"] < 0.3
 
 
 @pytest.mark.slow
-def test_binary_codes_start_on_fashion_mnist():
+def test_binary_codes_start_on_fashion_mnist(run):
     if data.where("fashion-mnist") is None:
         pytest.skip("fashion-mnist is not here: minidl data fetch fashion-mnist, or name its folder in MINIDL_DATA")
-    assert run("--data", "fashion-mnist", "--fast")["metrics"]["bytes_gain"] == 24.5
+    assert run("binary-codes", "--data", "fashion-mnist", "--fast")["metrics"]["bytes_gain"] == 24.5

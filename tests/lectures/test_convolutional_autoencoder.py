@@ -1,31 +1,11 @@
 """The lecture on slide 22 from end to end: its files, and what holds after a short run already."""
-import json
-
 import pytest
 
-from minidl import cli, data
+from minidl import data
 
 
-@pytest.fixture(autouse=True)
-def a_place_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MINIDL_CACHE", str(tmp_path / "cache"))
-
-
-def run(*options):
-    """The record of the lecture's run, whose files have been checked."""
-    assert cli.main(["lecture", "22", "--out", "here", *options]) == 0
-    with open("here/metrics.json") as file:
-        record = json.load(file)
-    signatures = {"png": b"\x89PNG", "gif": b"GIF8"}
-    for figure in record["figures"]:
-        with open(f"here/{figure}", "rb") as file:
-            assert file.read(4) == signatures[figure.split(".")[-1]]
-    return record
-
-
-def test_the_lecture_starts_and_counts_right():
-    record = run("--fast")
+def test_the_lecture_starts_and_counts_right(run):
+    record = run("convolutional-autoencoder", "--fast")
     assert record["figures"] == [
         "reconstructions.png", "moved-images.png", "feature-maps.png", "walk.gif", "walks.png", "switches.png",
         "overlaps.png", "untrained.png", "gradient.png", "learning.gif", "checkerboards.png", "spectrum.png"]
@@ -38,15 +18,16 @@ def test_the_lecture_starts_and_counts_right():
 
 
 @pytest.mark.slow
-def test_moved_digits_are_borne_better_and_only_upsampling_leaves_no_checkerboard():
-    metrics = run("--seed", "1")["metrics"]
+def test_moved_digits_are_borne_better_and_only_upsampling_leaves_no_checkerboard(run):
+    metrics = run("convolutional-autoencoder", "--seed", "1")["metrics"]
     assert metrics["ratio"] < 1 and metrics["ratio_moved_2"] < 0.7
     assert min(metrics["checkerboard_kernel_3"], metrics["checkerboard_kernel_4"]) > 1
     assert metrics["checkerboard_upsampling"] < 1 and metrics["gradient_kernel_3_of_kernel_4"] > 1.5
 
 
 @pytest.mark.slow
-def test_the_lecture_starts_on_mnist():
+def test_the_lecture_starts_on_mnist(run):
     if data.where("mnist") is None:
         pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
-    assert run("--data", "mnist", "--fast")["metrics"]["switches_bits"] == 2 * (14 * 14 * 16 + 7 * 7 * 32)
+    metrics = run("convolutional-autoencoder", "--data", "mnist", "--fast")["metrics"]
+    assert metrics["switches_bits"] == 2 * (14 * 14 * 16 + 7 * 7 * 32)

@@ -1,32 +1,9 @@
 """The lecture on slides 8, 9 and 17, from end to end: its files, and what it promises of each kind of autoencoder."""
-import json
-
 import pytest
 
-from minidl import cli
 
-
-@pytest.fixture(autouse=True)
-def a_place_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MINIDL_CACHE", str(tmp_path / "cache"))
-    return tmp_path
-
-
-def run(*options):
-    """The record of a run, whose files have been checked."""
-    assert cli.main(["lecture", "deep-autoencoder", "--out", "here", *options]) == 0
-    with open("here/metrics.json") as file:
-        record = json.load(file)
-    signatures = {"png": b"\x89PNG", "gif": b"GIF8"}
-    for figure in record["figures"]:
-        with open(f"here/{figure}", "rb") as file:
-            assert file.read(4) == signatures[figure.split(".")[-1]]
-    return record
-
-
-def test_deep_autoencoder():
-    record = run("--fast")
+def test_deep_autoencoder(run):
+    record = run("deep-autoencoder", "--fast")
     assert record["figures"] == ["slide-17.png", "training.png", "samples.png", "units.png", "denoising.png",
                                  "filters.png", "contraction.png"]
     metrics = record["metrics"]
@@ -37,8 +14,8 @@ def test_deep_autoencoder():
 
 
 @pytest.mark.slow
-def test_each_hindrance_does_what_the_lecture_says():
-    record = run("--seed", "1")
+def test_each_hindrance_does_what_the_lecture_says(run):
+    record = run("deep-autoencoder", "--seed", "1")
     assert "emerging.gif" in record["figures"]
     metrics = record["metrics"]
     assert metrics["logistic_units_at_first"] > 0.95 and metrics["centred_of_logistic_units"] < 0.7

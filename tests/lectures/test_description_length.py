@@ -1,32 +1,11 @@
 """The lecture on short descriptions and the manifold hypothesis, from end to end."""
-import json
-
 import pytest
 
-from minidl import cli, data
+from minidl import data
 
 
-@pytest.fixture(autouse=True)
-def a_place_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MINIDL_CACHE", str(tmp_path / "cache"))
-    return tmp_path
-
-
-def run(*options):
-    """The record of a run, whose files have been checked."""
-    assert cli.main(["lecture", "description-length", "--out", "here", *options]) == 0
-    with open("here/metrics.json") as file:
-        record = json.load(file)
-    signatures = {"png": b"\x89PNG", "gif": b"GIF8"}
-    for figure in record["figures"]:
-        with open(f"here/{figure}", "rb") as file:
-            assert file.read(4) == signatures[figure.split(".")[-1]]
-    return record
-
-
-def test_a_short_run_has_every_figure_and_counts_its_bits():
-    record = run("--fast")
+def test_a_short_run_has_every_figure_and_counts_its_bits(run):
+    record = run("description-length", "--fast")
     assert record["slides"] == [1, 2, 3, 4] and record["data"] == "digits"
     assert record["figures"] == ["bits.png", "predictions.png", "more-data.png", "swiss-roll.png", "turning.png",
                                  "geodesic.png", "walk.gif"]
@@ -38,14 +17,14 @@ def test_a_short_run_has_every_figure_and_counts_its_bits():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
-def test_the_least_total_lies_between_and_the_way_along_the_manifold_meets_no_ghosts(seed):
-    metrics = run("--seed", str(seed))["metrics"]
+def test_the_least_total_lies_between_and_the_way_along_the_manifold_meets_no_ghosts(run, seed):
+    metrics = run("description-length", "--seed", str(seed))["metrics"]
     assert 8 <= metrics["pca_k"] <= 16 and metrics["kmeans"] < metrics["pca"] < metrics["pixelwise"]
     assert metrics["walk"] < 0.5 * metrics["ghosts"]
 
 
 @pytest.mark.slow
-def test_a_short_run_works_on_mnist():
+def test_a_short_run_works_on_mnist(run):
     if data.where("mnist") is None:
         pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
-    assert run("--data", "mnist", "--fast")["metrics"]["raw"] == 8 * 784
+    assert run("description-length", "--data", "mnist", "--fast")["metrics"]["raw"] == 8 * 784

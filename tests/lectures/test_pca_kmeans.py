@@ -1,31 +1,9 @@
 """The lecture on slides 5-7 from end to end: its files, what holds after a short run already, and what it promises."""
-import json
-
 import pytest
 
-from minidl import cli
 
-
-@pytest.fixture(autouse=True)
-def a_place_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MINIDL_CACHE", str(tmp_path / "cache"))
-
-
-def run(*options):
-    """The record of a run, whose files have been checked."""
-    assert cli.main(["lecture", "pca-kmeans", "--out", "here", *options]) == 0
-    with open("here/metrics.json") as file:
-        record = json.load(file)
-    signatures = {"png": b"\x89PNG", "gif": b"GIF8"}
-    for figure in record["figures"]:
-        with open(f"here/{figure}", "rb") as file:
-            assert file.read(4) == signatures[figure.split(".")[-1]]
-    return record
-
-
-def test_both_constraints_side_by_side():
-    record = run("--fast")
+def test_both_constraints_side_by_side(run):
+    record = run("pca-kmeans", "--fast")
     assert record["figures"] == [
         "geometry.png", "lloyd.gif", "explained-variance.png", "subspace.png", "starts.png", "components.png",
         "centres.png", "bits.png", "reconstructions.png", "samples.png", "whitening.png", "zca-filters.png",
@@ -42,6 +20,6 @@ def test_both_constraints_side_by_side():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
-def test_a_linear_autoencoder_ends_in_pcas_subspace(seed):
-    metrics = run("--seed", str(seed))["metrics"]
+def test_a_linear_autoencoder_ends_in_pcas_subspace(run, seed):
+    metrics = run("pca-kmeans", "--seed", str(seed))["metrics"]
     assert metrics["angle"] < 0.1 < 0.3 < metrics["angle_of_mini_batches"] and metrics["corner_start_of_best"] > 2

@@ -1,32 +1,11 @@
 """The lecture on sparse and stacked autoencoders, from end to end."""
-import json
-
 import pytest
 
-from minidl import cli, data
+from minidl import data
 
 
-@pytest.fixture(autouse=True)
-def a_place_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MINIDL_CACHE", str(tmp_path / "cache"))
-    return tmp_path
-
-
-def run(*options):
-    """The record of a run, whose files have been checked."""
-    assert cli.main(["lecture", "sparse-autoencoder", "--out", "here", *options]) == 0
-    with open("here/metrics.json") as file:
-        record = json.load(file)
-    signatures = {"png": b"\x89PNG", "gif": b"GIF8"}
-    for figure in record["figures"]:
-        with open(f"here/{figure}", "rb") as file:
-            assert file.read(4) == signatures[figure.split(".")[-1]]
-    return record
-
-
-def test_a_short_run_has_every_figure_and_the_right_gradient():
-    record = run("--fast")
+def test_a_short_run_has_every_figure_and_the_right_gradient(run):
+    record = run("sparse-autoencoder", "--fast")
     assert record["slides"] == list(range(10, 17)) and record["data"] == "digits"
     assert record["figures"] == ["penalty.png", "optimisers.png", "filters-growing.gif", "activations.png",
                                  "filters.png", "edges.png", "stages.gif", "reconstructions.png", "strokes.png",
@@ -38,8 +17,8 @@ def test_a_short_run_has_every_figure_and_the_right_gradient():
 
 
 @pytest.mark.slow
-def test_filters_become_edges_and_pretraining_pays_with_few_labels():
-    metrics = run("--seed", "1")["metrics"]
+def test_filters_become_edges_and_pretraining_pays_with_few_labels(run):
+    metrics = run("sparse-autoencoder", "--seed", "1")["metrics"]
     assert metrics["cost"] < 0.5 and metrics["lbfgs_seconds"] < 60
     assert 0.008 < metrics["least_mean_activation"] < metrics["greatest_mean_activation"] < 0.012
     assert metrics["gabor_fit_kl"] > metrics["gabor_fit_pca"] > metrics["gabor_fit_before"]
@@ -47,7 +26,7 @@ def test_filters_become_edges_and_pretraining_pays_with_few_labels():
 
 
 @pytest.mark.slow
-def test_a_short_run_on_mnist_displays_filters_of_28_pixels():
+def test_a_short_run_on_mnist_displays_filters_of_28_pixels(run):
     if data.where("mnist") is None:
         pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
-    assert run("--data", "mnist", "--fast")["data"] == "mnist"
+    assert run("sparse-autoencoder", "--data", "mnist", "--fast")["data"] == "mnist"

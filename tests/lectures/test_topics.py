@@ -1,34 +1,12 @@
 """The lectures on the topics of slide 115, from end to end: their files, and what holds after a short run already."""
-import json
-
 import pytest
 
-from minidl import cli, data
-
-
-@pytest.fixture(autouse=True)
-def a_place_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MINIDL_CACHE", str(tmp_path / "cache"))
-    return tmp_path
-
-
-def run(name, *options):
-    """The record of a lecture's run, whose files have been checked."""
-    assert cli.main(["lecture", name, "--out", "here", *options]) == 0
-    with open("here/metrics.json") as file:
-        record = json.load(file)
-    signatures = {"png": b"\x89PNG", "gif": b"GIF8"}
-    for figure in record["figures"]:
-        with open(f"here/{figure}", "rb") as file:
-            assert file.read(4) == signatures[figure.split(".")[-1]]
-    return record
-
+from minidl import data
 
 # Basic neural networks ------------------------------------------------------------------------------------------------
 
 
-def test_basic_networks():
+def test_basic_networks(run):
     record = run("basic-networks", "--fast")
     assert record["figures"] == ["neuron.png", "two-moons.gif", "width.png", "training.png", "hardest.png",
                                  "weights.png"]
@@ -39,7 +17,7 @@ def test_basic_networks():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
-def test_a_perceptron_reads_the_digits_and_a_wide_network_overfits(seed):
+def test_a_perceptron_reads_the_digits_and_a_wide_network_overfits(run, seed):
     metrics = run("basic-networks", "--seed", str(seed))["metrics"]
     assert metrics["test_accuracy"] >= 0.965 and metrics["wide_overfits"] >= 1.3
 
@@ -47,7 +25,7 @@ def test_a_perceptron_reads_the_digits_and_a_wide_network_overfits(seed):
 # Convolutional networks -----------------------------------------------------------------------------------------------
 
 
-def test_convolutional_networks():
+def test_convolutional_networks(run):
     record = run("convolutional-networks", "--fast")
     assert record["figures"] == ["sliding-window.gif", "filters-by-hand.png", "learning.gif", "feature-maps.png",
                                  "filters-learned.png", "moved.png"]
@@ -59,13 +37,13 @@ def test_convolutional_networks():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
-def test_a_convolutional_network_bears_moved_digits_better_than_a_perceptron(seed):
+def test_a_convolutional_network_bears_moved_digits_better_than_a_perceptron(run, seed):
     metrics = run("convolutional-networks", "--seed", str(seed))["metrics"]
     assert metrics["perceptron_moved_1"] + 0.05 < metrics["accuracy_moved_1"] and metrics["accuracy"] >= 0.96
 
 
 @pytest.mark.slow
-def test_convolutional_networks_start_on_mnist():
+def test_convolutional_networks_start_on_mnist(run):
     if data.where("mnist") is None:
         pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
     assert run("convolutional-networks", "--data", "mnist", "--fast")["metrics"]["sees"] == 5 + 1 + 4 * 2 + 2
@@ -74,7 +52,7 @@ def test_convolutional_networks_start_on_mnist():
 # Recurrent networks ---------------------------------------------------------------------------------------------------
 
 
-def test_recurrent_networks():
+def test_recurrent_networks(run):
     record = run("recurrent-networks", "--fast")
     assert record["figures"] == ["gradient.png", "recall.png", "training.png", "writing.png", "temperatures.png",
                                  "expectations.gif", "speech.png"]
@@ -86,7 +64,7 @@ def test_recurrent_networks():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
-def test_an_lstm_remembers_longer_and_foresees_a_book_better_than_counting(seed):
+def test_an_lstm_remembers_longer_and_foresees_a_book_better_than_counting(run, seed):
     metrics = run("recurrent-networks", "--seed", str(seed))["metrics"]
     assert metrics["recall_40_rnn"] < 0.5 and metrics["recall_40_lstm_open"] > 0.9
     assert metrics["bits_lstm"] < metrics["bits_best_ngram"] < metrics["bits_trigram"] < metrics["bits_bigram"]
@@ -95,7 +73,7 @@ def test_an_lstm_remembers_longer_and_foresees_a_book_better_than_counting(seed)
 # Training tricks ------------------------------------------------------------------------------------------------------
 
 
-def test_training_tricks():
+def test_training_tricks(run):
     record = run("training-tricks", "--fast")
     assert record["figures"] == ["valley.gif", "learning-rates.png", "optimisers.png", "signal.png", "deep.png",
                                  "rescue.png", "regularisers.png"]
@@ -109,7 +87,7 @@ def test_training_tricks():
 
 
 @pytest.mark.slow
-def test_tricks_help_where_the_lecture_says_so():
+def test_tricks_help_where_the_lecture_says_so(run):
     metrics = run("training-tricks", "--seed", "1")["metrics"]
     assert metrics["dropout_gain_wrong_labels"] >= 4 and metrics["rescue_warmup_clipping"] <= 0.2
     assert metrics["momentum_of_sgd"] <= 0.7 and metrics["deep_normalised"] <= 0.7 and metrics["deep_small"] > 2.25

@@ -53,17 +53,25 @@ def shortest(model, x, steps, bits):
                key=lambda sent: sent.length().total)
 
 
-def autoencoder(k):
-    model = DeepAutoencoder([64, 16, k] if small else [784, 256, k], output="linear" if small else "logits",
-                            rng=talk.rng)
-    epochs = 2 if talk.fast else 80 if small else 6
-    model.to(talk.device)
-    loader = data.Loader(x, batch_size=64 if small else 128, rng=talk.rng, device=talk.device)
-    optimizer = optim.AdamW(model.parameters(), lr=4e-3 if small else 2e-3, weight_decay=0.05 if small else 0.0)
-    training.fit(model, DeepAutoencoder.loss, loader, optimizer, epochs=epochs,
-                 schedule=optim.CosineAnnealingLR(optimizer, T_max=epochs * len(loader)),
-                 checkpoint=talk.checkpoint(f"autoencoder-{k}"))
+def trained(model, x, name, *, epochs, batch_size, lr, weight_decay=0.0):
+    """An autoencoder that has been trained where it is; after a Ctrl-C the same command goes on."""
+    epochs = 2 if talk.fast else epochs
+    loader = data.Loader(x, batch_size=batch_size, rng=talk.rng, device=model.parameters()[0].device)
+    optimizer = optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+    training.fit(model, DeepAutoencoder.loss, loader, optimizer, epochs=epochs, checkpoint=talk.checkpoint(name),
+                 schedule=optim.CosineAnnealingLR(optimizer, T_max=epochs * len(loader)))
     return model
+
+
+def autoencoder(k):
+    if small:
+        model = DeepAutoencoder([64, 16, k], rng=talk.rng)
+        options = dict(epochs=80, batch_size=64, lr=4e-3, weight_decay=0.05)
+    else:
+        model = DeepAutoencoder([784, 256, k], output="logits", rng=talk.rng)
+        options = dict(epochs=6, batch_size=128, lr=2e-3)
+    model.to(talk.device)
+    return trained(model, x, f"autoencoder-{k}", **options)
 
 
 if small:
@@ -164,12 +172,7 @@ sheet = np.stack([along, roll[:, 1]], axis=1)                     # the truth, w
 centred = (roll - roll.mean(0)) / roll.std()
 with one_core():
     network = DeepAutoencoder([3, 64, 32, 2], rng=talk.rng)
-    epochs = 3 if talk.fast else 200
-    loader = data.Loader(centred, batch_size=50, rng=talk.rng)
-    optimizer = optim.Adam(network.parameters(), lr=1e-2)
-    training.fit(network, DeepAutoencoder.loss, loader, optimizer, epochs=epochs,
-                 schedule=optim.CosineAnnealingLR(optimizer, T_max=epochs * len(loader)),
-                 checkpoint=talk.checkpoint("roll"))
+    trained(network, centred, "roll", epochs=200, batch_size=50, lr=1e-2)
     pca = PCA(2).fit(centred)
     straight, way = metrics.distances(roll), metrics.geodesic_distances(roll, neighbors=8 if talk.fast else 5)
     unrolled = metrics.classical_mds(way, 2)
@@ -236,12 +239,7 @@ angles = np.arange(0.0, 360.0, 2.0)
 turns, held_out = turned(angles), turned(angles + 1)
 with one_core():
     network = DeepAutoencoder([size * size, 128, 64, 2], output="logits", rng=talk.rng)
-    epochs = 3 if talk.fast else 200
-    loader = data.Loader(turns, batch_size=30, rng=talk.rng)
-    optimizer = optim.Adam(network.parameters(), lr=4e-3)
-    training.fit(network, DeepAutoencoder.loss, loader, optimizer, epochs=epochs,
-                 schedule=optim.CosineAnnealingLR(optimizer, T_max=epochs * len(loader)),
-                 checkpoint=talk.checkpoint("turns"))
+    trained(network, turns, "turns", epochs=200, batch_size=30, lr=4e-3)
     plane = PCA(2).fit(turns)
 turn_errors = {name: float(((model.reconstruct(held_out) - held_out)**2).sum(1).mean())
                for name, model in (("PCA", plane), ("autoencoder", network))}

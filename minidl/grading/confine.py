@@ -97,7 +97,8 @@ _DENIED = {
     "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setscheduler": (144, 119), "quotactl": (179, 60),
     # files, however they may be opened
     "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "chown": (92, None), "fchown": (93, 55),
-    "fchownat": (260, 54), "lchown": (94, None), "setxattr": (188, 5), "utimensat": (280, 88), "inotify_init1": (294, 26),
+    "fchownat": (260, 54), "lchown": (94, None), "setxattr": (188, 5), "utimensat": (280, 88),
+    "inotify_init1": (294, 26),
 }
 _KILL, _TKILL, _TGKILL, _CLONE, _CLONE3, _FCNTL = (62, 129), (200, 130), (234, 131), (56, 220), (435, 435), (72, 25)
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

@@ -120,8 +120,8 @@ class Worker:
         if uid is not None:
             os.chown(self.scratch, uid, uid)
         user: dict[str, Any] = {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
-        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.scratch), "TMPDIR": str(self.scratch), "LANG": "C.UTF-8",
-                       "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.scratch), "TMPDIR": str(self.scratch),
+                       "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
         try:
             self.process = subprocess.Popen(
                 command(self.stage, self.isolation), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -294,7 +294,7 @@ def command(stage: Stage, isolation: Isolation) -> list[str]:
 
 
 def readable(stage: Stage) -> list[str]:
-    """The paths that a worker must be able to read: the stage, NumPy, the standard library and the system's libraries."""
+    """What a worker must be able to read: the stage, NumPy, the standard library and the system's libraries."""
     return [*map(str, [stage.folder, *stage.numpy]), *_system_paths()]
 
 
@@ -309,7 +309,7 @@ _found: list[str] = []
 
 
 def _find_system_paths() -> Iterator[str]:
-    """Not the whole prefix: the folders of installed packages, and the one of an editable install, stay out of reach."""
+    """Not the whole prefix: installed packages, and the checkout of an editable install, stay out of reach."""
     for key in ("stdlib", "platstdlib"):
         folder = Path(sysconfig.get_path(key, vars={"base": sys.base_prefix, "platbase": sys.base_exec_prefix}))
         yield from (str(entry) for entry in sorted(folder.iterdir())

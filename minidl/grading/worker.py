@@ -17,7 +17,7 @@ def main():
     os.dup2(2, 1)
     sys.stdout = os.fdopen(1, "w", buffering=1, errors="replace", closefd=False)
     sys.path[:] = [here, *sys.path, os.path.join(here, "library")]
-    import codec                                 # and NumPy, found before a numpy.py of the submission can be
+    import codec  # and NumPy: found before a numpy.py of the submission can be
     import confine
 
     pipe = _Pipe(requests, answers, codec)

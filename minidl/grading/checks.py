@@ -1,0 +1,61 @@
+"""What a test asserts of an answer; each failure is one sentence that says what came and what was expected."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def check_array(answer: Any, expected: Any, *, rtol: float = 1e-6, atol: float = 1e-9, name: str = "the answer",
+                dtype: Any = None) -> None:
+    """Fail unless `answer` is an array (or number) like `expected`: type, shape, dtype, finite, then values.
+
+    A dtype is only asked for where it is given; else any floats pass for floats and any integers for integers.
+    Values must agree within atol + rtol |expected|; where `expected` is not finite the answer must be the same.
+    """
+    expected = np.asarray(expected)
+    if isinstance(answer, bool | int | float) and expected.ndim == 0:
+        answer = np.asarray(answer)
+    if not isinstance(answer, np.ndarray):
+        _fail(f"{name} is {_article(answer)}, an array of shape {expected.shape} was expected")
+    if answer.shape != expected.shape:
+        _fail(f"{name} has shape {answer.shape}, {expected.shape} was expected")
+    if dtype is not None and answer.dtype != np.dtype(dtype):
+        _fail(f"{name} has dtype {answer.dtype}, {np.dtype(dtype)} was expected")
+    kinds = {"f": "f", "i": "iu", "u": "iu", "b": "b"}
+    if answer.dtype.kind not in kinds[expected.dtype.kind] and not (
+            expected.dtype.kind == "f" and answer.dtype.kind in "iu" and expected.ndim == 0):
+        _fail(f"{name} has dtype {answer.dtype}, {expected.dtype} was expected")
+    if answer.dtype.kind in "biu":
+        wrong = answer != expected
+    else:
+        if np.isnan(answer).any() and not np.isnan(expected).any():
+            _fail(f"{name} holds NaN, first at {_place(np.isnan(answer))}")
+        with np.errstate(invalid="ignore", over="ignore"):
+            near = np.abs(answer.astype(np.float64) - expected) <= atol + rtol * np.abs(expected.astype(np.float64))
+            wrong = ~(near | (answer == expected) | (np.isnan(answer) & np.isnan(expected)))
+    if wrong.any():
+        where = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+        share = f"{int(wrong.sum())} of {wrong.size} values differ, first at {_place(wrong)}: " if wrong.ndim else ""
+        _fail(f"{name}: {share}{answer[where]:.8g} came, {expected[where]:.8g} was expected")
+
+
+def check(condition: Any, sentence: str) -> None:
+    """Fail with the sentence unless the condition, which the test computed, holds."""
+    if not condition:
+        _fail(sentence)
+
+
+def _place(wrong: np.ndarray) -> str:
+    return str([int(i) for i in np.unravel_index(int(np.argmax(wrong)), wrong.shape)])
+
+
+def _article(value: Any) -> str:
+    if value is None:
+        return "None (is a `return` missing?)"
+    return f"a {type(value).__name__}"
+
+
+def _fail(sentence: str) -> None:
+    __tracebackhide__ = True
+    raise AssertionError(sentence)

@@ -1,0 +1,197 @@
+"""An assignment's manifest: its tasks, tests, points, files and limits, read from `manifest.toml` and checked."""
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from minidl.errors import InputError
+
+
+@dataclass(frozen=True)
+class Test:
+    """A test function: its points, and whether students have it (public) or see its status alone (hidden)."""
+
+    name: str
+    points: float
+    hidden: bool
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to write: `functions` are what the stub leaves open, the tests are what proves them."""
+
+    id: str
+    title: str
+    functions: tuple[str, ...]
+    tests: tuple[Test, ...]
+
+    @property
+    def points(self) -> float:
+        return sum(test.points for test in self.tests)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something to explain in words, for points that a person gives."""
+
+    id: str
+    title: str
+    points: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`seconds` for one call, `memory` in MiB."""
+
+    seconds: float = 10.0
+    memory: int = 2048
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `manifest.toml` says, in the assignment's folder.
+
+    `files` are what a student hands in; the first is the one that is tested. `minidl` lists the rooms of minidl, such
+    as "nn", that a submission may import; without it there is none.
+    """
+
+    folder: Path
+    name: str
+    title: str
+    slides: str
+    files: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    questions: tuple[Question, ...] = ()
+    minidl: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def module(self) -> str:
+        """The name under which the tested file is imported."""
+        return self.files[0].removesuffix(".py")
+
+    @property
+    def points(self) -> float:
+        """All points that tests give: the denominator, whatever was collected. Those of questions come on top."""
+        return sum(task.points for task in self.tasks)
+
+    def tests(self) -> Iterator[tuple[Task, Test]]:
+        return ((task, test) for task in self.tasks for test in task.tests)
+
+    def task(self, wanted: str) -> Task:
+        """The task of this id. Raises InputError for another, with the ids there are."""
+        for task in self.tasks:
+            if task.id == wanted:
+                return task
+        raise InputError(f"{self.name} has no task {wanted!r}; its tasks are {', '.join(t.id for t in self.tasks)}")
+
+    def instructor(self, folder: Path | None = None) -> Path:
+        """Where solution, hidden tests and drivers lie: `folder`/<assignment>, or the assignment's own instructor/."""
+        return folder / self.folder.name if folder else self.folder / "instructor"
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest in an assignment's folder. Raises InputError with a sentence for whatever is wrong in it."""
+    path = folder / "manifest.toml"
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+    except FileNotFoundError:
+        raise InputError(f"{folder} is no assignment: it has no manifest.toml") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+    try:
+        return _manifest(folder, table)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _manifest(folder: Path, table: Mapping[str, Any]) -> Manifest:
+    _known(table, "the manifest", {"name", "title", "slides", "files", "minidl", "limits", "task", "question"})
+    limits = _get(table, "limits", dict, "the manifest", {})
+    _known(limits, "limits", {"seconds", "memory"})
+    files = tuple(_texts(table, "files", "the manifest"))
+    if not files or not all(name.endswith(".py") and Path(name).name == name for name in files):
+        raise InputError(f"files is a list of Python files without folders, the tested one first; not {list(files)}")
+    manifest = Manifest(
+        folder, _get(table, "name", str, "the manifest"), _get(table, "title", str, "the manifest"),
+        _get(table, "slides", str, "the manifest"), files,
+        tuple(_task(task) for task in _get(table, "task", list, "the manifest")),
+        tuple(_question(question) for question in _get(table, "question", list, "the manifest", [])),
+        tuple(_texts(table, "minidl", "the manifest", [])),
+        Limits(_positive(limits, "seconds", "limits", 10.0), int(_positive(limits, "memory", "limits", 2048))))
+    if not manifest.tasks:
+        raise InputError("it has no [[task]]")
+    _distinct("task or question", [task.id for task in manifest.tasks] + [q.id for q in manifest.questions])
+    _distinct("test", [test.name for _, test in manifest.tests()])
+    return manifest
+
+
+def _task(table: Mapping[str, Any]) -> Task:
+    where = f"task {table.get('id', '(without id)')}"
+    _known(table, where, {"id", "title", "functions", "test"})
+    tests = []
+    for test in _get(table, "test", list, where):
+        _known(test, f"a test of {where}", {"name", "points", "hidden"})
+        name = _get(test, "name", str, f"a test of {where}")
+        if not name.startswith("test_"):
+            raise InputError(f"{where}: a test's name begins with test_, not {name!r}")
+        tests.append(Test(name, _positive(test, "points", f"{where}, {name}"),
+                          _get(test, "hidden", bool, f"{where}, {name}", False)))
+    if not tests:
+        raise InputError(f"{where} has no tests")
+    return Task(_get(table, "id", str, where), _get(table, "title", str, where),
+                tuple(_texts(table, "functions", where)), tuple(tests))
+
+
+def _question(table: Mapping[str, Any]) -> Question:
+    where = f"question {table.get('id', '(without id)')}"
+    _known(table, where, {"id", "title", "points"})
+    return Question(_get(table, "id", str, where), _get(table, "title", str, where),
+                    _positive(table, "points", where))
+
+
+_NEEDED = object()
+
+
+def _get(table: Mapping[str, Any], key: str, kind: type, where: str, otherwise: Any = _NEEDED) -> Any:
+    value = table.get(key, otherwise)
+    if value is _NEEDED:
+        raise InputError(f"{where} needs a {key} ({kind.__name__})")
+    if not isinstance(value, kind):
+        raise InputError(f"{where}: {key} is a {kind.__name__}, not {value!r}")
+    return value
+
+
+def _texts(table: Mapping[str, Any], key: str, where: str, otherwise: Any = _NEEDED) -> list[str]:
+    values = _get(table, key, list, where, otherwise)
+    if not all(isinstance(value, str) for value in values):
+        raise InputError(f"{where}: {key} is a list of strings, not {values}")
+    return values
+
+
+def _positive(table: Mapping[str, Any], key: str, where: str, otherwise: Any = _NEEDED) -> float:
+    value = table.get(key, otherwise)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise InputError(f"{where}: {key} is a number above 0, not {'missing' if value is _NEEDED else repr(value)}")
+    return float(value)
+
+
+def _known(table: Any, where: str, keys: set[str]) -> None:
+    if not isinstance(table, dict):
+        raise InputError(f"{where} is a table, not {table!r}")
+    for key in table:
+        if key not in keys:
+            near = difflib.get_close_matches(key, keys, n=1)
+            raise InputError(f"{where} has an unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else
+                             f"; it may have {', '.join(sorted(keys))}"))
+
+
+def _distinct(what: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two {what}s are called {name!r}")

@@ -1,0 +1,64 @@
+"""One pytest run over one submission: the parent process of the workers, in which all verdicts are made.
+
+`python -m minidl.grading.session` reads its job as JSON from its standard input, so that neither the command line nor
+the environment tells anybody the secret, and writes the result after each test.
+"""
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minidl.grading import host, manifest, results
+from minidl.grading.plugin import Grading, Plan
+from minidl.grading.students import Remote
+
+
+def run(plan: Plan, tests: Sequence[Path], options: Sequence[str] = ()) -> Grading:
+    """Run the tests in these folders by the plan. Raises Infrastructure if pytest itself fails.
+
+    pytest sees no configuration, plugin or option but ours.
+    """
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(name, None)
+    grading = Grading(plan)
+    with tempfile.TemporaryDirectory() as empty:
+        code = pytest.main(["--noconftest", "-c", os.devnull, "--rootdir", empty, "-p", "no:cacheprovider",
+                            "--import-mode=importlib", *options, *map(str, tests)], plugins=[grading])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise host.Infrastructure(f"pytest ended with {pytest.ExitCode(code).name} in {', '.join(map(str, tests))}")
+    return grading
+
+
+def grade(job: dict[str, Any]) -> results.Result:
+    """Grade one submission as the job says, each test in a worker of its own; see `Job` in `grade.py` for its keys."""
+    assignment, instructor = manifest.read(Path(job["assignment"])), Path(job["instructor"])
+    limits = host.Limits(wall=assignment.limits.seconds, seconds=int(assignment.limits.seconds) + 10,
+                         memory=assignment.limits.memory << 20)
+    isolation = host.Isolation(job["isolation"], job["uid"])
+    path = Path(job["result"])
+    result = results.read(path) if path.exists() and job["resume"] else results.Result(
+        assignment.name, job["name"], job["digest"], isolation.name)
+    with host.Stage(Path(job["submission"]), Path(job["minidl"]) if job["minidl"] else None) as stage:
+        plan = Plan(
+            assignment, result, seed=bytes.fromhex(job["secret"]) + job["digest"].encode(), hidden=True,
+            task=job["task"], solution=instructor / assignment.files[0], report=lambda result: result.write(path),
+            student=lambda test: Remote(stage, isolation, limits, assignment.module, (
+                instructor if test.hidden else assignment.folder / "tests") / "drivers.py"))
+        run(plan, [assignment.folder / "tests", instructor / "tests"], ["-p", "no:terminal"])
+    return result
+
+
+if __name__ == "__main__":
+    try:
+        grade(json.load(sys.stdin))
+    except (host.Infrastructure, OSError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(3)

@@ -1,0 +1,159 @@
+"""The `student` of a test: the same calls, into a process of its own when grading, into this one for `minidl check`."""
+from __future__ import annotations
+
+import copy
+import difflib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from minidl.grading import codec
+from minidl.grading.host import Isolation, Limits, Stage, StudentError, Worker
+
+
+class Missing(Exception):
+    """The submission lacks a file or a function."""
+
+
+class Student:
+    """A submission as a test sees it: `student.pca(x, k)` calls its function `pca`, and gives back plain data.
+
+    Arguments are copied, so that no function can change a test's arrays; results are numbers, strings, arrays and
+    lists, tuples and dicts of them. A driver is a function of the assignment's `drivers.py` which is called with the
+    submission's module first: it makes objects and uses them where they live, and returns data.
+    """
+
+    def __init__(self, drivers: Path | None) -> None:
+        self._drivers = drivers
+        self._names: list[str] | None = None
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *arguments: self.call(name, *arguments)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """What the submission's function returns. Raises Missing if it has none of this name."""
+        self._find(name)
+        return self._call(name, arguments)[0]
+
+    def call_and_look(self, name: str, *arguments: Any) -> tuple[Any, list[Any]]:
+        """What the function returns, and the arguments after the call: has it changed its input?"""
+        self._find(name)
+        return self._call(name, arguments)
+
+    def drive(self, driver: str, *arguments: Any) -> Any:
+        """What a driver returns."""
+        self._find("")
+        if self._drivers is None or not self._drivers.exists():
+            raise FileNotFoundError(f"there is no {self._drivers} for the driver {driver!r}")
+        return self._drive(self._drivers, driver, arguments)
+
+    def _find(self, name: str) -> None:
+        if self._names is None:
+            self._names = self._load()
+        if name and name.split(".")[0] not in self._names:
+            near = difflib.get_close_matches(name, self._names, n=1)
+            raise Missing(f"no `{name}`" + (f"; did you mean `{near[0]}`?" if near else " in the file"))
+
+    def _load(self) -> list[str]:
+        raise NotImplementedError
+
+    def _call(self, name: str, arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+        raise NotImplementedError
+
+    def _drive(self, drivers: Path, driver: str, arguments: tuple[Any, ...]) -> Any:
+        raise NotImplementedError
+
+    def output(self) -> str:
+        """What the submission printed, where that was caught."""
+        return ""
+
+    def close(self) -> None:
+        """End what was started for this test."""
+
+
+class Remote(Student):
+    """In a worker that starts with the test's first call."""
+
+    def __init__(self, stage: Stage, isolation: Isolation, limits: Limits, module: str, drivers: Path | None) -> None:
+        super().__init__(drivers)
+        self._stage, self._isolation, self._limits, self._module = stage, isolation, limits, module
+        self._worker: Worker | None = None
+
+    def _load(self) -> list[str]:
+        if not (self._stage.submission / f"{self._module}.py").is_file():
+            raise Missing(f"there is no {self._module}.py")
+        self._worker = Worker(self._stage, self._isolation, self._limits)
+        return self._worker.load(self._module)
+
+    def _call(self, name: str, arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+        assert self._worker
+        return self._worker.call_and_look(self._module, name, *arguments)
+
+    def _drive(self, drivers: Path, driver: str, arguments: tuple[Any, ...]) -> Any:
+        assert self._worker
+        return self._worker.drive(self._module, drivers.read_text(encoding="utf-8"), driver, *arguments)
+
+    def output(self) -> str:
+        return self._worker.output() if self._worker else ""
+
+    def close(self) -> None:
+        if self._worker:
+            self._worker.close()
+            self._worker = None
+
+
+class Local(Student):
+    """In this process, so that a debugger can go into it. Isolates nothing: for a student's own file only."""
+
+    def __init__(self, folder: Path, module: str, drivers: Path | None) -> None:
+        super().__init__(drivers)
+        self._path, self._module = folder / f"{module}.py", module
+        self._loaded: ModuleType | None = None
+
+    def _load(self) -> list[str]:
+        if not self._path.is_file():
+            raise Missing(f"there is no {self._path.name}")
+        self._loaded = load_file(self._path, self._module)
+        return [name for name in vars(self._loaded) if not name.startswith("__")]
+
+    def _call(self, name: str, arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+        function: Any = self._loaded
+        for part in name.split("."):
+            function = getattr(function, part)
+        given = copy.deepcopy(list(arguments))
+        return _plain(function(*given)), given
+
+    def _drive(self, drivers: Path, driver: str, arguments: tuple[Any, ...]) -> Any:
+        function = getattr(load_file(drivers, "drivers"), driver)
+        return _plain(function(self._loaded, *copy.deepcopy(arguments)))
+
+
+def _plain(value: Any) -> Any:
+    """A value as it comes out of a worker's pipe."""
+    try:
+        return codec.decode(codec.encode(value))
+    except codec.CodecError as error:
+        raise StudentError("CodecError", str(error)) from None
+
+
+def load_file(path: Path, name: str) -> ModuleType:
+    """A Python file as a module, freshly executed; siblings in its folder can be imported by it."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    before, sys.modules[name] = sys.modules.get(name), module
+    sys.path.append(str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+        if before is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = before
+    return module

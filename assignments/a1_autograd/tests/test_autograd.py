@@ -1,0 +1,147 @@
+"""The public tests of assignment 1."""
+import numpy as np
+
+from minidl.grading.checks import check, check_array
+
+# 1: rules of single primitives ----------------------------------------------------------------------------------------
+
+
+def test_sum_to_undoes_broadcasting(student, rng):
+    g = rng.standard_normal((4, 2, 3))
+    check_array(student.sum_to(g, (2, 3)), g.sum(axis=0), name="sum_to(g, (2, 3))")
+    check_array(student.sum_to(g, (2, 1)), g.sum(axis=(0, 2))[:, None], name="sum_to(g, (2, 1))")
+    check_array(student.sum_to(g, (4, 2, 3)), g, name="sum_to(g, g.shape)")
+
+
+def pair(student, name, *arguments):
+    """Two arrays that a rule returned."""
+    answer = student.call(name, *arguments)
+    check(isinstance(answer, tuple | list) and len(answer) == 2, f"{name} returns two arrays, a tuple")
+    return answer
+
+
+def test_the_rule_of_multiply(student, rng):
+    g, a, b = rng.standard_normal((3, 4, 5))
+    in_a, in_b = pair(student, "vjp_multiply", g, a, b)
+    check_array(in_a, g * b, name="the gradient in a")
+    check_array(in_b, g * a, name="the gradient in b")
+
+
+def test_the_rule_of_matmul(student, rng):
+    g, a, b = rng.standard_normal((4, 5)), rng.standard_normal((4, 3)), rng.standard_normal((3, 5))
+    in_a, in_b = pair(student, "vjp_matmul", g, a, b)
+    check_array(in_a, np.einsum("nm,km->nk", g, b), name="the gradient in a")
+    check_array(in_b, np.einsum("nk,nm->km", a, g), name="the gradient in b")
+
+
+def test_the_rule_of_tanh(student, rng):
+    g, x = rng.standard_normal((2, 3, 4))
+    check_array(student.vjp_tanh(g, x), g / np.cosh(x) ** 2, name="the gradient in x")
+
+
+def test_the_rule_of_logsumexp(student, rng):
+    g, x = rng.standard_normal(3), rng.standard_normal((3, 4))
+    shares = np.exp(x) / np.exp(x).sum(axis=1)[:, None]
+    check_array(student.vjp_logsumexp(g, x), g[:, None] * shares, name="the gradient in x")
+
+
+# 2: the backward pass -------------------------------------------------------------------------------------------------
+
+
+def random_graph(rng, nodes):
+    """Parents of nodes, up to two each; some nodes are used often, some never."""
+    return [[] if node < 3 else [int(i) for i in rng.integers(node, size=rng.integers(1, 3))] for node in range(nodes)]
+
+
+def ancestors(parents, output):
+    found = {output}
+    for node in range(output, -1, -1):
+        if node in found:
+            found.update(parents[node])
+    return found
+
+
+def ordered(student, parents, output):
+    order = student.backward_order(parents, output)
+    check(isinstance(order, list | tuple) and all(type(node) is int for node in order),
+          "backward_order returns a list of node numbers")
+    return list(order)
+
+
+def test_a_node_comes_after_all_that_used_it(student, rng):
+    parents = random_graph(rng, 40)
+    order = ordered(student, parents, 39)
+    check(order and order[0] == 39, "the order begins with the output")
+    place = {node: i for i, node in enumerate(order)}
+    for node in order:
+        for parent in parents[node]:
+            check(parent in place, f"node {parent} leads to the output and is missing")
+            check(place[parent] > place[node], f"node {parent} comes before node {node}, which was computed from it")
+
+
+def test_nodes_that_do_not_lead_to_the_output_are_left_out(student, rng):
+    parents = random_graph(rng, 40)
+    order = ordered(student, parents, 25)
+    check(len(order) == len(set(order)), "a node occurs twice")
+    check(set(order) == ancestors(parents, 25), "the order holds exactly the nodes that lead to the output")
+
+
+def gradients(student, program, order, inputs, g):
+    found, calls, changed = student.drive("backward_through", program, order, inputs, g)
+    found = dict(map(tuple, found))
+    check(set(found) == set(order), f"gradients in the nodes {sorted(order)} are wanted, {sorted(found)} came")
+    return found, calls, changed
+
+
+def test_gradients_of_a_chain(student, rng):
+    x, y = rng.standard_normal((2, 4))
+    program = [None, None, ["mul", [0, 1]], ["tanh", [2]], ["sum", [3]]]
+    found, _, _ = gradients(student, program, [4, 3, 2, 1, 0], [x, y], np.array(2.0))
+    check_array(found[0], 2 * y / np.cosh(x * y) ** 2, name="the gradient in node 0")
+    check_array(found[1], 2 * x / np.cosh(x * y) ** 2, name="the gradient in node 1")
+
+
+def test_gradients_of_several_uses_add_up(student, rng):
+    x = rng.standard_normal(4)
+    program = [None, ["mul", [0, 0]], ["add", [1, 0]], ["add", [2, 1]], ["sum", [3]]]
+    found, _, _ = gradients(student, program, [4, 3, 2, 1, 0], [x], np.array(1.0))
+    check_array(found[0], 4 * x + 1, name="the gradient of sum(2 x^2 + x)")
+
+
+# 3: checking gradients ------------------------------------------------------------------------------------------------
+
+
+def test_the_numerical_gradient_of_a_cubic(student, rng):
+    x = rng.standard_normal((2, 3))
+    gradient, after = student.drive("numerical", "cubic", x)
+    check_array(gradient, 3 * x ** 2, rtol=1e-6, atol=1e-8, name="the gradient of sum(x^3)")
+    check_array(after, x, rtol=0, atol=0, name="x after the call")
+
+
+def test_a_right_gradient_passes_the_check(student, rng):
+    g = 100 * rng.standard_normal((3, 4))
+    check(student.drive("checked", g, g * (1 + 5e-7)) is None, "this gradient is right: None is wanted")
+
+
+def test_a_wrong_gradient_is_found_and_named(student, rng):
+    numerical = np.array([[1.0, 1000.0], [2.0, 0.0]])
+    gradient = numerical + [[1e-3, 0.5], [0.0, 0.0]]
+    check(student.drive("checked", numerical, gradient) == [0, 0], "the worst entry, for its size, is [0, 0]")
+
+
+# 4: to second order ---------------------------------------------------------------------------------------------------
+
+
+def test_the_second_rule_of_tanh(student, rng):
+    gg, g, x = rng.standard_normal((3, 5))
+    in_g, in_x = pair(student, "vjp_of_vjp_tanh", gg, g, x)
+    check_array(in_g, gg / np.cosh(x) ** 2, name="the gradient in g")
+    check_array(in_x, -2 * gg * g * np.tanh(x) / np.cosh(x) ** 2, name="the gradient in x")
+
+
+def test_the_value_of_the_penalty(student, rng):
+    W, v, x = rng.standard_normal((3, 4)), rng.standard_normal(4), rng.standard_normal((5, 3))
+    answer = student.gradient_penalty(W, v, x)
+    check(isinstance(answer, tuple | list) and len(answer) == 3, "gradient_penalty returns three values")
+    gradients = [W @ (v / np.cosh(row @ W) ** 2) for row in x]
+    check_array(answer[0], np.mean([(np.linalg.norm(g) - 1) ** 2 for g in gradients]), name="the penalty")

@@ -1,0 +1,107 @@
+"""What a person decides about marks: points given by hand, late days, exceptions; a TOML file beside the results.
+
+    [late]
+    free_days = 3                      # nothing is taken off for so many days a submission
+    per_day = 0.1                      # then this share of the points that were earned, for each day
+
+    [submission.alice]
+    points = { "2.1" = 4, "q1" = 2.5 } # a task's points instead of the tests', a question's points
+    late_days = 5
+    excused = true                     # nothing is taken off
+    note = "was ill"
+"""
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from minidl.errors import InputError
+from minidl.grading.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided about one submission."""
+
+    points: Mapping[str, float] = field(default_factory=dict)          # of tasks and questions, by id
+    late_days: float = 0.0
+    excused: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """All decisions, by the submission's name, and what lateness costs."""
+
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    free_days: float = 0.0
+    per_day: float = 0.0
+
+    def of(self, submission: str) -> Decision:
+        return self.decisions.get(submission, Decision())
+
+    def deduction(self, submission: str, earned: float) -> float:
+        """The points that lateness costs: at most those that were earned."""
+        decision = self.of(submission)
+        days = 0.0 if decision.excused else max(decision.late_days - self.free_days, 0.0)
+        return min(days * self.per_day, 1.0) * earned
+
+
+def read(path: Path, manifest: Manifest, submissions: Iterable[str]) -> Overrides:
+    """The decisions in a file. Raises InputError for unknown keys, ids and submissions, and points out of range."""
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+        _known(table, "the file", {"late", "submission"})
+        late = table.get("late", {})
+        _known(late, "[late]", {"free_days", "per_day"})
+        most = {task.id: task.points for task in manifest.tasks} | {q.id: q.points for q in manifest.questions}
+        names = set(submissions)
+        decisions = {}
+        for name, entry in table.get("submission", {}).items():
+            if name not in names:
+                raise InputError(f"there is no submission {name!r}{_near(name, names)}")
+            decisions[name] = _decision(f"submission.{name}", entry, most)
+        return Overrides(decisions, _number(late, "free_days", "[late]"), _number(late, "per_day", "[late]"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _decision(where: str, entry: Any, most: Mapping[str, float]) -> Decision:
+    _known(entry, where, {"points", "late_days", "excused", "note"})
+    points = entry.get("points", {})
+    _known(points, f"{where}.points", set(most))
+    for id_, value in points.items():
+        if not 0 <= _number(points, id_, f"{where}.points") <= most[id_]:
+            raise InputError(f"{where}: {id_} gives 0 to {most[id_]:g} points, not {value!r}")
+    if not isinstance(entry.get("excused", False), bool) or not isinstance(entry.get("note", ""), str):
+        raise InputError(f"{where}: excused is true or false, note is a text")
+    return Decision({id_: float(value) for id_, value in points.items()}, _number(entry, "late_days", where),
+                    entry.get("excused", False), entry.get("note", ""))
+
+
+def _number(table: Mapping[str, Any], key: str, where: str) -> float:
+    value = table.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise InputError(f"{where}: {key} is a number of 0 or more, not {value!r}")
+    return float(value)
+
+
+def _known(table: Any, where: str, keys: set[str]) -> None:
+    if not isinstance(table, dict):
+        raise InputError(f"{where} is a table, not {table!r}")
+    for key in table:
+        if key not in keys:
+            raise InputError(f"{where} has an unknown key {key!r}{_near(key, keys)}")
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    names = sorted(names)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names[:20])}"

@@ -1,0 +1,137 @@
+"""What comes of results: a gradebook (CSV), and for each submission feedback (Markdown), JUnit and Gradescope files.
+
+Whatever a submission wrote, its name, its messages, what it printed, is escaped for the format that it goes to.
+"""
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from minidl.files import atomic_write
+from minidl.grading.manifest import Manifest, Task
+from minidl.grading.overrides import Overrides
+from minidl.grading.results import Record, Result
+
+
+class Marks:
+    """A submission's points by task and question, what lateness costs, and the total."""
+
+    def __init__(self, manifest: Manifest, result: Result, overrides: Overrides) -> None:
+        decided = overrides.of(result.submission)
+        self.tasks = {task.id: decided.points.get(task.id, result.points(task.id)) for task in manifest.tasks}
+        self.questions = {question.id: decided.points.get(question.id) for question in manifest.questions}
+        earned = sum(self.tasks.values()) + sum(points or 0.0 for points in self.questions.values())
+        self.late_days, self.note = decided.late_days, decided.note
+        self.deduction = overrides.deduction(result.submission, earned)
+        self.total = earned - self.deduction
+        self.maximum = manifest.points + sum(question.points for question in manifest.questions)
+
+
+def write(folder: Path, manifest: Manifest, results: Sequence[Result], overrides: Overrides) -> None:
+    """Write gradebook.csv into the folder, and the other files into the folder of each submission."""
+    rows = [_row(manifest, result, Marks(manifest, result, overrides)) for result in results]
+    with atomic_write(folder / "gradebook.csv", "w") as file:
+        file.write(_csv(rows))
+    for result in results:
+        marks = Marks(manifest, result, overrides)
+        for name, text in (("feedback.md", feedback(manifest, result, marks)), ("junit.xml", junit(manifest, result)),
+                           ("gradescope.json", json.dumps(gradescope(manifest, result, marks), indent=1) + "\n")):
+            with atomic_write(folder / result.submission / name, "w") as file:
+                file.write(text)
+
+
+def _row(manifest: Manifest, result: Result, marks: Marks) -> dict[str, Any]:
+    return {"submission": result.submission, "total": f"{marks.total:g}", "of": f"{marks.maximum:g}",
+            **{task: f"{points:g}" for task, points in marks.tasks.items()},
+            **{question: "" if points is None else f"{points:g}" for question, points in marks.questions.items()},
+            "late days": f"{marks.late_days:g}", "deduction": f"{marks.deduction:g}",
+            "complete": "yes" if result.complete(manifest) else "no", "isolation": result.isolation,
+            "digest": result.digest[:12], "note": "; ".join(filter(None, (marks.note, result.problem)))}
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else ["submission"], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        # A cell that begins so would be a formula in a spreadsheet.
+        writer.writerow({key: "'" * bool(re.match(r"\s*[=+\-@\t\r]", cell)) + plain(cell)
+                         for key, cell in row.items()})
+    return text.getvalue()
+
+
+def feedback(manifest: Manifest, result: Result, marks: Marks) -> str:
+    """What a student is told, in Markdown: of a hidden test its status alone."""
+    lines = [f"# {manifest.name}: {_markdown(manifest.title)}", "", f"Submission {_code(result.submission)}, files "
+             f"{result.digest[:12]}: **{marks.total:g} of {marks.maximum:g} points**", ""]
+    if result.problem:
+        lines += [f"Note: {_code(result.problem)}", ""]
+    if marks.deduction:
+        lines += [f"{marks.late_days:g} days late: {marks.deduction:g} points are taken off.", ""]
+    for task in manifest.tasks:
+        lines += [f"## Task {task.id}: {_markdown(task.title)} ({marks.tasks[task.id]:g} of {task.points:g}, "
+                  f"{result.task_status(manifest, task.id).replace('_', ' ')})", ""]
+        lines += [line for record in _records(result, task) for line in _about(record)]
+        lines.append("")
+    for question in manifest.questions:
+        points = marks.questions[question.id]
+        lines += [f"## Question {question.id}: {_markdown(question.title)} "
+                  f"({'not marked yet' if points is None else f'{points:g}'} of {question.points:g})", ""]
+    if marks.note:
+        lines += [f"Remark: {_markdown(marks.note)}", ""]
+    return "\n".join(lines)
+
+
+def _about(record: Record) -> list[str]:
+    hidden = " (hidden)" if record.hidden else ""
+    lines = [f"- {record.status.replace('_', ' ')}: `{record.test}`{hidden}, {record.points:g} of {record.maximum:g}"]
+    for text in (record.message, record.output):
+        if text and not record.hidden:
+            lines += ["", *(f"      {plain(line)}" for line in text.splitlines()), ""]     # an indented code block
+    return lines
+
+
+def junit(manifest: Manifest, result: Result) -> str:
+    """The records as JUnit's XML."""
+    suite = ElementTree.Element("testsuite", name=manifest.name, tests=str(len(result.records)))
+    for record in result.records.values():
+        case = ElementTree.SubElement(suite, "testcase", classname=f"{manifest.name}.{record.task}", name=record.test,
+                                      time=f"{record.seconds:.3f}")
+        if record.status != "passed":
+            kind = "error" if record.status == "infrastructure" else "failure"
+            ElementTree.SubElement(case, kind, message=plain(record.status)).text = plain(record.message)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
+
+
+def gradescope(manifest: Manifest, result: Result, marks: Marks) -> dict[str, Any]:
+    """The results.json of Gradescope's autograder."""
+    tests = [{"name": f"{record.task} {record.test}", "score": record.points, "max_score": record.maximum,
+              "status": "passed" if record.status == "passed" else "failed",
+              "output": "\n".join(filter(None, (record.status, plain(record.message)))), "output_format": "text",
+              "visibility": "visible"} for task in manifest.tasks for record in _records(result, task)]
+    return {"score": max(marks.total, 0.0), "output": plain(result.problem), "output_format": "text", "tests": tests}
+
+
+def _records(result: Result, task: Task) -> list[Record]:
+    """A task's records; a test without one has not been graded."""
+    return [result.records.get(test.name) or Record(test.name, task.id, "infrastructure", 0.0, test.points, test.hidden)
+            for test in task.tests]
+
+
+def plain(text: str) -> str:
+    """Text without control characters, which a terminal would obey and XML does not allow."""
+    return re.sub(r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\N{REPLACEMENT CHARACTER}", text)
+
+
+def _markdown(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~-])", r"\\\1", plain(text).replace("\n", " "))
+
+
+def _code(text: str) -> str:
+    return "`" + plain(text).replace("`", "'").replace("\n", " ") + "`"

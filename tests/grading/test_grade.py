@@ -1,0 +1,174 @@
+"""A folder of submissions is graded whole: every one gets its marks, whatever the others do, and may be resumed."""
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import minidl as md
+from minidl.grading import grade, manifest, results
+from tests.grading import toy
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="submissions are graded on Linux and macOS")
+
+SUBMISSIONS = {
+    "alice": toy.SOLUTION,
+    "bob": toy.SOLUTION.replace("return 2 * x", "return 3 * x"),
+    "carol": toy.SOLUTION.replace("return 2 * x", "raise NotImplementedError('task 1.1: Double')"),
+    "dave": toy.SOLUTION.replace("def double", "def duoble"),
+    "erin": "def double(x:\n",
+    "frank": None,                                            # a folder without the file
+    "grace": "import torch\n" + toy.SOLUTION,
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with the toy assignment and some submissions."""
+    folder = tmp_path_factory.mktemp("grading")
+    toy.write(folder)
+    for name, text in SUBMISSIONS.items():
+        (folder / "in" / name).mkdir(parents=True)
+        if text is not None:
+            (folder / "in" / name / "toys.py").write_text(text)
+    for name in ("bob", "carol"):
+        (folder / "few" / name).mkdir(parents=True)
+        (folder / "few" / name / "toys.py").write_text(SUBMISSIONS[name])
+    (folder / "in" / "zed.zip").write_bytes(b"no archive")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def graded(place):
+    """The results of all, what was said, and how many were incomplete."""
+    said = []
+    incomplete = run(place, "out", submissions="in", say=said.append)
+    return {path.parent.name: results.read(path) for path in (place / "out").glob("*/result.json")}, said, incomplete
+
+
+def run(place, out, say=lambda line: None, submissions="few", **options):
+    """Grade with two at a time."""
+    return grade.grade(manifest.read(place / "a0_toys"), place / submissions, place / out,
+                       grade.Options(**{"jobs": 2, **options}), say)
+
+
+def statuses(result):
+    return [record.status for record in result.records.values()]
+
+
+def test_each_submission_gets_its_status_and_points(graded):
+    found, said, incomplete = graded
+    assert incomplete == 0 and len(said) == 1 + len(found) == 9
+    assert {name: (result.points(), statuses(result)) for name, result in found.items()} == {
+        "alice": (4.0, ["passed"] * 3), "bob": (1.0, ["failed", "failed", "passed"]),
+        "carol": (1.0, ["not_attempted", "not_attempted", "passed"]), "dave": (1.0, ["missing", "missing", "passed"]),
+        "erin": (0.0, ["error"] * 3), "frank": (0.0, ["missing"] * 3), "grace": (0.0, ["blocked"] * 3),
+        "zed": (0.0, ["missing"] * 3)}
+    assert "did you mean `duoble`" in found["dave"].records["test_double"].message
+    assert "toys.py:1" in found["erin"].records["test_double"].message
+    assert found["frank"].problem == "there is no toys.py" and "cannot be read" in found["zed"].problem
+
+
+def test_of_hidden_tests_nothing_is_kept_but_the_status(graded):
+    for result in graded[0].values():
+        record = result.records["test_double_of_a_matrix"]
+        assert record.hidden and record.message == record.output == ""
+
+
+@pytest.mark.slow
+def test_a_second_grading_gives_the_same_but_for_times(graded, place):
+    run(place, "again", secret=place / "out" / "secret")
+    for name in ("bob", "carol"):
+        assert timeless(place / "again" / name) == timeless(place / "out" / name)
+
+
+def timeless(folder):
+    table = json.loads((folder / "result.json").read_text())
+    for record in table["records"].values():
+        del record["seconds"]
+    return table
+
+
+@pytest.mark.slow
+def test_resume_grades_only_what_is_missing_or_has_changed(graded, place, monkeypatch):
+    asked = []
+    session = grade._session
+
+    def noting(job, assignment, folder):
+        asked.append(json.dumps(job))
+        return session(job, assignment, folder)
+
+    monkeypatch.setattr(grade, "_session", noting)
+    bob = place / "out" / "bob" / "result.json"
+    result = results.read(bob)
+    result.records["test_stack"].status = "infrastructure"
+    result.write(bob)
+    (place / "out" / "erin" / "result.json").write_text('{"half')
+    (place / "in" / "frank" / "toys.py").write_text(toy.SOLUTION)
+    before = timeless(place / "out" / "alice")
+    assert run(place, "out", submissions="in", resume=True) == 0
+    assert len(asked) == 3 and timeless(place / "out" / "alice") == before
+    assert statuses(results.read(bob)) == ["failed", "failed", "passed"]
+    assert results.read(place / "out" / "frank" / "result.json").points() == 4.0
+
+
+@pytest.mark.slow
+def test_one_task_can_be_graded_again_alone(graded, place):
+    path = place / "again" / "carol" / "result.json"
+    result = results.read(path)
+    for record in result.records.values():
+        record.status = "timeout"
+    result.write(path)
+    assert run(place, "again", task="1.2") == 0
+    assert sorted(statuses(results.read(path))) == ["passed", "timeout", "timeout"]
+
+
+@pytest.mark.parametrize("options, sentence", [
+    ({"task": "9"}, "no task '9'; its tasks are 1.1, 1.2"), ({"jobs": 0}, "--jobs is 1 or more"),
+    ({"instructor": "elsewhere"}, "needs the instructor's solution")])
+def test_what_cannot_be_graded_gets_a_sentence_at_once(place, options, sentence, tmp_path):
+    options = {key: tmp_path if key == "instructor" else value for key, value in options.items()}
+    with pytest.raises(md.InputError, match=sentence):
+        run(place, "nothing", **options)
+
+
+@pytest.mark.slow
+def test_a_session_that_dies_is_infrastructure_and_no_zero(place, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert run(place, "broken", isolation="none") == 2
+    assert statuses(results.read(place / "broken" / "bob" / "result.json")) == ["infrastructure"] * 3
+    monkeypatch.undo()
+    assert run(place, "broken", resume=True) == 0
+    assert results.read(place / "broken" / "bob" / "result.json").points() == 1.0
+
+
+@pytest.mark.slow
+def test_a_grader_killed_at_any_moment_leaves_valid_results_and_resumes_to_the_same(graded, place):
+    """Fifty times."""
+    dice = random.Random(0)
+    wanted = {name: timeless(place / "out" / name) for name in ("bob", "carol")}
+    secret = (place / "out" / "secret").read_text()
+    command = [sys.executable, "-m", "minidl.cli", "grade", str(place / "a0_toys"), str(place / "few"), "--jobs", "2",
+               "--resume", "--out", str(place / "killed")]
+    out = place / "killed"
+    out.mkdir()
+    (out / "secret").write_text(secret)
+    for _ in range(50):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(dice.uniform(0.2, 2.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        for path in out.glob("*/result.json"):
+            result = results.read(path)
+            assert set(statuses(result)) <= {"passed", "failed", "not_attempted"}
+            if dice.random() < 0.5:
+                os.remove(path)                              # so that there is something left to grade
+    assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
+    assert {name: timeless(out / name) for name in wanted} == wanted
+    time.sleep(0.5)
+    alive = subprocess.run(["pgrep", "-f", str(out)], capture_output=True, text=True).stdout
+    assert not alive

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import zipfile
 from pathlib import Path
 
@@ -44,11 +45,11 @@ fi
 rm -rf "$work"
 """
 
-def archive(manifest: Manifest, out: Path, *, instructor: Path | None = None, secret: str) -> Path:
+def archive(manifest: Manifest, out: Path, *, instructor: Path | None = None) -> Path:
     """Write the archive `out` for one assignment; returns its path.
 
-    It holds minidl, the assignment and what `instructor` (or the assignment's own folder) has: keep it as confidential
-    as these. Raises InputError if the solution is not there.
+    It holds minidl, the assignment, what `instructor` (or the assignment's own folder) has, and a new secret: keep it
+    as confidential as these. Raises InputError if the solution is not there.
     """
     import pytest
 
@@ -60,7 +61,7 @@ def archive(manifest: Manifest, out: Path, *, instructor: Path | None = None, se
         versions = {"numpy": np.__version__, "pytest": pytest.__version__}
         _add_script(file, "setup.sh", SETUP.format(**versions))
         _add_script(file, "run_autograder", RUN.replace("{folder}", manifest.folder.name))
-        file.writestr("secret", secret + "\n")
+        file.writestr("secret", secrets.token_hex(32) + "\n")
         _add_folder(file, Path(minidl.__file__).parent, "minidl")
         base = f"assignments/{manifest.folder.name}"
         _add_folder(file, manifest.folder, base, without=("instructor",))

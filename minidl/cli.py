@@ -4,10 +4,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minidl._version import __version__
 from minidl.errors import BoundMissed, InputError
+
+if TYPE_CHECKING:
+    from minidl.grading.manifest import Manifest
 
 _LECTURE_HELP = """\
 examples:
@@ -29,6 +34,51 @@ examples:
   minidl data fetch --all                    before a lecture without network
 
 Downloads go to the user's cache (or the folder in MINIDL_CACHE); folders in MINIDL_DATA are searched first."""
+
+_STUDENT_HELP = """\
+examples:
+  minidl start a3            the statement, tests and a file to write, in a folder of its own; keeps what is there
+  minidl check a3            what is done, what failed and why; never runs the hidden tests
+  minidl check a3 3.2        one task
+  minidl check a3 3.2 --debug     with the debugger, where a test failed
+  minidl status              all assignments that are started here
+  minidl sync a3             a new statement and new tests; your own files stay as they are
+  minidl submit a3           writes the file to hand in
+
+Where an assignment did not come with minidl, give its folder: minidl start Downloads/a3_autoencoders, and later
+minidl sync Downloads/a3_autoencoders; or name the folder that holds it in MINIDL_ASSIGNMENTS.
+Exit code of check: 0 if all public tests passed, else 1; 2 for wrong input, 130 after Ctrl-C."""
+
+_ASSIGN_HELP = """\
+examples:
+  minidl assign new a9 "Normalizing flows"   a small assignment that works, to be rewritten
+  minidl assign build a9                     the stub and the table of points, from the instructor's solution
+  minidl assign verify a9                    right solutions get all points, wrong ones lose what they must
+  minidl assign release a9 out/              what students get, and nothing else
+
+assignments/README.md says how an assignment is made. --instructor DIR names a folder outside of it which holds a
+course's own solutions and hidden tests, in DIR/a9_normalizing_flows. Exit code: 0; 1 for faults; 2 for wrong input."""
+
+_GRADE_HELP = """\
+examples:
+  minidl grade a3 submissions/ --out grades/ --jobs 2
+  minidl grade a3 submissions/ --out grades/ --resume           what is missing, or was handed in anew
+  minidl grade a3 submissions/ --out grades/ --task 3.1         one task again, after its tests were mended
+  minidl grade a3 submissions/ --out grades/ --resume --overrides marks.toml
+
+SUBMISSIONS holds a folder, .zip or .py file for each submission. DIR gets gradebook.csv and, for each submission,
+result.json, feedback.md, junit.xml and gradescope.json. Random inputs depend on DIR/secret and on a submission's
+files: grading the same again gives the same marks. --overrides names a TOML file with points given by hand, late days
+and exceptions:
+  [late]
+  free_days = 2
+  per_day = 0.1
+  [submission.alice]
+  points = { q1 = 2, "2.1" = 3 }
+  late_days = 3
+  excused = true
+  note = "was ill"
+Exit code: 0; 2 for wrong input; 3 if this machine failed and something is left to --resume; 130 after Ctrl-C."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,6 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_lecture(commands)
     _add_data(commands)
+    _add_student(commands)
+    _add_assign(commands)
+    _add_grade(commands)
     devices = commands.add_parser("devices", help="what this machine can compute on, and why not on a GPU")
     devices.set_defaults(run=_devices)
     return parser
@@ -88,6 +141,70 @@ def _add_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     fetch.add_argument("names", nargs="*", metavar="NAME")
     fetch.add_argument("--all", action="store_true", help="every set that can be downloaded")
     fetch.set_defaults(run=_data_fetch)
+
+
+def _add_student(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    def add(name: str, run: Callable[[argparse.Namespace], object], help: str) -> argparse.ArgumentParser:
+        parser = commands.add_parser(name, help=help, epilog=_STUDENT_HELP,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.set_defaults(run=run)
+        if name != "status":
+            parser.add_argument("assignment", metavar="ASSIGNMENT", help="such as a3, or a folder that holds it")
+        return parser
+
+    start = add("start", _start, "start an assignment")
+    start.add_argument("folder", nargs="?", metavar="DIR", help="where to (default: a folder with its name)")
+    check = add("check", _check, "test what you have written")
+    check.add_argument("task", nargs="?", metavar="TASK", help="only this one, such as 3.2")
+    check.add_argument("--debug", action="store_true", help="open the debugger where a test fails")
+    add("status", _status, "how far all your assignments are")
+    add("sync", _sync, "get an assignment's new statement and tests")
+    submit = add("submit", _submit, "write the file to hand in")
+    submit.add_argument("--force", action="store_true", help="even if a file is no valid Python")
+
+
+def _add_assign(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("assign", help="make, verify and release assignments", epilog=_ASSIGN_HELP,
+                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    actions = parser.add_subparsers(required=True, metavar="new | build | verify | release")
+    new = actions.add_parser("new", help="a small assignment that works")
+    new.add_argument("name", metavar="NAME", help="such as a9")
+    new.add_argument("title", metavar="TITLE", help="its topic, in quotes")
+    new.set_defaults(run=_assign_new)
+    for name, run, help in (("build", _assign_build, "the stub and the table of points"),
+                            ("verify", _assign_verify, "whether its tests tell right from wrong"),
+                            ("release", _assign_release, "a copy for students")):
+        action = actions.add_parser(name, help=help)
+        action.add_argument("assignment", metavar="ASSIGNMENT", help="such as a9, or a folder that holds it")
+        action.add_argument("--instructor", metavar="DIR", help="a folder outside with the instructor's material")
+        action.set_defaults(run=run)
+        if name == "build":
+            action.add_argument("--check", action="store_true", help="write nothing; exit code 1 if it would")
+        if name == "release":
+            action.add_argument("out", metavar="OUT", help="the folder in which the copy's folder is made")
+
+
+def _add_grade(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("grade", help="grade a folder of submissions", epilog=_GRADE_HELP,
+                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("assignment", metavar="ASSIGNMENT", help="such as a3, or a folder that holds it")
+    parser.add_argument("submissions", metavar="SUBMISSIONS", help="the folder that holds them")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the folder for all results")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many at a time (default: 1)")
+    parser.add_argument("--isolation", default="auto", metavar="auto|bwrap|landlock|uid|none",
+                        help="what keeps submissions apart from everything else (default: the strongest that works)")
+    parser.add_argument("--require-isolation", action="store_true", help="refuse to grade without")
+    parser.add_argument("--resume", action="store_true", help="keep the results of files that have been graded")
+    parser.add_argument("--task", metavar="ID", help="grade this one again; the others keep their results")
+    parser.add_argument("--overrides", metavar="FILE", help="points by hand, late days, exceptions")
+    parser.add_argument("--secret", metavar="FILE", help="instead of DIR/secret")
+    parser.set_defaults(run=_grade)
+    archive = commands.add_parser("gradescope", help="write an autograder archive for Gradescope")
+    archive.add_argument("assignment", metavar="ASSIGNMENT", help="such as a3, or a folder that holds it")
+    archive.add_argument("--out", metavar="FILE", help="(default: ASSIGNMENT-gradescope.zip)")
+    archive.set_defaults(run=_gradescope)
+    for command in (parser, archive):
+        command.add_argument("--instructor", metavar="DIR", help="a folder outside with the instructor's material")
 
 
 def _lecture(arguments: argparse.Namespace) -> None:
@@ -138,6 +255,106 @@ def _data_fetch(arguments: argparse.Namespace) -> None:
         raise InputError("minidl data fetch takes names of data sets, or --all; minidl data list shows them")
     for name in data.fetchable() if arguments.all else arguments.names:
         print(f"{name}: {data.fetch(name)}")
+
+
+def _start(arguments: argparse.Namespace) -> None:
+    from minidl.grading import student
+
+    student.start(arguments.assignment, Path(arguments.folder) if arguments.folder else None)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from minidl.grading import student
+
+    return student.check(arguments.assignment, arguments.task, debug=arguments.debug)
+
+
+def _status(arguments: argparse.Namespace) -> None:
+    from minidl.grading import student
+
+    student.status()
+
+
+def _sync(arguments: argparse.Namespace) -> None:
+    from minidl.grading import student
+
+    student.sync(arguments.assignment)
+
+
+def _submit(arguments: argparse.Namespace) -> None:
+    from minidl.grading import student
+
+    student.submit(arguments.assignment, force=arguments.force)
+
+
+def _assign_new(arguments: argparse.Namespace) -> None:
+    from minidl.grading import template
+
+    print(f"{template.new(arguments.name, arguments.title)}: rewrite it, then minidl assign build {arguments.name} "
+          f"and minidl assign verify {arguments.name}")
+
+
+def _assign_build(arguments: argparse.Namespace) -> int:
+    from minidl.grading import build
+
+    manifest, material = _material(arguments)
+    names = (build.outdated if arguments.check else build.build)(manifest, material)
+    print(f"{manifest.name}: " + (f"{', '.join(names)} {'out of date' if arguments.check else 'written'}" if names
+                                  else "up to date"))
+    return int(arguments.check and bool(names))
+
+
+def _assign_verify(arguments: argparse.Namespace) -> int:
+    from minidl.grading import manifest, verify
+
+    faults = verify.verify(manifest.find(arguments.assignment), _folder(arguments.instructor), print)
+    for fault in faults:
+        print(f"fault: {fault}")
+    print(f"{len(faults) or 'no'} fault{'s' * (len(faults) != 1)}")
+    return int(bool(faults))
+
+
+def _assign_release(arguments: argparse.Namespace) -> None:
+    from minidl.grading import release
+
+    print(release.release(*_material(arguments), Path(arguments.out)))
+
+
+def _grade(arguments: argparse.Namespace) -> int:
+    from minidl.grading import grade, manifest
+
+    options = grade.Options(
+        jobs=arguments.jobs, isolation=arguments.isolation, require_isolation=arguments.require_isolation,
+        resume=arguments.resume, task=arguments.task, overrides=_folder(arguments.overrides),
+        instructor=_folder(arguments.instructor), secret=_folder(arguments.secret))
+    out = Path(arguments.out).expanduser()
+    left = grade.grade(manifest.find(arguments.assignment), Path(arguments.submissions).expanduser(), out, options,
+                       lambda line: print(line, flush=True))
+    print(f"gradebook.csv, and a folder for each submission, are in {out}")
+    if left:
+        print(f"minidl: {left} could not be graded whole, for a fault of this machine; go on with --resume",
+              file=sys.stderr)
+    return 3 if left else 0
+
+
+def _gradescope(arguments: argparse.Namespace) -> None:
+    from minidl.grading import gradescope, manifest
+
+    found = manifest.find(arguments.assignment)
+    print(gradescope.archive(found, Path(arguments.out or f"{found.name}-gradescope.zip"),
+                             instructor=_folder(arguments.instructor)))
+
+
+def _material(arguments: argparse.Namespace) -> tuple[Manifest, Path]:
+    """An assignment, and where its instructor's material lies."""
+    from minidl.grading import manifest
+
+    found = manifest.find(arguments.assignment)
+    return found, found.instructor(_folder(arguments.instructor))
+
+
+def _folder(path: str | None) -> Path | None:
+    return Path(path).expanduser() if path else None
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 A value is None, a bool, an int of 64 bits, a float, a str, an array of seven dtypes, or a list, tuple or dict (with str
 keys) of such values. It is a tag of one byte and what follows from it; every length is checked against the bytes that
-are there before anything is allocated, so that a hostile frame costs no more memory than it has bytes.
+are there before anything is allocated, so that a hostile frame costs little more memory than it has bytes.
 
 This file is also copied into the student's process: it needs the standard library and NumPy alone.
 """
@@ -13,6 +13,7 @@ import numpy as np
 MAGIC = b"MDL1"
 HEADER = struct.Struct("<4sI")         # of a frame: the magic word and how many bytes follow
 MAX_FRAME = 64 << 20
+MAX_TEXT = 1 << 20
 MAX_DEPTH, MAX_VALUES, MAX_AXES = 16, 100_000, 8
 DTYPES = tuple(np.dtype(name) for name in ("<f4", "<f8", "<i4", "<i8", "|b1", "|u1", "<f2"))
 
@@ -23,7 +24,7 @@ class CodecError(Exception):
 
 def encode(value):
     """The bytes of a value. Raises CodecError for what cannot cross: other types, other dtypes, too deep nesting."""
-    parts = []
+    parts: list[bytes] = []
     _encode(value, parts, 0)
     data = b"".join(parts)
     if len(data) > MAX_FRAME:
@@ -59,6 +60,8 @@ def frame_length(header):
 def _encode(value, parts, depth):
     if depth > MAX_DEPTH:
         raise CodecError(f"the value is nested more than {MAX_DEPTH} deep, or holds itself")
+    if len(parts) == MAX_VALUES:                 # each value is one part
+        raise CodecError(f"more than {MAX_VALUES:,} values cannot be sent one by one; an array can")
     kind = type(value)
     if value is None:
         parts.append(b"N")
@@ -71,7 +74,9 @@ def _encode(value, parts, depth):
     elif kind is float:
         parts.append(b"R" + struct.pack("<d", value))
     elif kind is str:
-        text = value.encode("utf-8", "replace")
+        text = value.encode("utf-8", "replace")  # half a surrogate pair becomes "?"
+        if len(text) > MAX_TEXT:
+            raise CodecError(f"a str of {len(text):,} bytes cannot be sent; at most {MAX_TEXT:,} can")
         parts.append(b"S" + struct.pack("<I", len(text)) + text)
     elif isinstance(value, (np.ndarray, np.generic)):
         _encode_array(np.asarray(value), parts)
@@ -97,8 +102,10 @@ def _encode_array(array, parts):
         raise CodecError(f"an array of {array.dtype} cannot be sent; {', '.join(d.name for d in DTYPES)} can")
     if array.ndim > MAX_AXES:
         raise CodecError(f"an array of {array.ndim} axes cannot be sent; at most {MAX_AXES} can")
-    parts.append(b"A" + bytes([DTYPES.index(dtype), array.ndim]) + struct.pack(f"<{array.ndim}Q", *array.shape))
-    parts.append(array.astype(dtype, copy=False).tobytes())
+    if array.nbytes > MAX_FRAME:
+        raise CodecError(f"an array of {array.nbytes:,} bytes cannot be sent; at most {MAX_FRAME:,} can")
+    parts.append(b"A" + bytes([DTYPES.index(dtype), array.ndim]) + struct.pack(f"<{array.ndim}Q", *array.shape)
+                 + array.astype(dtype, copy=False).tobytes())
 
 
 class _Reader:
@@ -154,6 +161,8 @@ class _Reader:
 
     def text(self):
         length, = self.unpack("<I")
+        if length > MAX_TEXT:
+            raise CodecError(f"a str of {length:,} bytes is announced; at most {MAX_TEXT:,} can be sent")
         return bytes(self.take(length)).decode("utf-8", "replace")
 
     def array(self):
@@ -171,4 +180,4 @@ class _Reader:
         data = self.take(size * DTYPES[kind].itemsize)
         if DTYPES[kind] == np.bool_:
             return (np.frombuffer(data, np.uint8) != 0).reshape(shape)       # a byte of 2 is no bool
-        return np.frombuffer(bytes(data), DTYPES[kind]).reshape(shape).copy()
+        return np.frombuffer(data, DTYPES[kind]).reshape(shape).copy()

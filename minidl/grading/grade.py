@@ -36,6 +36,7 @@ class Options:
     instructor: Path | None = None
     secret: Path | None = None
     reverse: bool = False              # the tests in reversed order, for `assign verify`
+    tell: bool = False                 # what hidden tests say is kept, for `assign verify`
 
 
 def grade(manifest: Manifest, folder: Path, out: Path, options: Options, say: Callable[[str], None]) -> int:
@@ -100,7 +101,7 @@ def _one(submission: collect.Submission, manifest: Manifest, out: Path, options:
     job = {"assignment": str(manifest.folder.absolute()), "submission": str(staged), "result": str(path.absolute()),
            "instructor": str(manifest.instructor(options.instructor).absolute()), "isolation": isolation.name,
            "uid": isolation.uid, "secret": secret, "task": options.task,
-           "reverse": options.reverse}
+           "reverse": options.reverse, "tell": options.tell}
     trouble = _session(job, manifest, place)
     result = results.read(path)
     for task, test in manifest.tests():

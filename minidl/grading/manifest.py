@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import difflib
+import json
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from minidl.errors import InputError
+
+ANSWERS = "answers.md"                 # where students answer questions, in an assignment that has any
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class Limits:
 class Manifest:
     """What `manifest.toml` says, in the assignment's folder.
 
-    `files` are what a student hands in; the first is the one that is tested. `minidl` lists the rooms of minidl, such
-    as "nn", that a submission may import; without it there is none.
+    `files` are what a student hands in; the first is the one that is tested. With `engine` a submission may import
+    minidl's tensors, layers, optimisers and data, none of its models; without it there is no minidl to import.
     """
 
     folder: Path
@@ -66,7 +70,7 @@ class Manifest:
     files: tuple[str, ...]
     tasks: tuple[Task, ...]
     questions: tuple[Question, ...] = ()
-    minidl: tuple[str, ...] = ()
+    engine: bool = False
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -89,29 +93,88 @@ class Manifest:
                 return task
         raise InputError(f"{self.name} has no task {wanted!r}; its tasks are {', '.join(t.id for t in self.tasks)}")
 
+    def handed_in(self) -> tuple[str, ...]:
+        """What a student hands in: the files, and the answers where there are questions."""
+        return (*self.files, ANSWERS) if self.questions else self.files
+
     def instructor(self, folder: Path | None = None) -> Path:
         """Where solution, hidden tests and drivers lie: `folder`/<assignment>, or the assignment's own instructor/."""
         return folder / self.folder.name if folder else self.folder / "instructor"
 
 
+def folders() -> list[Path]:
+    """Where assignments lie: in the folders that `MINIDL_ASSIGNMENTS` names, separated as in PATH, or in a checkout."""
+    named = [Path(name).expanduser() for name in os.environ.get("MINIDL_ASSIGNMENTS", "").split(os.pathsep) if name]
+    return [*named, Path(__file__).resolve().parents[2] / "assignments"]
+
+
+def find(wanted: str) -> Manifest:
+    """The assignment of this name (`a3`, or its folder's whole name) or, where it has a slash, in this folder.
+
+    Raises InputError, with the names there are, for another.
+    """
+    if "/" in wanted or os.sep in wanted:
+        return read(Path(wanted).expanduser())
+    known: dict[str, Path] = {}
+    for folder in folders():
+        for path in sorted(folder.glob("*/manifest.toml")):
+            known.setdefault(path.parent.name, path.parent)
+    for name, folder in known.items():
+        if wanted in (name, name.partition("_")[0]):
+            return read(folder)
+    if not known:
+        raise InputError(f"no assignment {wanted!r}: none was found in {' or '.join(map(str, folders()))}; give the "
+                         "folder of one, with a slash in it, or name the folder that holds them in MINIDL_ASSIGNMENTS")
+    raise InputError(f"no assignment {wanted!r}; there are {', '.join(known)}")
+
+
+def as_toml(manifest: Manifest) -> str:
+    """The text of a manifest.toml that says the same."""
+    def quoted(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    lines = [f"{key} = {quoted(getattr(manifest, key))}" for key in ("name", "title", "slides", "files")]
+    lines += ["engine = true"] * manifest.engine
+    lines += ["", "[limits]", f"seconds = {manifest.limits.seconds!r}", f"memory = {manifest.limits.memory}"]
+    for task in manifest.tasks:
+        lines += ["", "[[task]]", *(f"{key} = {quoted(getattr(task, key))}" for key in ("id", "title", "functions"))]
+        lines += ["test = [", *(f"  {{ name = {quoted(test.name)}, points = {test.points!r}"
+                                f"{', hidden = true' if test.hidden else ''} }}," for test in task.tests), "]"]
+    for question in manifest.questions:
+        lines += ["", "[[question]]", f"id = {quoted(question.id)}", f"title = {quoted(question.title)}",
+                  f"points = {question.points!r}"]
+    return "\n".join(lines) + "\n"
+
+
+def in_points(value: float) -> str:
+    """`1 point`, `2.5 points`."""
+    return f"{value:g} point{'s' * (value != 1)}"
+
+
 def read(folder: Path) -> Manifest:
     """The manifest in an assignment's folder. Raises InputError with a sentence for whatever is wrong in it."""
     path = folder / "manifest.toml"
+    if not path.is_file():
+        raise InputError(f"{folder} is no assignment: it has no manifest.toml")
+    table = read_toml(path)
     try:
-        with path.open("rb") as file:
-            table = tomllib.load(file)
-    except FileNotFoundError:
-        raise InputError(f"{folder} is no assignment: it has no manifest.toml") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
-    try:
-        return _manifest(folder, table)
+        return parse(folder, table)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def _manifest(folder: Path, table: Mapping[str, Any]) -> Manifest:
-    _known(table, "the manifest", {"name", "title", "slides", "files", "minidl", "limits", "task", "question"})
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file's table. Raises InputError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+
+
+def parse(folder: Path, table: Mapping[str, Any]) -> Manifest:
+    """The manifest that a table says. Raises InputError with a sentence for whatever is wrong in it."""
+    _known(table, "the manifest", {"name", "title", "slides", "files", "engine", "limits", "task", "question"})
     limits = _get(table, "limits", dict, "the manifest", {})
     _known(limits, "limits", {"seconds", "memory"})
     files = tuple(_texts(table, "files", "the manifest"))
@@ -122,7 +185,7 @@ def _manifest(folder: Path, table: Mapping[str, Any]) -> Manifest:
         _get(table, "slides", str, "the manifest"), files,
         tuple(_task(task) for task in _get(table, "task", list, "the manifest")),
         tuple(_question(question) for question in _get(table, "question", list, "the manifest", [])),
-        tuple(_texts(table, "minidl", "the manifest", [])),
+        _get(table, "engine", bool, "the manifest", False),
         Limits(_positive(limits, "seconds", "limits", 10.0), int(_positive(limits, "memory", "limits", 2048))))
     if not manifest.tasks:
         raise InputError("it has no [[task]]")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ class Plan:
     task: str | None = None
     hidden: bool = False               # whether hidden tests are run
     reverse: bool = False              # the tests in reversed order
+    tell: bool = False                 # what hidden tests say is kept: for their author alone
     report: Callable[[Result], None] = lambda result: None
 
 
@@ -49,6 +51,10 @@ class Grading:
         self.plan = plan
         self.known = {test.name: (task, test) for task, test in plan.manifest.tests()}
         self.strangers: list[str] = []           # collected tests that the manifest does not have
+        self.lost: set[str] = set()              # tests of which a case did not pass
+        self.broken = ""                         # why a file of tests cannot be imported
+        self.running = ""                        # the test that is being run
+        self.stopped = False                     # by Ctrl-C, or by leaving the debugger
 
     # Fixtures ---------------------------------------------------------------------------------------------------------
 
@@ -76,6 +82,10 @@ class Grading:
 
     # What is run, and what comes of it --------------------------------------------------------------------------------
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.broken = f"({str(report.longrepr).strip().splitlines()[-1]})"
+
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         wanted = [item for item in items if self._is_wanted(item)]
         self.strangers = [item.originalname for item in items if item.originalname not in self.known]
@@ -91,8 +101,14 @@ class Grading:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Iterator[None]:
-        item.stash[_STARTED] = time.perf_counter()
+        item.stash[_STARTED], self.running = time.perf_counter(), item.originalname
+        if not item.config.getoption("usepdb"):
+            item.repr_failure = lambda excinfo: ""       # nobody reads pytest's account, and it takes 20 ms
         return (yield)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # Also called, with another type, where a test file cannot be imported.
+        self.stopped = excinfo.type in (KeyboardInterrupt, pytest.exit.Exception)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Any:
@@ -102,17 +118,23 @@ class Grading:
             error = call.excinfo.value if call.excinfo else None
             if call.when != "call" and error is not None and not isinstance(error, host.Infrastructure):
                 error = host.Infrastructure(f"{call.when} of the test: {error}")
-            self._record(task, test, error, item)
+            self._record(task, test, error, item, report)
         return report
 
-    def _record(self, task: Task, test: Test, error: BaseException | None, item: Any) -> None:
-        status, message = verdict(error)
+    def _record(self, task: Task, test: Test, error: BaseException | None, item: Any, report: Any) -> None:
         student = item.stash.get(_STUDENT, None)
-        shown = not test.hidden or status == "infrastructure"
+        status, message = verdict(student.as_data(error) if student and error else error)
+        if status == "not_attempted":
+            report.wasxfail = message                # which the debugger passes over
+        if test.name in self.lost:                   # a test with parameters passes if all of its cases do
+            return
+        if status != "passed":
+            self.lost.add(test.name)
+        shown = not test.hidden or self.plan.tell or status == "infrastructure"
         self.plan.result.add(Record(
             test.name, task.id, status, test.points if status == "passed" else 0.0, test.points, test.hidden,
             message=message[:MAX_MESSAGE] if shown else "",
-            output=student.output()[:MAX_MESSAGE] if student and not test.hidden else "",
+            output=(student.output() or report.capstdout)[:MAX_MESSAGE] if student and not test.hidden else "",
             seconds=round(time.perf_counter() - item.stash[_STARTED], 3)))
         self.plan.report(self.plan.result)
 
@@ -126,15 +148,19 @@ def verdict(error: BaseException | None) -> tuple[str, str]:
         return "passed", ""
     if isinstance(error, host.StudentError):
         return _of_student(error)
-    if isinstance(error, NotImplementedError):                   # in this process, for minidl check
-        return "not_attempted", str(error)
     for kind, status in ((AssertionError, "failed"), (host.TimeLimit, "timeout"), (host.WorkerDied, "crashed"),
                          (host.ProtocolError, "protocol"), (Missing, "missing"), (MemoryError, "memory"),
                          (host.Infrastructure, "infrastructure")):
         if isinstance(error, kind):
-            return status, str(error)
+            return status, str(error) or _last_line(error)
     # An answer can be anything, and what a test does with it may then fail in any way: that is the answer's fault.
     return "error", f"{type(error).__name__}: {error}"
+
+
+def _last_line(error: BaseException) -> str:
+    """What a bare `assert` says: its own line. Pytest's comparison of both sides would take hours for some answers."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"this does not hold: {frames[-1].line}" if frames else ""
 
 
 def _of_student(error: host.StudentError) -> tuple[str, str]:

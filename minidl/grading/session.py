@@ -16,40 +16,53 @@ from typing import Any
 import pytest
 
 from minidl.grading import host, manifest, results
+from minidl.grading.confine import die_with_parent
 from minidl.grading.plugin import Grading, Plan
 from minidl.grading.students import Remote
 
 
 def run(plan: Plan, tests: Sequence[Path], options: Sequence[str] = ()) -> Grading:
-    """Run the tests in these folders by the plan. Raises Infrastructure if pytest itself fails.
+    """Run the tests in these folders by the plan; pytest sees no configuration, plugin or option but ours.
 
-    pytest sees no configuration, plugin or option but ours.
+    Raises Infrastructure if pytest itself fails, KeyboardInterrupt after Ctrl-C.
     """
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
     grading = Grading(plan)
+    # Pytest's comparison of both sides of an `assert` can be made to take hours; the last two plugins collect garbage
+    # many times over, for reports that nobody reads.
+    without = ["--assert=plain", "-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "no:threadexception"]
     with tempfile.TemporaryDirectory() as empty:
-        code = pytest.main(["--noconftest", "-c", os.devnull, "--rootdir", empty, "-p", "no:cacheprovider",
+        code = pytest.main(["--noconftest", "-c", os.devnull, "--rootdir", empty,
+                            "--confcutdir", str(tests[0]), *without,       # else it lists all folders above
                             "--import-mode=importlib", *options, *map(str, tests)], plugins=[grading])
+    if grading.stopped:
+        raise KeyboardInterrupt(f"stopped in {grading.running}" if grading.running else "stopped")
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
-        raise host.Infrastructure(f"pytest ended with {pytest.ExitCode(code).name} in {', '.join(map(str, tests))}")
+        raise host.Infrastructure(f"pytest ended with {pytest.ExitCode(code).name} in {', '.join(map(str, tests))} "
+                                  f"{grading.broken}")
     return grading
 
 
 def grade(job: dict[str, Any]) -> results.Result:
-    """Grade one submission as the job says, each test in a worker of its own; see `Job` in `grade.py` for its keys."""
+    """Grade one submission as the job says, each test in a worker of its own, into the result that the job names.
+
+    The job: folders `assignment`, `instructor` and `submission`, the file `result`, `isolation` with its `uid` or None,
+    `secret` in hex, the only `task`, or None, whether to `reverse` the order and to `tell` what hidden tests say. The
+    result is there already, with the records that are to stay.
+    """
     assignment, instructor = manifest.read(Path(job["assignment"])), Path(job["instructor"])
     limits = host.Limits(wall=assignment.limits.seconds, seconds=int(assignment.limits.seconds) + 10,
                          memory=assignment.limits.memory << 20)
     isolation = host.Isolation(job["isolation"], job["uid"])
     path = Path(job["result"])
-    result = results.read(path) if path.exists() and job["resume"] else results.Result(
-        assignment.name, job["name"], job["digest"], isolation.name)
-    with host.Stage(Path(job["submission"]), Path(job["minidl"]) if job["minidl"] else None) as stage:
+    result = results.read(path)
+    with host.Stage(Path(job["submission"]), engine=assignment.engine) as stage:
         plan = Plan(
-            assignment, result, seed=bytes.fromhex(job["secret"]) + job["digest"].encode(), hidden=True,
-            task=job["task"], solution=instructor / assignment.files[0], report=lambda result: result.write(path),
+            assignment, result, seed=bytes.fromhex(job["secret"]) + result.digest.encode(), hidden=True,
+            task=job["task"], reverse=job["reverse"], tell=job["tell"], solution=instructor / assignment.files[0],
+            report=lambda result: result.write(path),
             student=lambda test: Remote(stage, isolation, limits, assignment.module, (
                 instructor if test.hidden else assignment.folder / "tests") / "drivers.py"))
         run(plan, [assignment.folder / "tests", instructor / "tests"], ["-p", "no:terminal"])
@@ -57,6 +70,7 @@ def grade(job: dict[str, Any]) -> results.Result:
 
 
 if __name__ == "__main__":
+    die_with_parent()
     try:
         grade(json.load(sys.stdin))
     except (host.Infrastructure, OSError) as error:

@@ -5,12 +5,13 @@ import copy
 import difflib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from minidl.grading import codec
+from minidl.grading import codec, host, worker
 from minidl.grading.host import Isolation, Limits, Stage, StudentError, Worker
 
 
@@ -68,6 +69,10 @@ class Student:
     def _drive(self, drivers: Path, driver: str, arguments: tuple[Any, ...]) -> Any:
         raise NotImplementedError
 
+    def as_data(self, error: BaseException) -> BaseException:
+        """The exception that ended a test, as a StudentError if it came from the submission's own code."""
+        return error
+
     def output(self) -> str:
         """What the submission printed, where that was caught."""
         return ""
@@ -114,23 +119,42 @@ class Local(Student):
         super().__init__(drivers)
         self._path, self._module = folder / f"{module}.py", module
         self._loaded: ModuleType | None = None
+        self._raised: tuple[BaseException, StudentError] | None = None
 
     def _load(self) -> list[str]:
         if not self._path.is_file():
             raise Missing(f"there is no {self._path.name}")
-        self._loaded = load_file(self._path, self._module)
+        with self._theirs():
+            self._loaded = load_file(self._path, self._module)
         return [name for name in vars(self._loaded) if not name.startswith("__")]
 
     def _call(self, name: str, arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
         function: Any = self._loaded
-        for part in name.split("."):
-            function = getattr(function, part)
         given = copy.deepcopy(list(arguments))
-        return _plain(function(*given)), given
+        with self._theirs():
+            for part in name.split("."):
+                function = getattr(function, part)
+            value = function(*given)
+        return _plain(value), given
 
     def _drive(self, drivers: Path, driver: str, arguments: tuple[Any, ...]) -> Any:
         function = getattr(load_file(drivers, "drivers"), driver)
-        return _plain(function(self._loaded, *copy.deepcopy(arguments)))
+        given = copy.deepcopy(arguments)
+        with self._theirs():
+            value = function(self._loaded, *given)
+        return _plain(value)
+
+    @contextmanager
+    def _theirs(self) -> Iterator[None]:
+        """Remember what the submission's code raises; it goes on as it is, so that a debugger finds its frames."""
+        try:
+            yield
+        except BaseException as error:
+            self._raised = error, host._student_error(worker._describe(error, str(self._path.parent)))
+            raise
+
+    def as_data(self, error: BaseException) -> BaseException:
+        return self._raised[1] if self._raised and self._raised[0] is error else error
 
 
 def _plain(value: Any) -> Any:

@@ -4,35 +4,25 @@ Started as `python -I -S -B worker.py` by `minidl.grading.host`, from a folder o
 `confine.py`, the submission, a minidl without what is to be solved). Nothing here is trusted: it decides nothing, and
 whatever it sends is taken as the student's answer.
 """
+import importlib.util
+import json
 import os
 import sys
 
 
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
+    job = json.loads(sys.stdin.buffer.readline())          # one line; requests come after our first answer
     requests, answers = os.dup(0), os.dup(1)
-    os.set_inheritable(requests, False)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)                          # what the student's code reads and prints must not meet the protocol
-    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)           # what the student's code reads and prints must not meet
+    os.dup2(2, 1)                                          # the protocol
     sys.stdout = os.fdopen(1, "w", buffering=1, errors="replace", closefd=False)
-    sys.path[:] = [here, *sys.path, os.path.join(here, "library")]
-    import codec  # and NumPy: found before a numpy.py of the submission can be
-    import confine
-
-    pipe = _Pipe(requests, answers, codec)
-    job = pipe.receive()
-    confine.die_with_parent()
-    confine.limit(job["limits"])
-    done = ["limits"]
-    if job["isolation"] == "landlock":
-        if job["root"]:
-            confine.drop_capabilities()
-        confine.landlock(job["readable"])
-        confine.seccomp()
-        done += ["landlock", "seccomp"]
     submission = os.path.join(here, "submission")
-    sys.path[:] = [*sys.path[1:], submission]    # last, so that nothing in it hides the standard library
+    sys.path[:] = [here, *sys.path[1:], os.path.join(here, "library"), submission]   # nothing in it can hide the rest
+    done = importlib.import_module("confine").confine(job)
+    codec = importlib.import_module("codec")               # with NumPy, which may start threads, after that
+    del sys.path[0]
+    pipe = _Pipe(requests, answers, codec)
     pipe.send({"ready": done})
     _serve(pipe, submission)
 
@@ -61,7 +51,7 @@ class _Pipe:
 
 
 def _serve(pipe, submission):
-    modules = {}
+    modules: dict = {}
     while True:
         request = pipe.receive()
         try:
@@ -85,7 +75,7 @@ def _answer(request, modules, submission):
         return sorted(n for n in vars(modules[name]) if type(n) is str and not n.startswith("__"))[:1000]
     module = modules[request["module"]]
     if request["do"] == "drive":
-        place = {"__name__": "driver"}
+        place: dict = {"__name__": "driver"}
         exec(compile(request["source"], "driver.py", "exec"), place)
         return place[request["name"]](module, *request["arguments"])
     function = module
@@ -95,9 +85,8 @@ def _answer(request, modules, submission):
 
 
 def _load(name, path):
-    import importlib.util
-
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -106,27 +95,30 @@ def _load(name, path):
 
 def _describe(error, submission):
     """An exception as data: its type, its text and the lines of the student's files that it came from."""
-    import traceback
-
     try:
         message = str(error)[:2000]
     except BaseException:
         message = "(its text cannot be read)"
-    lines = []
     try:
-        for frame in traceback.extract_tb(error.__traceback__)[-40:]:
-            if frame.filename.startswith(submission) or frame.filename == "driver.py":
-                lines.append(f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}"[:200])
-        if isinstance(error, SyntaxError):
-            lines.append(f"{os.path.basename(str(error.filename))}:{error.lineno}: {error.text}"[:200])
-    except BaseException:
-        lines = []
-    name = type(error).__name__
-    missing = getattr(error, "name", None) if isinstance(error, ImportError) else None
-    return {"error": name[:100] if type(name) is str else "Exception", "message": message, "where": lines[-8:],
-            "missing_import": missing if type(missing) is str else None,
-            "kinds": [kind.__name__ for kind in (MemoryError, NotImplementedError, SystemExit, ImportError, SyntaxError)
-                      if isinstance(error, kind)]}
+        missing = error.name if isinstance(error, ImportError) else None
+        kinds = (MemoryError, NotImplementedError, SystemExit, ImportError, SyntaxError)
+        return {"error": str(type(error).__name__)[:100], "message": message, "where": _where(error, submission),
+                "missing_import": missing if type(missing) is str else None,
+                "kinds": [kind.__name__ for kind in kinds if isinstance(error, kind)]}
+    except BaseException:                        # its class can be made so that none of this works
+        return {"error": "Exception", "message": message, "where": [], "kinds": []}
+
+
+def _where(error, submission):
+    import traceback
+
+    lines = []
+    for frame in traceback.extract_tb(error.__traceback__)[-40:]:
+        if frame.filename.startswith(submission) or frame.filename == "driver.py":
+            lines.append(f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}"[:200])
+    if isinstance(error, SyntaxError):
+        lines.append(f"{os.path.basename(str(error.filename))}:{error.lineno}: {error.text}"[:200])
+    return lines[-8:]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,141 @@
+"""Which isolation this machine has: each is found by running a worker in it, and where it fails the reason is kept."""
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from minidl.errors import InputError
+from minidl.grading.host import Infrastructure, Limits, ProtocolError, StudentError, TimeLimit, Worker, WorkerDied
+from minidl.grading.stage import Isolation, Stage
+
+ORDER = ("bwrap", "landlock", "uid", "none")     # the strongest first
+FIRST_UID = 60_800                     # of the users that workers run as, one a slot: numbers that no system gives out
+_PROBE_LIMITS = Limits(wall=5.0)
+
+_PROBE = '''
+import os, socket
+
+
+def add(x):
+    import colorsys                    # the standard library can still be read
+    import numpy as np
+    return np.asarray(x) + 1
+
+
+def escapes(closed, parent):
+    """What works of all that must not."""
+    def read(path):
+        with os.scandir(path) if os.path.isdir(path) else open(path, "rb"):
+            pass
+
+    def write(folder):
+        path = os.path.join(folder, "minidl-probe")
+        with open(path, "w"):
+            pass
+        os.remove(path)
+
+    def start():
+        pid = os.fork()
+        if not pid:
+            os._exit(0)
+        os.waitpid(pid, 0)
+
+    tries = [("read " + path, lambda path=path: read(path)) for path in closed]
+    tries += [("write in " + path, lambda path=path: write(path)) for path in (
+        ".", "/", "/tmp", "/var/tmp", "/dev/shm", os.path.join(os.path.dirname(os.__file__), "site-packages"))]
+    tries += [("open a socket", socket.socket), ("start a process", start), ("signal to the grader",
+              lambda: os.kill(parent, 0))]
+    done = []
+    for what, attempt in tries:
+        try:
+            attempt()
+        except OSError:
+            continue
+        done.append(what)
+    return done
+'''
+
+
+def choose(wanted: str = "auto", *, slots: int = 1, required: bool = False, hidden: Sequence[Path] = (),
+           say: Callable[[str], None] = lambda line: None) -> list[Isolation]:
+    """The isolation that is wanted or, for "auto", the strongest that works here: one for each of `slots` workers.
+
+    `hidden` are files and folders that no submission may read: an isolation in which a worker can is none. `say` is
+    told why the stronger ones do not work. Raises InputError, with the reasons, if the one that is wanted does not work
+    or, where isolation is `required`, none does.
+    """
+    if wanted not in ("auto", *ORDER):
+        raise InputError(f"no isolation {wanted!r}; there are auto, {', '.join(ORDER)}")
+    if required and wanted == "none":
+        raise InputError("--require-isolation does not go with --isolation none")
+    reasons = []
+    for name in ORDER if wanted == "auto" else [wanted]:
+        if name == "none" and required:
+            break
+        for isolation in _candidates(name):
+            reason = trouble(isolation, hidden)
+            if not reason:
+                return [Isolation(name, None if isolation.uid is None else isolation.uid + i) for i in range(slots)]
+        reasons.append(f"isolation {name} does not work here: {reason}")
+        say(reasons[-1])
+    raise InputError("; ".join(reasons))
+
+
+def usable(hidden: Sequence[Path] = ()) -> dict[str, str]:
+    """Each isolation's name with "usable", or with the reason why it does not work."""
+    found = {}
+    for name in ORDER:
+        reasons = [trouble(isolation, hidden) for isolation in _candidates(name)]
+        found[name] = "usable" if "" in reasons else f"not usable: {reasons[-1]}"
+    return found
+
+
+def trouble(isolation: Isolation, hidden: Sequence[Path] = ()) -> str:
+    """Why an isolation does not work, or nothing if it does: a worker starts in it, computes and cannot get out."""
+    if os.name != "posix":
+        return f"grading needs Linux or macOS, this is {sys.platform}"
+    if isolation.name == "bwrap" and not shutil.which("bwrap"):
+        return "bubblewrap is not installed (apt install bubblewrap)"
+    if isolation.name in ("bwrap", "landlock", "uid") and sys.platform != "linux":
+        return f"it needs Linux, this is {sys.platform}"
+    if isolation.name == "uid" and (isolation.uid is None or os.geteuid() != 0):
+        return "only root can give a worker another user"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        closed = folder / "closed"
+        closed.mkdir(0o700)
+        (folder / "submission").mkdir()
+        (folder / "submission" / "probe.py").write_text(_PROBE, encoding="utf-8")
+        try:
+            with Stage(folder / "submission") as stage, Worker(stage, isolation, _PROBE_LIMITS) as worker:
+                worker.load("probe")
+                if worker.call("probe", "add", 1) != 2:
+                    return "a worker does not compute"
+                if isolation.name == "none":
+                    return ""
+                done = worker.call("probe", "escapes", [str(closed), *_all(hidden)], os.getpid())
+        except (Infrastructure, StudentError, WorkerDied, TimeLimit, ProtocolError, OSError) as error:
+            return str(error)
+    if not done:
+        return ""
+    advice = "; take that right from others (chmod -R o-rwx)" if done[0].startswith("read ") else ""
+    return f"a worker in it could {done[0]}{advice}"
+
+
+def _candidates(name: str) -> Iterator[Isolation]:
+    """How an isolation can be had: as root with a user of its own if the interpreter lets it, else without."""
+    if os.name == "posix" and os.geteuid() == 0 and name != "none":
+        yield Isolation(name, FIRST_UID)
+    if name != "uid" or os.name != "posix" or os.geteuid() != 0:
+        yield Isolation(name)
+
+
+def _all(paths: Sequence[Path]) -> Iterator[str]:
+    for path in paths:
+        yield str(path)
+        yield from map(str, islice(path.rglob("*"), 2000))

@@ -1,0 +1,8 @@
+# Tries: to answer with verdicts instead of values, from the worker's own functions.
+# Statuses: protocol, failed, error
+# Beside it: protocol, failed, error
+import sys
+
+worker = sys.modules["__main__"]
+worker._answer = lambda *_: {"status": "passed", "points": 100.0, "passed": True}
+worker._describe = lambda *_: {"value": {"status": "passed"}, "status": "passed"}

@@ -1,0 +1,7 @@
+# Tries: to have its tests skipped.
+# Statuses: error
+import unittest
+
+
+def centre(x):
+    raise unittest.SkipTest("not today")

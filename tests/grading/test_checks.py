@@ -1,0 +1,52 @@
+"""What a test says of a wrong answer: one sentence for each way to be wrong, and none for a right one."""
+import numpy as np
+import pytest
+
+from minidl.grading.checks import check, check_array
+
+
+def said_of(answer, expected, **options):
+    with pytest.raises(AssertionError) as failed:
+        check_array(answer, expected, **options)
+    return str(failed.value)
+
+
+@pytest.mark.parametrize("answer, expected", [
+    (np.arange(3.0), [0.0, 1.0, 2.0]), (np.arange(3.0) * (1 + 1e-7), np.arange(3.0)), (3, 3.0), (True, True),
+    (np.float32([0.1]), np.float64([np.float32(0.1)])), (np.array([1, 2], np.int32), np.array([1, 2], np.uint8)),
+    (np.array([np.inf, np.nan]), np.array([np.inf, np.nan])), (np.empty((0, 3)), np.empty((0, 3))),
+    (np.array(0.5), 0.5), (np.array([True, False]), np.array([True, False]))])
+def test_a_right_answer_passes(answer, expected):
+    check_array(answer, expected)
+
+
+@pytest.mark.parametrize("answer, expected, sentence", [
+    (None, [1.0], "the answer is None (is a `return` missing?), an array of shape (1,) was expected"),
+    ([1.0], [1.0], "the answer is a list, an array of shape (1,) was expected"),
+    (1.0, [1.0], "the answer is a float, an array of shape (1,) was expected"),
+    (np.ones((2, 3)), np.ones((3, 2)), "the answer has shape (2, 3), (3, 2) was expected"),
+    (np.ones((1, 3)), np.ones(3), "the answer has shape (1, 3), (3,) was expected"),
+    (np.ones(2, int), np.ones(2), "the answer has dtype int64, float64 was expected"),
+    (np.ones(2), np.ones(2, int), "the answer has dtype float64, int64 was expected"),
+    (np.array([1.0, np.nan]), np.ones(2), "the answer holds NaN, first at [1]"),
+    (np.array([1.0, np.inf]), np.ones(2), "the answer: 1 of 2 values differ, first at [1]: inf came, 1 was expected"),
+    (np.array([[1.0, 2.5]]), np.array([[1.0, 2.0]]),
+     "the answer: 1 of 2 values differ, first at [0, 1]: 2.5 came, 2 was expected"),
+    (np.array([1, 3]), np.array([1, 2]), "the answer: 1 of 2 values differ, first at [1]: 3 came, 2 was expected"),
+    (2.5, 2.0, "the answer: 2.5 came, 2 was expected")])
+def test_each_way_to_be_wrong_has_its_sentence(answer, expected, sentence):
+    assert said_of(answer, expected) == sentence
+
+
+def test_names_dtypes_and_tolerances_can_be_given():
+    assert said_of(None, [1.0], name="the mean").startswith("the mean is None")
+    assert "dtype float64, float32 was expected" in said_of(np.ones(2), np.ones(2), dtype="float32")
+    check_array(np.array([1.01]), [1.0], rtol=0.02)
+    check_array(np.array([0.01]), [0.0], atol=0.02)
+    assert "differ" in said_of(np.array([1.01]), [1.0], rtol=0.005)
+
+
+def test_a_condition_fails_with_its_sentence():
+    check(np.bool_(True), "never said")
+    with pytest.raises(AssertionError, match="^the rows are not sorted$"):
+        check(np.bool_(False), "the rows are not sorted")

@@ -1,0 +1,303 @@
+"""What students do: their work is never overwritten, and what is wrong with it is told in sentences."""
+import hashlib
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from minidl import cli
+from minidl.errors import InputError
+from minidl.grading import collect, manifest, release, student, template
+
+SOLVED = '''\
+import numpy as np
+
+
+def centre(x):
+    """Centred."""
+    return x - x.mean(axis=0)
+'''
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """The started assignment a9, in the current folder; its source is in ../course."""
+    (tmp_path / "course").mkdir()
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setenv("MINIDL_ASSIGNMENTS", str(tmp_path / "course"))
+    monkeypatch.chdir(tmp_path / "mine")
+    template.new("a9", "Flows")
+    student.start("a9")
+    return tmp_path / "mine" / "a9_flows"
+
+
+def checked(capsys, *arguments):
+    """What `minidl check` printed, and its exit code."""
+    capsys.readouterr()
+    code = cli.main(["check", *arguments])
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.out + captured.err
+    return captured.out + captured.err, code
+
+
+def solve(work, source=SOLVED):
+    (work / "flows.py").write_text(source, encoding="utf-8")
+
+
+# Start and sync -------------------------------------------------------------------------------------------------------
+
+def test_start_copies_what_students_get_and_nothing_of_the_instructor(work):
+    assert {path.relative_to(work).as_posix() for path in work.rglob("*") if path.is_file()} == {
+        "README.md", "answers.md", "flows.py", "manifest.toml", "tests/test_flows.py"}
+
+
+def test_start_keeps_what_is_there_and_says_so(work, capsys):
+    solve(work)
+    (work / "README.md").unlink()
+    capsys.readouterr()
+    student.start("a9")
+    said = capsys.readouterr().out
+    assert "kept as they are in a9_flows: flows.py; minidl sync a9" in said
+    assert (work / "flows.py").read_text(encoding="utf-8") == SOLVED and (work / "README.md").exists()
+
+
+def test_start_takes_a_folder_to_go_to_and_a_released_folder_to_come_from(work, tmp_path, monkeypatch):
+    source = manifest.find("a9")
+    released = release.release(source, source.instructor(), tmp_path / "released")
+    monkeypatch.delenv("MINIDL_ASSIGNMENTS")
+    student.start(str(released), tmp_path / "mine" / "other")
+    assert (tmp_path / "mine" / "other" / "flows.py").exists()
+    with pytest.raises(InputError, match="a9 is here 2 times"):
+        student.started("a9")
+    monkeypatch.chdir(tmp_path / "mine" / "other")
+    assert student.started("a9").folder == tmp_path / "mine" / "other"
+    monkeypatch.chdir(released)
+    with pytest.raises(InputError, match="is where a9 comes from"):
+        student.start(str(released), released)
+
+
+def test_sync_replaces_statement_and_tests_and_leaves_work_alone(work, capsys):
+    source = manifest.find("a9")
+    student.sync("a9")
+    assert capsys.readouterr().out.splitlines()[-1] == "a9 is up to date"
+    solve(work, "def other():\n    pass\n")
+    (work / "answers.md").write_text("Because.", encoding="utf-8")
+    (work / "tests" / "my_notes.txt").write_text("mine", encoding="utf-8")
+    old = (work / "README.md").read_bytes()
+    (source.folder / "README.md").write_text("# New\n", encoding="utf-8")
+    (source.folder / "tests" / "drivers.py").write_text("x = 1\n", encoding="utf-8")
+    student.sync("a9")
+    said = capsys.readouterr().out
+    assert "changed: README.md (the one before is README.md.old)" in said and "new: tests/drivers.py" in said
+    assert "your flows.py has no centre, which task 1.1 asks for" in said
+    assert (work / "README.md").read_text(encoding="utf-8") == "# New\n"
+    assert (work / "README.md.old").read_bytes() == old
+    assert (work / "answers.md").read_text(encoding="utf-8") == "Because."
+    assert (work / "flows.py").read_text(encoding="utf-8") == "def other():\n    pass\n"
+    assert (work / "tests" / "my_notes.txt").exists()
+    solve(work, "def broken(:\n")
+    student.sync("a9")
+    assert capsys.readouterr().out == "a9 is up to date\n"        # what it lacks cannot be told
+
+
+def test_what_is_not_started_or_not_there_is_told(work, capsys):
+    for arguments, sentence in ((["check", "a8"], "a8 is not started here"), (["start", "a8"], "no assignment 'a8'"),
+                                (["sync", "a8"], "no assignment 'a8'"), (["submit", "a8"], "a8 is not started here"),
+                                (["check", "a9", "7.7"], "its tasks are 1.1")):
+        assert cli.main(arguments) == 2 and sentence in capsys.readouterr().err
+
+
+def test_another_folders_broken_manifest_is_no_hindrance(work, capsys):
+    solve(work)
+    for name, text in (("a7_broken", "name ="), ("website", 'title = "no assignment"')):
+        (work.parent / name).mkdir()
+        (work.parent / name / "manifest.toml").write_text(text, encoding="utf-8")
+    assert checked(capsys, "a9")[1] == 0
+    said, code = checked(capsys, "a7")
+    assert code == 2 and "manifest.toml cannot be read" in said
+    assert cli.main(["status"]) == 0
+    said = capsys.readouterr().out
+    assert "a7   " in said and "a9   Flows: public: 2/2 points" in said
+
+
+# Check ----------------------------------------------------------------------------------------------------------------
+
+def test_a_stub_is_not_attempted_calmly(work, capsys):
+    said, code = checked(capsys, "a9")
+    assert code == 1 and said.count("not attempted") == 2 and "NotImplemented" not in said
+    assert "public: 0/2 points; hidden: 2 points in 1 test not run here; answers.md: 1 point, read by a person" in said
+
+
+def test_check_names_the_file_its_checksum_and_the_isolation(work, capsys):
+    solve(work)
+    said, code = checked(capsys, "a9")
+    digest = hashlib.sha256((work / "flows.py").read_bytes()).hexdigest()
+    assert code == 0 and f"file: {work / 'flows.py'} (sha256 {digest[:12]})" in said
+    assert "isolation: none, your own code runs in this process" in said
+    assert "public: 2/2 points; hidden: 2 points in 1 test not run here" in said
+    assert "  passed         test_columns_have_mean_zero" in said
+
+
+def test_check_takes_one_task_and_works_within_the_folder(work, capsys, monkeypatch):
+    solve(work)
+    monkeypatch.chdir(work)
+    said, code = checked(capsys, "a9", "1.1")
+    assert code == 0 and "public: 2/2" in said and "answers.md" not in said
+
+
+def test_a_wrong_value_is_a_sentence_with_what_was_printed(work, capsys):
+    solve(work, SOLVED.replace("axis=0", "").replace("    return", "    print('shape', x.shape)\n    return"))
+    said, code = checked(capsys, "a9")
+    assert code == 1 and "failed         test_columns_have_mean_zero" in said and "public: 1/2" in said
+    assert "the mean of centre(x): 3 of 3 values differ, first at [0]" in said
+    assert "it printed:\n                 shape (20, 3)\n" in said and said.count("it printed") == 1
+
+
+FAULTS = {
+    "an exception, with its lines": (SOLVED.replace("mean(", "meen("), [
+        "AttributeError: 'numpy.ndarray' object has no attribute 'meen'",
+        "flows.py:6 in centre: return x - x.meen(axis=0)", "(as above)"]),
+    "a failed assertion of its own": (SOLVED.replace("    return", "    assert x.ndim == 3\n    return"), [
+        "error          test_columns", "AssertionError", "flows.py:6 in centre: assert x.ndim == 3"]),
+    "a changed argument": (SOLVED.replace("return x - x", "x -= x").replace("x -= x.mean(axis=0)",
+                                                                          "x -= x.mean(axis=0)\n    return x"), [
+        "failed         test_the_input_stays_as_it_is", "x after centre(x): 60 of 60 values differ"]),
+    "a missing return": (SOLVED.replace("return ", ""), ["error          test_columns_have_mean_zero"]),
+    "a misspelt function": (SOLVED.replace("centre", "center"), ["no `centre`; did you mean `center`?"]),
+    "a syntax error": ("def centre(x:\n", ["SyntaxError: '(' was never closed (flows.py, line 1)"]),
+    "an exit": ("import sys\nsys.exit(0)\n", ["SystemExit: 0", "flows.py:2 in <module>: sys.exit(0)"]),
+    "an import that is not installed": ("import no_such_module\n" + SOLVED, [
+        "note: flows.py:1 imports no_such_module, which is not there when it is graded", "blocked        test_colum"]),
+    "minidl, which solves tasks": ("from minidl.linear import PCA\n" + SOLVED, [
+        "note: flows.py:1 imports minidl, which is not there when it is graded: only Python's own modules and flows, "
+        "numpy are", "public: 2/2"]),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whatever_a_student_writes_gets_a_sentence(work, capsys, fault):
+    source, sentences = FAULTS[fault]
+    solve(work, source)
+    said, code = checked(capsys, "a9")
+    assert [sentence for sentence in sentences if sentence not in said] == []
+    assert code == int("public: 2/2" not in said)
+
+
+def test_a_wrong_encoding_and_a_missing_file_are_told(work, capsys):
+    (work / "flows.py").write_bytes(b'x = "\xe9"\n')
+    said, code = checked(capsys, "a9")
+    assert code == 1 and "'utf-8' codec can't decode byte 0xe9" in said
+    (work / "flows.py").unlink()
+    said, code = checked(capsys, "a9")
+    assert code == 1 and "flows.py (not there)" in said and "missing        test_columns_have_mean_zero" in said
+
+
+def test_a_file_named_as_a_library_changes_nothing_and_is_told(work, capsys):
+    solve(work)
+    (work / "numpy.py").write_text("raise SystemExit('not this one')\n", encoding="utf-8")
+    said, code = checked(capsys, "a9")
+    assert code == 0 and "note: numpy.py has the name of a library, and is never imported" in said
+
+
+def test_a_test_with_parameters_is_told_once(work, capsys):
+    path = work / "tests" / "test_flows.py"
+    text = path.read_text(encoding="utf-8")
+    for before, after in (("rng):\n", "rng, n):\n"), ("(20, 3)", "(n, 3)"),
+                          ("import numpy", "import pytest\nimport numpy"),
+                          ("\n\n\ndef ", "\n\n\n@pytest.mark.parametrize('n', [20, 30])\ndef ")):
+        text = text.replace(before, after)
+    path.write_text(text, encoding="utf-8")
+    solve(work)
+    said, code = checked(capsys, "a9")
+    assert code == 0 and said.count("passed  ") == 2 and "public: 2/2" in said
+    solve(work, SOLVED.replace("return ", "assert len(x) == 20\n    return "))
+    said, code = checked(capsys, "a9")
+    assert code == 1 and "public: 0/2" in said and said.count("flows.py:6 in centre: assert len(x) == 20") == 1
+
+
+def test_tests_that_were_removed_are_told(work, capsys):
+    solve(work)
+    tests = work / "tests" / "test_flows.py"
+    text = tests.read_text(encoding="utf-8")
+    tests.write_text(text.replace("test_columns_have_mean_zero", "test_columns"), encoding="utf-8")
+    said, code = checked(capsys, "a9")
+    assert code == 1 and "test_columns_have_mean_zero is not in tests/; minidl sync a9" in said and "1/2" in said
+
+
+def test_tests_that_are_broken_are_told(work, capsys):
+    (work / "tests" / "test_flows.py").write_text("def broken(:\n", encoding="utf-8")
+    said, code = checked(capsys, "a9")
+    assert code == 2 and "SyntaxError" in said and "minidl sync a9 brings the tests as they were" in said
+
+
+def test_ctrl_c_names_the_test_and_leaves_with_130(work, capsys):
+    solve(work, "def centre(x):\n    raise KeyboardInterrupt\n")
+    said, code = checked(capsys, "a9")
+    assert code == 130 and "minidl: stopped in test_columns_have_mean_zero" in said
+
+
+def test_the_debugger_opens_in_the_students_frame(work):
+    solve(work, SOLVED.replace("mean(", "meen("))
+    done = subprocess.run([sys.executable, "-m", "minidl.cli", "check", "a9", "--debug"], capture_output=True,
+                          input="p 'here', x.shape\nc\nc\n", text=True, encoding="utf-8", timeout=60)
+    assert "('here', (20, 3))" in done.stdout and "-> return x - x.meen(axis=0)" in done.stdout
+    assert done.returncode == 1
+
+
+def test_a_students_module_is_fresh_in_each_test(work, capsys):
+    solve(work, SOLVED.replace("    return", "    calls.append(1)\n    assert len(calls) == 1\n    return")
+          .replace("def", "calls = []\n\n\ndef"))
+    assert checked(capsys, "a9")[1] == 0
+
+
+# Status and submit ----------------------------------------------------------------------------------------------------
+
+def test_status_shows_every_started_assignment(work, capsys):
+    template.new("a10", "Mixtures")
+    student.start("a10")
+    solve(work)
+    capsys.readouterr()
+    assert cli.main(["status"]) == 0
+    said = capsys.readouterr().out
+    assert "a10  Mixtures: public: 0/2 points" in said and "a9   Flows: public: 2/2 points" in said
+    assert "     1.1  not attempted  Centred data" in said and "     1.1  passed         Centred data" in said
+
+
+def test_status_where_nothing_is_started_says_how_to_begin(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["status"]) == 2 and "begin with minidl start a1" in capsys.readouterr().err
+
+
+def test_submit_writes_files_and_checksums_which_the_grader_reads(work, capsys):
+    solve(work)
+    target = student.submit("a9")
+    first = target.read_bytes()
+    with zipfile.ZipFile(target) as archive:
+        assert archive.namelist() == ["flows.py", "answers.md", "checksums.txt"]
+        assert archive.read("flows.py").decode() == SOLVED
+        sums = dict(reversed(line.split("  ")) for line in archive.read("checksums.txt").decode().splitlines())
+        assert sums == {name: hashlib.sha256((work / name).read_bytes()).hexdigest()
+                        for name in ("flows.py", "answers.md")}
+    assert collect.collect(target, ["flows.py"]).files == {"flows.py": SOLVED.encode()}
+    assert str(target) in capsys.readouterr().out and student.submit("a9").read_bytes() == first
+
+
+def test_submit_refuses_what_cannot_pass_unless_it_is_told_to(work, capsys):
+    solve(work, "import torch\n" + SOLVED)
+    assert cli.main(["submit", "a9"]) == 0
+    assert "note: flows.py:1 imports torch, which is not there when it is graded" in capsys.readouterr().out
+    (work / "a9.zip").unlink()
+    solve(work, "def centre(x:\n")
+    assert cli.main(["submit", "a9"]) == 2
+    assert "is no valid Python, so that no test can pass" in capsys.readouterr().err and not (work / "a9.zip").exists()
+    assert cli.main(["submit", "a9", "--force"]) == 0 and (work / "a9.zip").exists()
+    (work / "answers.md").unlink()
+    with pytest.raises(InputError, match="a9 consists of flows.py, answers.md"):
+        student.submit("a9", force=True)
+
+
+def test_the_command_line_starts_without_pytest(work):
+    program = "import sys; from minidl import cli; cli.main(sys.argv[1:]); print('pytest' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program, "start", "a9"], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "False", done.stderr

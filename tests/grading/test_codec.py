@@ -135,7 +135,8 @@ def _array(kind, *shape):
     (b"L" + struct.pack("<I", 2**32 - 1) + b"N", "items are announced"), (b"L\1\0\0\0" * 17 + b"N", "nested"),
     (b"D\1\0\0\0I" + bytes(8) + b"N", "no str"), (b"L" + struct.pack("<I", 10**5) + b"N" * 10**5, "more than"),
     (_array(7, 1) + bytes(8), "dtype 7"), (_array(0, *[1] * 9) + bytes(4), "9 axes"),
-    (_array(1, 2) + bytes(15), "16 bytes"), (_array(1, 2**63, 0), "announced"), (_array(1, 0, 2**64 - 1), "announced"), (_array(5, 2**32, 2**32), "announced"),
+    (_array(1, 2) + bytes(15), "16 bytes"),
+    (_array(1, 2**63, 0), "announced"), (_array(1, 0, 2**64 - 1), "announced"), (_array(5, 2**32, 2**32), "announced"),
     (_array(1, *[2**9] * 8), "announced")], ids=lambda value: "")
 def test_bytes_that_are_no_value_are_refused_in_a_sentence(data, says):
     with pytest.raises(codec.CodecError, match=says):

@@ -379,7 +379,8 @@ def test_a_worker_starts_within_60_ms_of_a_bare_python_and_a_call_takes_half_a_m
         for _ in range(15):
             clock = time.perf_counter()
             source = f"import sys; sys.path.append({str(place.library)!r}); import numpy"
-            subprocess.run([os.path.realpath(sys.executable), "-I", "-S", "-B", "-c", source], env=environment, check=True)
+            subprocess.run([os.path.realpath(sys.executable), "-I", "-S", "-B", "-c", source], check=True,
+                           env=environment)
             bare.append(time.perf_counter() - clock)
             clock = time.perf_counter()
             with host.Worker(place, found, LIMITS) as worker:

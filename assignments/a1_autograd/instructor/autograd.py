@@ -3,6 +3,7 @@
 A primitive is a function of arrays. Its rule, a vector-Jacobian product, is handed g, the gradient of some number L in
 what the primitive returned, and gives back the gradients of L in its arguments. Everything is NumPy, in float64.
 """
+# CANARY 89d7874b878df60bbc366d13fa2edf16
 import numpy as np
 
 

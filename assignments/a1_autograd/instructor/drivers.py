@@ -1,4 +1,5 @@
 """What tests run beside a submission, where its objects and functions live; every driver returns data."""
+# CANARY 9a14441eb8c5499a827e587ef21ddd87
 import numpy as np
 
 

@@ -2,6 +2,7 @@
 
 Data are rows: x has the shape (n, d), float64.
 """
+# CANARY 1d13c9745076913c0139a7bff30c095d
 import numpy as np
 
 

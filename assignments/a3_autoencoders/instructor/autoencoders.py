@@ -2,6 +2,7 @@
 
 Data are rows: x has the shape (n, d), float64. s(z) = 1 / (1 + exp(-z)) is the logistic function.
 """
+# CANARY 5e3509f10e1ce24bd8c62c50ac0f5ce9
 import numpy as np
 
 

@@ -18,6 +18,14 @@ def several(answer, n, what):
     return answer
 
 
+def one_pass(W1, b1, W2, b2, x):
+    """An autoencoder's activations, and the gradients of half the mean squared error in both layers' inputs."""
+    hidden = sigmoid(x @ W1 + b1)
+    out = sigmoid(hidden @ W2 + b2)
+    up = (out - x) * out * (1 - out) / len(x)
+    return hidden, np.einsum("nd,hd->nh", up, W2) * hidden * (1 - hidden), up
+
+
 # 1: a sparse autoencoder ----------------------------------------------------------------------------------------------
 
 
@@ -50,11 +58,8 @@ def test_weight_decay_spares_the_biases(student, rng):
 def test_gradients_without_penalties(student, rng):
     W1, b1, W2, b2 = layer(rng, 4, 3)
     x = rng.random((6, 4))
-    a = sigmoid(x @ W1 + b1)
-    y = sigmoid(a @ W2 + b2)
-    in_z2 = (y - x) * y * (1 - y) / 6
-    in_z1 = in_z2 @ W2.T * a * (1 - a)
-    expected = [x.T @ in_z1, in_z1.sum(axis=0), a.T @ in_z2, in_z2.sum(axis=0)]
+    hidden, down, up = one_pass(W1, b1, W2, b2, x)
+    expected = [np.einsum("nd,nh->dh", x, down), down.sum(0), np.einsum("nh,nd->hd", hidden, up), up.sum(0)]
     answer = several(student.sparse_gradients([W1, b1, W2, b2], x, 0.0, 0.1, 0.0), 4, "sparse_gradients")
     for gradient, right, name in zip(answer, expected, ("W1", "b1", "W2", "b2"), strict=True):
         check_array(gradient, right, name=f"the gradient in {name}")
@@ -85,11 +90,9 @@ def test_pretraining_one_layer(student, rng):
     W1, b1, W2, b2 = start = layer(rng, 4, 3)
     x = rng.random((6, 4))
     (W, b), = several(student.pretrain([start], x, 0.5, 1), 1, "pretrain for one layer")
-    a = sigmoid(x @ W1 + b1)
-    y = sigmoid(a @ W2 + b2)
-    in_z1 = ((y - x) * y * (1 - y) / 6) @ W2.T * a * (1 - a)
-    check_array(W, W1 - 0.5 * x.T @ in_z1, name="W after a step")
-    check_array(b, b1 - 0.5 * in_z1.sum(axis=0), name="b after a step")
+    _, down, _ = one_pass(W1, b1, W2, b2, x)
+    check_array(W, W1 - 0.5 * np.einsum("nd,nh->dh", x, down), name="W after a step")
+    check_array(b, b1 - 0.5 * down.sum(0), name="b after a step")
 
 
 def test_the_classifiers_loss_and_gradients(student, rng):
@@ -108,14 +111,14 @@ def test_the_classifiers_loss_and_gradients(student, rng):
 def test_gradients_reach_the_first_layer(student, rng):
     (W1, b1), (W2, b2) = layers = encoders(rng, 5, 4, 3)
     x, in_top = rng.random((6, 5)), rng.standard_normal((6, 3))
-    a1 = sigmoid(x @ W1 + b1)
-    a2 = sigmoid(a1 @ W2 + b2)
-    in_z2 = in_top * a2 * (1 - a2)
-    in_z1 = in_z2 @ W2.T * a1 * (1 - a1)
+    first = sigmoid(x @ W1 + b1)
+    second = sigmoid(first @ W2 + b2)
+    top = in_top * second * (1 - second)
+    bottom = np.einsum("nk,hk->nh", top, W2) * first * (1 - first)
     answer = several(student.fine_tuning_gradients(layers, x, in_top), 2, "fine_tuning_gradients for two layers")
-    for (in_W, in_b), a, in_z, name in zip(answer, (x, a1), (in_z1, in_z2), ("first", "second"), strict=True):
-        check_array(in_W, a.T @ in_z, name=f"the gradient in the {name} layer's W")
-        check_array(in_b, in_z.sum(axis=0), name=f"the gradient in the {name} layer's b")
+    for (in_W, in_b), below, slope, name in zip(answer, (x, first), (bottom, top), ("first", "second"), strict=True):
+        check_array(in_W, np.einsum("nd,nh->dh", below, slope), name=f"the gradient in the {name} layer's W")
+        check_array(in_b, slope.sum(0), name=f"the gradient in the {name} layer's b")
 
 
 # 3: binary codes ------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 """The hidden tests of assignment 1."""
+# CANARY 96c7b4b635c0b24333dd02d6723a219e
 import numpy as np
 
 from minidl.grading.checks import check, check_array

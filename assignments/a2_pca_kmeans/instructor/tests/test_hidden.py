@@ -1,4 +1,5 @@
 """The hidden tests of assignment 2."""
+# CANARY 1863d18c8b01b908008227ff9d176758
 import numpy as np
 
 from minidl.grading.checks import check, check_array

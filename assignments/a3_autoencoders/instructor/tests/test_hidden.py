@@ -1,4 +1,5 @@
 """The hidden tests of assignment 3."""
+# CANARY df69ac7a1278ef5f1b83308e81983d44
 import numpy as np
 
 from minidl.grading.checks import check, check_array

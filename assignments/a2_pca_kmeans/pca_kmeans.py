@@ -1,0 +1,99 @@
+"""Assignment 2: PCA and k-means, two answers to slide 5's question, both as encoder, decoder and sampler.
+
+Data are rows: x has the shape (n, d), float64.
+"""
+import numpy as np
+
+
+def pca_fit(x, k):
+    """The k directions of greatest variance, by a singular value decomposition of the centred data.
+
+    Returns mean (d,), components (k, d) and variances (k,): a tuple. The components are orthonormal rows, by falling
+    variance; the entry of greatest size in each is positive (the first, if several are as large). A variance is that of
+    the data along the component, with n - 1 in the denominator. k <= min(n, d). x stays as it is.
+    """
+    raise NotImplementedError("task 1.1: write pca_fit")
+
+
+def explained_variance_ratio(x, variances):
+    """Which share of the whole variance of x (n, d) each of the variances (k,) is: (k,).
+
+    The whole variance is the sum of the features' variances, with n - 1. Where it is 0, every share is 0.
+    """
+    raise NotImplementedError("task 1.2: write explained_variance_ratio")
+
+
+def pca_encode(x, mean, components):
+    """The coordinates of x (n, d) in the subspace: (n, k)."""
+    raise NotImplementedError("task 1.3: write pca_encode")
+
+
+def pca_decode(z, mean, components):
+    """The points of the subspace with the coordinates z (n, k): (n, d)."""
+    raise NotImplementedError("task 1.3: write pca_decode")
+
+
+def pca_sample(noise, mean, components, variances):
+    """New data (n, d): codes from a Gaussian with the variances (k,), decoded.
+
+    noise: (n, k), drawn from the standard normal distribution; it becomes the codes.
+    """
+    raise NotImplementedError("task 1.3: write pca_sample")
+
+
+def assign(x, centres):
+    """For each row of x (n, d) its nearest of the centres (k, d), and how far it is.
+
+    Returns labels (n,), whole numbers from 0 to k-1, the smaller of two that are equally near, and squared distances
+    (n,), never below 0: a tuple. Without a loop over rows.
+    """
+    raise NotImplementedError("task 2.1: write assign")
+
+
+def update(x, labels, squares, k):
+    """The new centres (k, d): the mean of each cluster's rows.
+
+    labels (n,) and squares (n,) are as `assign` returns them. A cluster without rows moves to the row with the largest
+    square, the first if there are several; a second empty cluster to the row with the next largest, and so on, in the
+    order of the clusters. n >= k. (The row is not taken from its own cluster: the next `assign` does that.)
+    """
+    raise NotImplementedError("task 2.2: write update")
+
+
+def lloyd(x, centres, max_iter=100):
+    """Lloyd's algorithm from the given centres (k, d): assign, update, until no label changes.
+
+    Returns centres (k, d), labels (n,), the sum of squares of each assignment (a list of floats) and the number of
+    updates, an int: a tuple. The centres are those to which the labels belong. It stops after an assignment that equals
+    the one before, or after max_iter updates and one more assignment: either way there is one sum more than updates.
+    """
+    raise NotImplementedError("task 2.3: write lloyd")
+
+
+def kmeans_plus_plus(x, k, first, draws):
+    """k rows of x (n, d) as starting centres (k, d), far apart (Arthur & Vassilvitskii 2007).
+
+    The first centre is row `first`. Each next one is a row drawn with a probability in proportion to its squared
+    distance from the nearest centre so far: with the cumulative shares c (n,) and the number u = draws[i], uniform in
+    [0, 1), the first row whose c exceeds u. draws: (k - 1,). At least k rows differ.
+    """
+    raise NotImplementedError("task 2.4: write kmeans_plus_plus")
+
+
+def kmeans_encode(labels, k):
+    """Labels (n,) as codes (n, k) of floats: 1.0 at the label, 0.0 elsewhere. Slide 5: k-means' constraint on z."""
+    raise NotImplementedError("task 3.1: write kmeans_encode")
+
+
+def kmeans_decode(z, centres):
+    """The reconstructions (n, d) of codes z (n, k), with centres (k, d)."""
+    raise NotImplementedError("task 3.1: write kmeans_decode")
+
+
+def kmeans_sample(labels, centres, draws):
+    """New data (len(draws), d): each draw, uniform in [0, 1), picks a centre, in the shares that the labels have.
+
+    labels: (n,), of the training data. With the cumulative shares of clusters 0, 1, ..., it is the first whose
+    cumulative share exceeds the draw.
+    """
+    raise NotImplementedError("task 3.1: write kmeans_sample")

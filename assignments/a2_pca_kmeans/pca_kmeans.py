@@ -9,8 +9,8 @@ def pca_fit(x, k):
     """The k directions of greatest variance, by a singular value decomposition of the centred data.
 
     Returns mean (d,), components (k, d) and variances (k,): a tuple. The components are orthonormal rows, by falling
-    variance; the entry of greatest size in each is positive (the first, if several are as large). A variance is that of
-    the data along the component, with n - 1 in the denominator. k <= min(n, d). x stays as it is.
+    variance; the entry of greatest size in each is positive. A variance is that of the data along the component, with
+    n - 1 in the denominator. n >= 2 and k <= min(n, d). x stays as it is.
     """
     raise NotImplementedError("task 1.1: write pca_fit")
 
@@ -18,7 +18,7 @@ def pca_fit(x, k):
 def explained_variance_ratio(x, variances):
     """Which share of the whole variance of x (n, d) each of the variances (k,) is: (k,).
 
-    The whole variance is the sum of the features' variances, with n - 1. Where it is 0, every share is 0.
+    The whole variance is the sum of the features' variances, with n - 1. If it is exactly 0, every share is 0.
     """
     raise NotImplementedError("task 1.2: write explained_variance_ratio")
 
@@ -45,7 +45,7 @@ def assign(x, centres):
     """For each row of x (n, d) its nearest of the centres (k, d), and how far it is.
 
     Returns labels (n,), whole numbers from 0 to k-1, the smaller of two that are equally near, and squared distances
-    (n,), never below 0: a tuple. Without a loop over rows.
+    (n,), never below 0: a tuple. Without a loop over rows; one over the centres is fine.
     """
     raise NotImplementedError("task 2.1: write assign")
 
@@ -64,8 +64,9 @@ def lloyd(x, centres, max_iter=100):
     """Lloyd's algorithm from the given centres (k, d): assign, update, until no label changes.
 
     Returns centres (k, d), labels (n,), the sum of squares of each assignment (a list of floats) and the number of
-    updates, an int: a tuple. The centres are those to which the labels belong. It stops after an assignment that equals
-    the one before, or after max_iter updates and one more assignment: either way there is one sum more than updates.
+    updates, an int: a tuple. The centres are those to which the labels belong. It stops after an assignment whose
+    labels equal those before, or after max_iter updates and one more assignment: either way there is one sum more than
+    updates.
     """
     raise NotImplementedError("task 2.3: write lloyd")
 
@@ -74,8 +75,9 @@ def kmeans_plus_plus(x, k, first, draws):
     """k rows of x (n, d) as starting centres (k, d), far apart (Arthur & Vassilvitskii 2007).
 
     The first centre is row `first`. Each next one is a row drawn with a probability in proportion to its squared
-    distance from the nearest centre so far: with the cumulative shares c (n,) and the number u = draws[i], uniform in
-    [0, 1), the first row whose c exceeds u. draws: (k - 1,). At least k rows differ.
+    distance from the nearest centre so far: with the cumulative shares c (n,), of which the last is exactly 1, and the
+    number u = draws[i], uniform in [0, 1), the first row whose c exceeds u. draws: (k - 1,). x has at least k different
+    rows.
     """
     raise NotImplementedError("task 2.4: write kmeans_plus_plus")
 

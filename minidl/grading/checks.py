@@ -37,7 +37,19 @@ def check_array(answer: Any, expected: Any, *, rtol: float = 1e-6, atol: float =
     if wrong.any():
         where = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
         share = f"{int(wrong.sum())} of {wrong.size} values differ, first at {_place(wrong)}: " if wrong.ndim else ""
-        _fail(f"{name}: {share}{answer[where]:.8g} came, {expected[where]:.8g} was expected")
+        came, wanted = f"{answer[where]:.8g}", f"{expected[where]:.8g}"
+        if came == wanted:                       # they differ further behind
+            came, wanted = f"{answer[where]:.17g}", f"{expected[where]:.17g}"
+        _fail(f"{name}: {share}{came} came, {wanted} was expected")
+
+
+def check_values(answer: Any, count: int, name: str) -> list[Any]:
+    """The values of an answer that is a tuple (or list) of so many; fails with a sentence if it is none."""
+    if not isinstance(answer, tuple | list):
+        _fail(f"{name} returned {_article(answer)}, a tuple of {count} values was expected")
+    if len(answer) != count:
+        _fail(f"{name} returned {len(answer)} values, {count} were expected")
+    return list(answer)
 
 
 def check(condition: Any, sentence: str) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 from minidl.errors import InputError
 from minidl.files import atomic_write
 from minidl.grading import collect, overrides, reports, results, sandbox
-from minidl.grading.stage import Isolation
 from minidl.grading.manifest import Manifest
+from minidl.grading.stage import Isolation
 
 _SESSION_SECONDS = 60.0                # beyond what its tests may take
 

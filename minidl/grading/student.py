@@ -12,6 +12,7 @@ import textwrap
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from minidl.errors import InputError
 from minidl.files import atomic_write
@@ -249,7 +250,12 @@ def _public_status(task: Task, result: Result) -> str:
 
 
 def remarks(manifest: Manifest) -> Iterator[str]:
-    """Sentences about what will be otherwise when the files are graded: imports that are missing there."""
+    """Sentences about what public tests may not show: functions that are not written, imports missing in grading."""
+    for task in manifest.tasks:
+        left = [name for name in task.functions if not any(_writes(manifest.folder / file, name)
+                                                           for file in manifest.files)]
+        if left:
+            yield f"task {task.id}: not written yet: {', '.join(left)}"
     for path in sorted(manifest.folder.glob("*.py")):
         if path.stem in sys.stdlib_module_names or path.stem in ("numpy", "minidl"):
             yield f"{path.name} has the name of a library, and is never imported; call it something else"
@@ -263,6 +269,17 @@ def remarks(manifest: Manifest) -> Iterator[str]:
             elif top == "minidl" and any((Path(__file__).parents[1] / room).with_suffix(suffix).exists() and
                                          room + suffix not in ENGINE for suffix in ("", ".py")):
                 yield f"{name}:{line} imports {module}, which is not there when it is graded: minidl's models are not"
+
+
+def _writes(path: Path, name: str) -> bool:
+    """Whether a file defines this function, dotted within a class, with more than the stub's body."""
+    node: Any = _tree(path)
+    for part in name.split("."):
+        node = next((child for child in getattr(node, "body", ()) if getattr(child, "name", "") == part), None)
+    body = [step for step in getattr(node, "body", ())
+            if not (isinstance(step, ast.Expr) and isinstance(step.value, ast.Constant))]       # but for the docstring
+    return node is not None and not (body and isinstance(body[0], ast.Raise)
+                                     and "NotImplementedError" in ast.dump(body[0]))
 
 
 def _imports(path: Path) -> Iterator[tuple[str, int]]:

@@ -10,8 +10,9 @@ import numpy as np
 def sum_to(g, shape):
     """Undo broadcasting: what an array of `shape` gets back when it was broadcast to g's shape.
 
-    g: an array; shape: a tuple that broadcasts to g.shape. Returns an array of `shape`: g summed over the axes that
-    broadcasting has added in front, and (keeping the axis) over those that it has stretched from 1.
+    g: an array; shape: a tuple that broadcasts to g.shape. Returns an array of `shape` (for the shape (), a number): g
+    summed over the axes that broadcasting has added in front, and (keeping the axis) over those that it has stretched
+    from 1.
 
     >>> sum_to(np.ones((4, 2, 3)), (2, 1))
     array([[12.],
@@ -84,8 +85,8 @@ def backward(order, parents, rules, g):
     """Run a backward pass; returns a dict, node -> the gradient in it, for every node of `order`.
 
     order: as `backward_order` gives it (you are handed a right one). parents: as there. rules[node](g) returns the
-    gradients in the node's parents, a list as long as parents[node], from the gradient g in the node; nodes without
-    parents have none. g: the gradient in the output, an array.
+    gradients in the node's parents, a list as long as parents[node], from the gradient g in the node; for a node
+    without parents, rules[node] is None. g: the gradient in the output, an array.
 
     A node that was used several times gets the sum of the gradients from all uses. Call each rule once. Change neither
     g nor an array that a rule has returned: they belong to others.
@@ -94,7 +95,7 @@ def backward(order, parents, rules, g):
     gradients = {order[0]: g}
     for node in order:
         if parents[node]:
-            for parent, part in zip(parents[node], rules[node](gradients[node])):
+            for parent, part in zip(parents[node], rules[node](gradients[node]), strict=True):
                 gradients[parent] = gradients[parent] + part if parent in gradients else part
     return gradients
     # END SOLUTION
@@ -123,8 +124,9 @@ def numerical_gradient(f, x, eps=1e-5):
 def check_gradient(numerical, gradient, tolerance=1e-6):
     """Compare a gradient with a numerical one: the place of the worst entry, or None if all are right.
 
-    An entry is right if |gradient - numerical| <= tolerance * max(1, |numerical|). Of the wrong ones, return the index
-    (a tuple of ints) of that whose error is the largest multiple of max(1, |numerical|). NaN is wrong, and the worst.
+    An entry's error is |gradient - numerical| / max(1, |numerical|), and it is right if that is at most `tolerance`. If
+    any is wrong, return the index (a tuple of ints) of the one with the largest error, the first if there are several.
+    A NaN in the gradient is wrong, and worse than any number.
     """
     # BEGIN SOLUTION task=3.2
     error = np.abs(gradient - numerical) / np.maximum(1, np.abs(numerical))
@@ -150,7 +152,7 @@ def vjp_of_vjp_matmul(gg, g, a, b):
     """The rule of matmul's rule, of its first value ga = g @ b.T alone, a function of g and b.
 
     gg: the gradient in ga, (n, k). a: (n, k), b: (k, m), g: (n, m). Returns the gradients in g, a and b, a tuple of
-    three arrays of their shapes.
+    three arrays of their shapes; that in a, on which ga does not depend, is all zeros.
     """
     # BEGIN SOLUTION task=4.1
     return gg @ b, np.zeros_like(a), gg.T @ g

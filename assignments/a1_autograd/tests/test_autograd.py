@@ -1,7 +1,7 @@
 """The public tests of assignment 1."""
 import numpy as np
 
-from minidl.grading.checks import check, check_array
+from minidl.grading.checks import check, check_array, check_values
 
 # 1: rules of single primitives ----------------------------------------------------------------------------------------
 
@@ -15,9 +15,7 @@ def test_sum_to_undoes_broadcasting(student, rng):
 
 def pair(student, name, *arguments):
     """Two arrays that a rule returned."""
-    answer = student.call(name, *arguments)
-    check(isinstance(answer, tuple | list) and len(answer) == 2, f"{name} returns two arrays, a tuple")
-    return answer
+    return check_values(student.call(name, *arguments), 2, name)
 
 
 def test_the_rule_of_multiply(student, rng):
@@ -63,20 +61,24 @@ def ancestors(parents, output):
 
 def ordered(student, parents, output):
     order = student.backward_order(parents, output)
-    check(isinstance(order, list | tuple) and all(type(node) is int for node in order),
-          "backward_order returns a list of node numbers")
-    return list(order)
+    if isinstance(order, np.ndarray):
+        order = order.tolist()
+    check(isinstance(order, list | tuple), f"backward_order returned a {type(order).__name__}, a list was expected")
+    return [int(node) for node in order]
 
 
 def test_a_node_comes_after_all_that_used_it(student, rng):
-    parents = random_graph(rng, 40)
-    order = ordered(student, parents, 39)
-    check(order and order[0] == 39, "the order begins with the output")
-    place = {node: i for i, node in enumerate(order)}
-    for node in order:
-        for parent in parents[node]:
-            check(parent in place, f"node {parent} leads to the output and is missing")
-            check(place[parent] > place[node], f"node {parent} comes before node {node}, which was computed from it")
+    ladder = [[], *[[node - 1, max(node - 2, 0)] for node in range(1, 20)]]       # each node is used by the next two
+    for parents in (ladder, [sorted(used) for used in ladder], random_graph(rng, 40)):
+        output = len(parents) - 1
+        order = ordered(student, parents, output)
+        check(order and order[0] == output, "the order begins with the output")
+        place = {node: i for i, node in enumerate(order)}
+        for node in order:
+            for parent in parents[node]:
+                check(parent in place, f"node {parent} leads to the output and is missing")
+                check(place[parent] > place[node],
+                      f"node {parent} comes before node {node}, which was computed from it")
 
 
 def test_nodes_that_do_not_lead_to_the_output_are_left_out(student, rng):
@@ -141,7 +143,6 @@ def test_the_second_rule_of_tanh(student, rng):
 
 def test_the_value_of_the_penalty(student, rng):
     W, v, x = rng.standard_normal((3, 4)), rng.standard_normal(4), rng.standard_normal((5, 3))
-    answer = student.gradient_penalty(W, v, x)
-    check(isinstance(answer, tuple | list) and len(answer) == 3, "gradient_penalty returns three values")
+    answer = check_values(student.gradient_penalty(W, v, x), 3, "gradient_penalty")
     gradients = [W @ (v / np.cosh(row @ W) ** 2) for row in x]
     check_array(answer[0], np.mean([(np.linalg.norm(g) - 1) ** 2 for g in gradients]), name="the penalty")

@@ -137,7 +137,7 @@ def fine_tuning_gradients(encoders, x, in_top):
         activations.append(sigmoid(activations[-1] @ W + b))
     gradients = []
     g = in_top
-    for (W, _), a, y in zip(encoders[::-1], activations[-2::-1], activations[:0:-1]):
+    for (W, _), a, y in zip(encoders[::-1], activations[-2::-1], activations[:0:-1], strict=True):
         in_z = g * y * (1 - y)
         gradients.insert(0, (a.T @ in_z, in_z.sum(axis=0)))
         g = in_z @ W.T

@@ -1,5 +1,6 @@
 # Tries: to import the solution, the tests or the grader.
 # Statuses: failed
+# Without isolation: it gets its points, for it can read what the grader can.
 import importlib
 import os
 import sys

@@ -82,7 +82,7 @@ class Stage:
 
 
 def command(stage: Stage, isolation: Isolation) -> list[str]:
-    """What starts a worker."""
+    """What starts a worker; in bubblewrap there is no network, no /proc and nothing that can be written."""
     python = [_PYTHON, "-I", "-S", "-B", str(stage.folder / "worker.py")]
     if isolation.name != "bwrap":
         return python

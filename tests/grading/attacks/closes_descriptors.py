@@ -6,4 +6,4 @@ import time
 
 def centre(x):
     os.closerange(0, 64)
-    time.sleep(5)
+    time.sleep(0.1)

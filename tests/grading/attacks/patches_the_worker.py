@@ -1,6 +1,6 @@
 # Tries: to answer with verdicts instead of values, from the worker's own functions.
-# Statuses: protocol, failed, error
-# Beside it: protocol, failed, error
+# Statuses: protocol, missing, failed, error
+# Beside it: protocol, missing, failed, error
 import sys
 
 worker = sys.modules["__main__"]

@@ -32,7 +32,8 @@ def check_array(answer: Any, expected: Any, *, rtol: float = 1e-6, atol: float =
         if np.isnan(answer).any() and not np.isnan(expected).any():
             _fail(f"{name} holds NaN, first at {_place(np.isnan(answer))}")
         with np.errstate(invalid="ignore", over="ignore"):
-            near = np.abs(answer.astype(np.float64) - expected) <= atol + rtol * np.abs(expected.astype(np.float64))
+            distance = np.abs(answer.astype(np.float64) - expected)
+            near = np.isfinite(expected) & (distance <= atol + rtol * np.abs(expected.astype(np.float64)))
             wrong = ~(near | (answer == expected) | (np.isnan(answer) & np.isnan(expected)))
     if wrong.any():
         where = np.unravel_index(int(np.argmax(wrong)), wrong.shape)

@@ -50,3 +50,10 @@ def test_a_condition_fails_with_its_sentence():
     check(np.bool_(True), "never said")
     with pytest.raises(AssertionError, match="^the rows are not sorted$"):
         check(np.bool_(False), "the rows are not sorted")
+
+
+@pytest.mark.parametrize("answer", [0.0, 1e300, -np.inf])
+def test_where_infinity_is_expected_nothing_else_passes(answer):
+    check_array(np.array([np.inf]), np.array([np.inf]))
+    with pytest.raises(AssertionError):
+        check_array(np.array([answer]), np.array([np.inf]))

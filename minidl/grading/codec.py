@@ -1,8 +1,9 @@
 """Values as bytes, for the pipe between the grader and a student's process: no pickle, nothing that runs code.
 
-A value is None, a bool, an int of 64 bits, a float, a str, an array of seven dtypes, or a list, tuple or dict (with str
-keys) of such values. It is a tag of one byte and what follows from it; every length is checked against the bytes that
-are there before anything is allocated, so that a hostile frame costs little more memory than it has bytes.
+A value is None, a bool, an int of 64 bits, a float, a str, an array of seven dtypes (other integers are sent as int64),
+or a list, tuple or dict (with str keys) of such values. It is a tag of one byte and what follows from it; every length
+is checked against the bytes that are there before anything is allocated, so that a hostile frame costs little more
+memory than it has bytes.
 
 This file is also copied into the student's process: it needs the standard library and NumPy alone.
 """
@@ -98,6 +99,8 @@ def _encode(value, parts, depth):
 
 def _encode_array(array, parts):
     dtype = array.dtype.newbyteorder("<")
+    if dtype.kind in "iu" and dtype not in DTYPES and not (dtype == "<u8" and (array >= 2**63).any()):
+        dtype = np.dtype("<i8")                  # which integers a shape or a count has is nobody's choice
     if dtype not in DTYPES:
         raise CodecError(f"an array of {array.dtype} cannot be sent; {', '.join(d.name for d in DTYPES)} can")
     if array.ndim > MAX_AXES:

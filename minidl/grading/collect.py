@@ -11,6 +11,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -120,7 +121,7 @@ def _in_folder(folder: Path) -> Iterator[_Entry]:
     for place, _, names in os.walk(folder, followlinks=False):
         for name in sorted(names):
             path = Path(place, name)
-            yield _Entry(name, len(path.relative_to(folder).parts), _is_plain(path), lambda path=path: _read(path))
+            yield _Entry(name, len(path.relative_to(folder).parts), _is_plain(path), partial(_read, path))
 
 
 def _in_archive(path: Path) -> Iterator[_Entry]:
@@ -133,7 +134,7 @@ def _in_archive(path: Path) -> Iterator[_Entry]:
         kind = stat.S_IFMT(info.external_attr >> 16)
         if not info.is_dir() and "__MACOSX" not in place.parts:
             yield _Entry(place.name, len(place.parts), kind in (0, stat.S_IFREG),
-                         lambda info=info: _read_member(path, info))
+                         partial(_read_member, path, info))
 
 
 def _read_member(path: Path, info: zipfile.ZipInfo) -> bytes:

@@ -56,8 +56,9 @@ def grade(manifest: Manifest, folder: Path, out: Path, options: Options, say: Ca
     if not solution.is_file():
         raise InputError(f"there is no {solution}: grading needs the instructor's solution and hidden tests; "
                          "name the folder that holds them with --instructor")
+    others = [folder] if len(found) > 1 else []          # whose work one could copy
     isolations = sandbox.choose(options.isolation, slots=options.jobs, required=options.require_isolation,
-                                hidden=[solution], say=say)
+                                hidden=[solution.parent, *others], say=say)
     say(f"{manifest.name}: {len(found)} submissions, {manifest.points:g} points in tests, "
         f"isolation: {isolations[0].name}")
     out.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,7 @@ def _one(submission: collect.Submission, manifest: Manifest, out: Path, options:
     job = {"assignment": str(manifest.folder.absolute()), "submission": str(staged), "result": str(path.absolute()),
            "instructor": str(manifest.instructor(options.instructor).absolute()), "isolation": isolation.name,
            "uid": isolation.uid, "secret": secret, "task": options.task,
-           "reverse": options.reverse, "tell": options.tell}
+           "reverse": options.reverse, "tell": options.tell, "parent": os.getpid()}
     trouble = _session(job, manifest, place)
     result = results.read(path)
     for task, test in manifest.tests():

@@ -154,7 +154,7 @@ class Worker:
         if answer.get("id") != identity:
             raise ProtocolError("an answer came to another request")
         if "value" not in answer:
-            raise _student_error(answer)
+            raise student_error(answer)
         return answer
 
     def _write(self, message: bytes, deadline: float) -> None:
@@ -261,7 +261,7 @@ class Worker:
         self.close()
 
 
-def _student_error(answer: dict[str, Any]) -> StudentError:
+def student_error(answer: dict[str, Any]) -> StudentError:
     """An answer's exception; whatever is not of the right type is replaced."""
     def text(value: Any, otherwise: str, length: int = 2000) -> str:
         return value[:length] if isinstance(value, str) else otherwise

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -138,4 +139,7 @@ def _candidates(name: str) -> Iterator[Isolation]:
 def _all(paths: Sequence[Path]) -> Iterator[str]:
     for path in paths:
         yield str(path)
-        yield from map(str, islice(path.rglob("*"), 2000))
+        for entry in islice(path.rglob("*"), 2000):
+            # Nothing else: a link to what every worker reads, or a pipe, would make each isolation look broken.
+            if stat.S_IFMT(entry.lstat().st_mode) in (stat.S_IFREG, stat.S_IFDIR):
+                yield str(entry)

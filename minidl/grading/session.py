@@ -49,8 +49,8 @@ def grade(job: dict[str, Any]) -> results.Result:
     """Grade one submission as the job says, each test in a worker of its own, into the result that the job names.
 
     The job: folders `assignment`, `instructor` and `submission`, the file `result`, `isolation` with its `uid` or None,
-    `secret` in hex, the only `task`, or None, whether to `reverse` the order and to `tell` what hidden tests say. The
-    result is there already, with the records that are to stay.
+    `secret` in hex, the only `task`, or None, whether to `reverse` the order and to `tell` what hidden tests say, and
+    the process that is its `parent`. The result is there already, with the records that are to stay.
     """
     assignment, instructor = manifest.read(Path(job["assignment"])), Path(job["instructor"])
     limits = host.Limits(wall=assignment.limits.seconds, seconds=int(assignment.limits.seconds) + 10,
@@ -70,9 +70,10 @@ def grade(job: dict[str, Any]) -> results.Result:
 
 
 if __name__ == "__main__":
-    die_with_parent()
+    job = json.load(sys.stdin)
+    die_with_parent(job["parent"])
     try:
-        grade(json.load(sys.stdin))
+        grade(job)
     except (host.Infrastructure, OSError) as error:
         print(error, file=sys.stderr)
         sys.exit(3)

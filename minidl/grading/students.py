@@ -150,7 +150,7 @@ class Local(Student):
         try:
             yield
         except BaseException as error:
-            self._raised = error, host._student_error(worker._describe(error, str(self._path.parent)))
+            self._raised = error, host.student_error(worker.describe(error, str(self._path.parent)))
             raise
 
     def as_data(self, error: BaseException) -> BaseException:

@@ -62,7 +62,7 @@ def _serve(pipe, submission):
             if request.get("arguments_too"):
                 answer["arguments"] = request["arguments"]
         except BaseException as error:           # SystemExit and KeyboardInterrupt too: an exit is an answer
-            answer = _describe(error, submission)
+            answer = describe(error, submission)
         answer["id"] = request["id"]
         try:
             pipe.send(answer)
@@ -96,7 +96,7 @@ def _load(name, path):
     return module
 
 
-def _describe(error, submission):
+def describe(error, submission):
     """An exception as data: its type, its text and the lines of the student's files that it came from."""
     try:
         message = str(error)[:2000]

@@ -102,12 +102,23 @@ class _MyList(list):
     (b"x", "type bytes"), ({1, 2}, "type set"), ({1: 2}, "key of type int"), (_MyList(), "type _MyList"),
     (object(), "type object"), (len, "type builtin"), (np.array([1j]), "array of complex128"),
     (np.array(["a"]), "array of <U1"), (np.array([None]), "array of object"), (np.zeros(2, "f4,f4"), "array of"),
-    (np.zeros((1,) * 9), "9 axes"), (np.zeros(2, "M8[s]"), "array of datetime64"), (np.int16([1]), "array of int16"),
-    ("x" * (codec.MAX_TEXT + 1), "a str of"), ([0] * codec.MAX_VALUES, "values cannot be sent one by one"),
+    (np.zeros((1,) * 9), "9 axes"), (np.zeros(2, "M8[s]"), "array of datetime64"),
+    (np.uint64([2**63]), "array of uint64"), ("x" * (codec.MAX_TEXT + 1), "a str of"),
+    ([0] * codec.MAX_VALUES, "values cannot be sent one by one"),
     (np.broadcast_to(np.zeros(1), codec.MAX_FRAME), "bytes cannot be sent")], ids=lambda value: "")
 def test_what_cannot_be_sent_is_refused_in_a_sentence(value, says):
     with pytest.raises(codec.CodecError, match=says):
         codec.encode(value)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint16, np.uint32, np.uint64, ">i2"])
+def test_other_integers_arrive_as_int64_with_their_values(dtype):
+    array = np.array([0, 1, 100], dtype)
+    if array.dtype.kind == "i":
+        array = -array
+    arrived = codec.decode(codec.encode([array, array[1]]))
+    assert [value.dtype for value in arrived] == [np.int64, np.int64]
+    assert arrived[0].tolist() == array.tolist() and arrived[1] == array[1]
 
 
 def test_a_value_that_holds_itself_is_refused():

@@ -83,15 +83,14 @@ def test_a_damaged_archive_is_a_problem_not_an_error(tmp_path, archive):
         assert not collected.files and "cannot be read" in collected.problem
 
 
-def test_the_digest_tells_files_apart():
-    from pathlib import Path
+def test_the_digest_tells_files_apart(tmp_path):
     digests = set()
-    for files in ({"a.py": b"x"}, {"a.py": b""}, {}, {"b.py": b"x"}, {"a.py": b"x", "b.py": b""}):
-        import tempfile
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in files.items():
-                Path(folder, name).write_bytes(content)
-            digests.add(collect.collect(Path(folder), ["a.py", "b.py"]).digest)
+    for i, files in enumerate([{"a.py": b"x"}, {"a.py": b""}, {}, {"b.py": b"x"}, {"a.py": b"x", "b.py": b""}]):
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        digests.add(collect.collect(folder, ["a.py", "b.py"]).digest)
     assert len(digests) == 5
 
 

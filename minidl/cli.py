@@ -67,9 +67,9 @@ examples:
   minidl grade a3 submissions/ --out grades/ --resume --overrides marks.toml
 
 SUBMISSIONS holds a folder, .zip or .py file for each submission. DIR gets gradebook.csv and, for each submission,
-result.json, feedback.md, junit.xml and gradescope.json. Random inputs depend on DIR/secret and on a submission's
-files: grading the same again gives the same marks. --overrides names a TOML file with points given by hand, late days
-and exceptions:
+result.json, feedback.md, junit.xml, gradescope.json and the answers.md that was handed in. Random inputs depend on
+DIR/secret and on a submission's files: grading the same again gives the same marks. --overrides names a TOML file with
+points given by hand, late days and exceptions:
   [late]
   free_days = 2
   per_day = 0.1

@@ -57,11 +57,12 @@ def submissions(folder: Path) -> list[Submission]:
     return list(found.values())
 
 
-def collect(path: Path, names: Sequence[str]) -> Collected:
+def collect(path: Path, names: Sequence[str], also: Sequence[str] = ()) -> Collected:
     """The files of these names within a folder or .zip; a single .py file is taken as the first of them.
 
     Of several files of one name the one nearest to the top is taken; two at the same depth are a problem, and so are
-    links, files that are too large, and archives that are damaged, encrypted or hold too many entries.
+    links, files that are too large, and archives that are damaged, encrypted or hold too many entries. Files that are
+    `also` taken may be missing; the digest is not of them.
     """
     files: dict[str, bytes] = {}
     problems: list[str] = []
@@ -72,7 +73,7 @@ def collect(path: Path, names: Sequence[str]) -> Collected:
             entries = _in_archive(path)
         else:
             entries = iter([_Entry(names[0], 0, _is_plain(path), lambda: _read(path))])
-        _choose(entries, names, files, problems)
+        _choose(entries, [*names, *also], files, problems, optional=also)
     except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         problems.append(f"{path.name} cannot be read: {error}"[:300])
     digest = hashlib.sha256()
@@ -89,7 +90,8 @@ class _Entry(NamedTuple):
     read: Callable[[], bytes]
 
 
-def _choose(entries: Iterator[_Entry], names: Sequence[str], files: dict[str, bytes], problems: list[str]) -> None:
+def _choose(entries: Iterator[_Entry], names: Sequence[str], files: dict[str, bytes], problems: list[str],
+            optional: Sequence[str]) -> None:
     best: dict[str, list[_Entry]] = {}
     for count, entry in enumerate(entries):
         if count >= MAX_ENTRIES:
@@ -106,7 +108,8 @@ def _choose(entries: Iterator[_Entry], names: Sequence[str], files: dict[str, by
         if len(found) > 1:
             problems.append(f"it holds {len(found)} files {name} at the same depth; hand in one")
         elif not found:
-            problems.append(f"there is no {name}")
+            if name not in optional:
+                problems.append(f"there is no {name}")
         elif not found[0].plain:
             problems.append(f"{name} is a link or no regular file, and was not read")
         else:

@@ -17,7 +17,7 @@ from typing import Any
 from minidl.errors import InputError
 from minidl.files import atomic_write
 from minidl.grading import collect, overrides, reports, results, sandbox
-from minidl.grading.manifest import Manifest
+from minidl.grading.manifest import ANSWERS, Manifest
 from minidl.grading.stage import Isolation
 
 _SESSION_SECONDS = 60.0                # beyond what its tests may take
@@ -87,7 +87,8 @@ def _one(submission: collect.Submission, manifest: Manifest, out: Path, options:
          secret: str, place: Path) -> results.Result:
     """Grade one submission, or take over what was graded before."""
     path = out / submission.name / "result.json"
-    collected = collect.collect(submission.path, manifest.files)
+    collected = collect.collect(submission.path, manifest.files, [ANSWERS] * bool(manifest.questions))
+    _keep_answers(collected.files.pop(ANSWERS, None), path.with_name(ANSWERS))
     before = _before(path, manifest, collected.digest) if options.resume or options.task else None
     if before and options.resume and not options.task and before.complete(manifest):
         return before
@@ -110,6 +111,15 @@ def _one(submission: collect.Submission, manifest: Manifest, out: Path, options:
             result.add(results.Record(test.name, task.id, "infrastructure", 0.0, test.points, test.hidden, trouble))
     result.write(path)
     return result
+
+
+def _keep_answers(content: bytes | None, path: Path) -> None:
+    """What a submission explains in words, beside its result, for whoever marks it by hand."""
+    if content is None:
+        path.unlink(missing_ok=True)
+        return
+    with atomic_write(path) as file:
+        file.write(content)
 
 
 def _session(job: dict[str, Any], manifest: Manifest, place: Path) -> str:
@@ -162,6 +172,8 @@ class _workplace:
             left = Path(self.note.read_text(encoding="utf-8").strip())
             if left.name.startswith("minidl-grade-") and left.parent == Path(tempfile.gettempdir()):
                 shutil.rmtree(left, ignore_errors=True)
+            for half in self.note.parent.glob("**/.*.part"):
+                half.unlink(missing_ok=True)
         self.place = Path(tempfile.mkdtemp(prefix="minidl-grade-"))
         self.place.chmod(0o711)        # a worker of another user passes through, and sees nothing
         self.note.write_text(f"{self.place}\n", encoding="utf-8")

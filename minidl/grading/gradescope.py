@@ -19,7 +19,12 @@ SETUP = """\
 # Gradescope runs this once, when the archive is uploaded.
 set -euo pipefail
 apt-get update -q && apt-get install -yq python3 python3-venv bubblewrap
-python3 -m venv /autograder/venv
+python=python3
+if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then    # Ubuntu 22.04
+  python=python3.11
+  apt-get install -yq python3.11 python3.11-venv
+fi
+$python -m venv /autograder/venv
 /autograder/venv/bin/pip install --quiet --no-cache-dir numpy=={numpy} pytest=={pytest}
 chmod -R go-rwx /autograder/source
 """
@@ -44,6 +49,7 @@ else
 fi
 rm -rf "$work"
 """
+
 
 def archive(manifest: Manifest, out: Path, *, instructor: Path | None = None) -> Path:
     """Write the archive `out` for one assignment; returns its path.
@@ -70,10 +76,12 @@ def archive(manifest: Manifest, out: Path, *, instructor: Path | None = None) ->
         target.write(content.getvalue())
     return out
 
+
 def _add_script(file: zipfile.ZipFile, name: str, text: str) -> None:
     info = zipfile.ZipInfo(name)
     info.external_attr = 0o100755 << 16
     file.writestr(info, text)
+
 
 def _add_folder(file: zipfile.ZipFile, folder: Path, name: str, without: tuple[str, ...] = ()) -> None:
     for place, folders, names in os.walk(folder):

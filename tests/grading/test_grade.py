@@ -38,6 +38,7 @@ def place(tmp_path_factory):
     for name in ("bob", "carol"):
         (folder / "few" / name).mkdir(parents=True)
         (folder / "few" / name / "toys.py").write_text(SUBMISSIONS[name])
+    (folder / "in" / "alice" / "answers.md").write_text("# q1\nBecause.")
     (folder / "in" / "zed.zip").write_bytes(b"no archive")
     return folder
 
@@ -71,6 +72,11 @@ def test_each_submission_gets_its_status_and_points(graded):
     assert "did you mean `duoble`" in found["dave"].records["test_double"].message
     assert "toys.py:1" in found["erin"].records["test_double"].message
     assert found["frank"].problem == "there is no toys.py" and "cannot be read" in found["zed"].problem
+
+
+def test_answers_lie_beside_the_result_for_whoever_reads_them(graded, place):
+    assert (place / "out" / "alice" / "answers.md").read_text() == "# q1\nBecause."
+    assert not (place / "out" / "bob" / "answers.md").exists() and not graded[0]["bob"].problem
 
 
 def test_of_hidden_tests_nothing_is_kept_but_the_status(graded):

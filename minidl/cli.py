@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -40,11 +41,12 @@ examples:
   minidl start a3            the statement, tests and a file to write, in a folder of its own; keeps what is there
   minidl check a3            what is done, what failed and why; never runs the hidden tests
   minidl check a3 3.2        one task
-  minidl check a3 3.2 --debug     with the debugger, where a test failed
+  minidl check a3 3.2 --debug     with the debugger, where a test failed; breakpoint() works without
   minidl status              all assignments that are started here
   minidl sync a3             a new statement and new tests; your own files stay as they are
-  minidl submit a3           writes the file to hand in
+  minidl submit a3           writes the file to hand in, and says what it holds and gets
 
+A folder will do as well: minidl check . or minidl check a3_autoencoders/
 Where an assignment did not come with minidl, give its folder: minidl start Downloads/a3_autoencoders, and later
 minidl sync Downloads/a3_autoencoders; or name the folder that holds it in MINIDL_ASSIGNMENTS.
 Exit code of check: 0 if all public tests passed, else 1; 2 for wrong input, 130 after Ctrl-C."""
@@ -84,8 +86,12 @@ Exit code: 0; 2 for wrong input; 3 if this machine failed and something is left 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0; 1 for a missed bound; 2 for wrong input; 130 after Ctrl-C."""
     arguments = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")         # a console may lack a letter
     try:
-        return int(arguments.run(arguments) or 0)
+        code = int(arguments.run(arguments) or 0)
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:               # `minidl lecture list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -264,15 +270,15 @@ def _start(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from minidl.grading import student
+    from minidl.grading import inprocess, student
 
-    return student.check(arguments.assignment, arguments.task, debug=arguments.debug)
+    return inprocess.alone(lambda: student.check(arguments.assignment, arguments.task, debug=arguments.debug))
 
 
-def _status(arguments: argparse.Namespace) -> None:
-    from minidl.grading import student
+def _status(arguments: argparse.Namespace) -> int:
+    from minidl.grading import inprocess, student
 
-    student.status()
+    return inprocess.alone(student.status)
 
 
 def _sync(arguments: argparse.Namespace) -> None:
@@ -281,10 +287,10 @@ def _sync(arguments: argparse.Namespace) -> None:
     student.sync(arguments.assignment)
 
 
-def _submit(arguments: argparse.Namespace) -> None:
-    from minidl.grading import student
+def _submit(arguments: argparse.Namespace) -> int:
+    from minidl.grading import inprocess, student
 
-    student.submit(arguments.assignment, force=arguments.force)
+    return inprocess.alone(lambda: student.submit(arguments.assignment, force=arguments.force))
 
 
 def _assign_new(arguments: argparse.Namespace) -> None:

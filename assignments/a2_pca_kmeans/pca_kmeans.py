@@ -1,6 +1,7 @@
 """Assignment 2: PCA and k-means, two answers to slide 5's question, both as encoder, decoder and sampler.
 
-Data are rows: x has the shape (n, d), float64.
+Data are rows: x has the shape (n, d). Real numbers are float64, in arguments and results; labels are int64, and results
+of integers may have any integer dtype. No function may change its arguments.
 """
 import numpy as np
 
@@ -10,7 +11,11 @@ def pca_fit(x, k):
 
     Returns mean (d,), components (k, d) and variances (k,): a tuple. The components are orthonormal rows, by falling
     variance; the entry of greatest size in each is positive. A variance is that of the data along the component, with
-    n - 1 in the denominator. n >= 2 and k <= min(n, d). x stays as it is.
+    n - 1 in the denominator. n >= 2 and k <= min(n, d).
+
+    >>> mean, components, variances = pca_fit(np.array([[1.0, 5.0], [1.0, 9.0]]), 1)
+    >>> mean, np.abs(components).round(4), variances.round(4)
+    (array([1., 7.]), array([[0., 1.]]), array([8.]))
     """
     raise NotImplementedError("task 1.1: write pca_fit")
 
@@ -19,17 +24,28 @@ def explained_variance_ratio(x, variances):
     """Which share of the whole variance of x (n, d) each of the variances (k,) is: (k,).
 
     The whole variance is the sum of the features' variances, with n - 1. If it is exactly 0, every share is 0.
+
+    >>> explained_variance_ratio(np.array([[1.0, 5.0], [3.0, 9.0]]), np.array([9.0, 1.0]))
+    array([0.9, 0.1])
     """
     raise NotImplementedError("task 1.2: write explained_variance_ratio")
 
 
 def pca_encode(x, mean, components):
-    """The coordinates of x (n, d) in the subspace: (n, k)."""
+    """The coordinates of x (n, d) in the subspace: (n, k).
+
+    >>> pca_encode(np.array([[1.0, 9.0]]), np.array([1.0, 7.0]), np.array([[0.0, 1.0]]))
+    array([[2.]])
+    """
     raise NotImplementedError("task 1.3: write pca_encode")
 
 
 def pca_decode(z, mean, components):
-    """The points of the subspace with the coordinates z (n, k): (n, d)."""
+    """The points of the subspace with the coordinates z (n, k): (n, d).
+
+    >>> pca_decode(np.array([[2.0]]), np.array([1.0, 7.0]), np.array([[0.0, 1.0]]))
+    array([[1., 9.]])
+    """
     raise NotImplementedError("task 1.3: write pca_decode")
 
 
@@ -37,6 +53,9 @@ def pca_sample(noise, mean, components, variances):
     """New data (n, d): codes from a Gaussian with the variances (k,), decoded.
 
     noise: (n, k), drawn from the standard normal distribution; it becomes the codes.
+
+    >>> pca_sample(np.array([[-1.0]]), np.array([1.0, 7.0]), np.array([[0.0, 1.0]]), np.array([9.0]))
+    array([[1., 4.]])
     """
     raise NotImplementedError("task 1.3: write pca_sample")
 
@@ -46,6 +65,9 @@ def assign(x, centres):
 
     Returns labels (n,), whole numbers from 0 to k-1, the smaller of two that are equally near, and squared distances
     (n,), never below 0: a tuple. Without a loop over rows; one over the centres is fine.
+
+    >>> assign(np.array([[0.0], [5.0]]), np.array([[1.0], [3.0]]))
+    (array([0, 1]), array([1., 4.]))
     """
     raise NotImplementedError("task 2.1: write assign")
 
@@ -56,6 +78,10 @@ def update(x, labels, squares, k):
     labels (n,) and squares (n,) are as `assign` returns them. A cluster without rows moves to the row with the largest
     square, the first if there are several; a second empty cluster to the row with the next largest, and so on, in the
     order of the clusters. n >= k. (The row is not taken from its own cluster: the next `assign` does that.)
+
+    >>> update(np.array([[0.0], [2.0], [9.0]]), np.array([0, 0, 0]), np.array([1.0, 0.0, 5.0]), 2).round(4)
+    array([[3.6667],
+           [9.    ]])
     """
     raise NotImplementedError("task 2.2: write update")
 
@@ -67,6 +93,10 @@ def lloyd(x, centres, max_iter=100):
     updates, an int: a tuple. The centres are those to which the labels belong. It stops after an assignment whose
     labels equal those before, or after max_iter updates and one more assignment: either way there is one sum more than
     updates.
+
+    >>> lloyd(np.array([[0.0], [2.0], [9.0]]), np.array([[0.0], [9.0]]))
+    (array([[1.],
+           [9.]]), array([0, 0, 1]), [4.0, 2.0], 1)
     """
     raise NotImplementedError("task 2.3: write lloyd")
 
@@ -78,17 +108,30 @@ def kmeans_plus_plus(x, k, first, draws):
     distance from the nearest centre so far: with the cumulative shares c (n,), of which the last is exactly 1, and the
     number u = draws[i], uniform in [0, 1), the first row whose c exceeds u. draws: (k - 1,). x has at least k different
     rows.
+
+    >>> kmeans_plus_plus(np.array([[0.0], [1.0], [3.0]]), 2, 0, np.array([0.5]))       # c is 0, 0.1, 1
+    array([[0.],
+           [3.]])
     """
     raise NotImplementedError("task 2.4: write kmeans_plus_plus")
 
 
 def kmeans_encode(labels, k):
-    """Labels (n,) as codes (n, k) of floats: 1.0 at the label, 0.0 elsewhere. Slide 5: k-means' constraint on z."""
+    """Labels (n,) as codes (n, k) of floats: 1.0 at the label, 0.0 elsewhere. Slide 5: k-means' constraint on z.
+
+    >>> kmeans_encode(np.array([2, 0]), 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+    """
     raise NotImplementedError("task 3.1: write kmeans_encode")
 
 
 def kmeans_decode(z, centres):
-    """The reconstructions (n, d) of codes z (n, k), with centres (k, d)."""
+    """The reconstructions (n, d) of codes z (n, k), with centres (k, d).
+
+    >>> kmeans_decode(np.array([[0.5, 0.5]]), np.array([[1.0, 4.0], [3.0, 0.0]]))
+    array([[2., 2.]])
+    """
     raise NotImplementedError("task 3.1: write kmeans_decode")
 
 
@@ -97,5 +140,9 @@ def kmeans_sample(labels, centres, draws):
 
     labels: (n,), of the training data. With the cumulative shares of clusters 0, 1, ..., it is the first whose
     cumulative share exceeds the draw.
+
+    >>> kmeans_sample(np.array([0, 0, 0, 1]), np.array([[5.0], [6.0]]), np.array([0.7, 0.8]))
+    array([[5.],
+           [6.]])
     """
     raise NotImplementedError("task 3.1: write kmeans_sample")

@@ -155,6 +155,8 @@ _DENIED = {
     "fsetxattr": (190, 7), "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
     "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "inotify_init": (253, None),
     "inotify_init1": (294, 26), "fanotify_init": (300, 262),
+    # what all processes share: disks to wait for, room for asynchronous reading, locks, the kernel's log
+    "sync": (162, 81), "syncfs": (306, 267), "io_setup": (206, 0), "flock": (73, 32), "syslog": (103, 116),
 }
 # From here on the numbers are the same everywhere. Of these and of all that are still to come only some are known
 # calls: io_uring, pidfd, openat2, clone3, new mounts, memfd_secret and the rest "do not exist", and libc falls back.
@@ -164,7 +166,8 @@ _KILL, _TGKILL, _CLONE, _FCNTL = (62, 129), (234, 131), (56, 220), (72, 25)
 _PRCTL, _PRLIMIT, _OPEN, _OPENAT = (157, 167), (302, 261), (2, None), (257, 56)
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _CLONE_THREAD = 0x10000
-_SET_OWNER = (8, 10, 15)               # fcntl's commands that let an open file send signals to somebody: F_SETOWN ...
+# fcntl's commands that let an open file send signals to somebody, F_SETOWN ..., and those that lock it.
+_OWN_OR_LOCK = (8, 10, 15, 6, 7, 37, 38, 1024, 1026)
 _WRITING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o20000000               # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_TMPFILE
 _LOAD, _EQUAL, _ABOVE, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06        # classic BPF's instructions
 _ALLOW, _REFUSE, _NO_SUCH_CALL, _KILL_PROCESS = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000       # EPERM, ENOSYS
@@ -218,7 +221,7 @@ def _filter(which, architecture, no_writing):
     yield from call(_KILL, *by_argument(0, [me], allow, refuse))
     yield from call(_TGKILL, *by_argument(0, [me], allow, refuse))
     yield from call(_PRLIMIT, *by_argument(0, [0, me], allow, refuse))           # root's next process is the grader
-    yield from call(_FCNTL, *by_argument(1, _SET_OWNER, refuse, allow))
+    yield from call(_FCNTL, *by_argument(1, _OWN_OR_LOCK, refuse, allow))
     yield from call(_PRCTL, *by_argument(0, [_PR_SET_PDEATHSIG], refuse, allow))
     if no_writing:
         yield from call(_OPEN, *by_bits(1, _WRITING, refuse, allow))

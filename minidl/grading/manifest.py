@@ -5,7 +5,7 @@ import difflib
 import json
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,8 @@ class Manifest:
         for task in self.tasks:
             if task.id == wanted:
                 return task
-        raise InputError(f"{self.name} has no task {wanted!r}; its tasks are {', '.join(t.id for t in self.tasks)}")
+        ids = [task.id for task in self.tasks]
+        raise InputError(f"{self.name} has no task {wanted!r}; its tasks are {', '.join(ids)}" + nearest(wanted, ids))
 
     def handed_in(self) -> tuple[str, ...]:
         """What a student hands in: the files, and the answers where there are questions."""
@@ -125,7 +126,15 @@ def find(wanted: str) -> Manifest:
     if not known:
         raise InputError(f"no assignment {wanted!r}: none was found in {' or '.join(map(str, folders()))}; give the "
                          "folder of one, with a slash in it, or name the folder that holds them in MINIDL_ASSIGNMENTS")
-    raise InputError(f"no assignment {wanted!r}; there are {', '.join(known)}")
+    raise InputError(f"no assignment {wanted!r}; there are {', '.join(known)}" + nearest(
+        wanted, [*known, *(name.partition("_")[0] for name in known)]))
+
+
+def nearest(wanted: str, names: Iterable[str]) -> str:
+    """`; did you mean a3?` where one of the names is like the wanted one, else nothing."""
+    letters = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(wanted.casefold(), letters, n=1)
+    return f"; did you mean {letters[near[0]]}?" if near else ""
 
 
 def as_toml(manifest: Manifest) -> str:

@@ -102,8 +102,7 @@ class Grading:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Iterator[None]:
         item.stash[_STARTED], self.running = time.perf_counter(), item.originalname
-        if not item.config.getoption("usepdb"):
-            item.repr_failure = lambda excinfo: ""       # nobody reads pytest's account, and it takes 20 ms
+        item.repr_failure = lambda excinfo: ""           # nobody reads pytest's account, and it takes 20 ms
         return (yield)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -154,7 +153,15 @@ def verdict(error: BaseException | None) -> tuple[str, str]:
         if isinstance(error, kind):
             return status, str(error) or _last_line(error)
     # An answer can be anything, and what a test does with it may then fail in any way: that is the answer's fault.
-    return "error", f"{type(error).__name__}: {error}"
+    return "error", f"{type(error).__name__}: {error}{_line_of_test(error)}"
+
+
+def _line_of_test(error: BaseException) -> str:
+    """Where a test's own line could not go on with what it got."""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if Path(frame.filename).name.startswith("test_"):
+            return f"\nin the test, with what came: {frame.line}"
+    return ""
 
 
 def _last_line(error: BaseException) -> str:

@@ -3,10 +3,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import stat
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +19,10 @@ from minidl.grading.stage import Isolation, Stage
 
 ORDER = ("bwrap", "landlock", "uid", "none")     # the strongest first
 FIRST_UID = 60_800                     # of the users that workers run as, one a slot: numbers that no system gives out
+_USERS = 1000
 _PROBE_LIMITS = Limits(wall=5.0)
+_ADVICE = "; take that right from others (chmod -R o-rwx)"
+_MOST_PATHS = 2000                     # of those below a hidden one that are tried
 
 _PROBE = '''
 import os, socket
@@ -68,7 +74,7 @@ def choose(wanted: str = "auto", *, slots: int = 1, required: bool = False, hidd
 
     `hidden` are files and folders that no submission may read: an isolation in which a worker can is none. `say` is
     told why the stronger ones do not work. Raises InputError, with the reasons, if the one that is wanted does not work
-    or, where isolation is `required`, none does.
+    or, where isolation is `required`, none does; and where only rights of files are to be changed for one that works.
     """
     if wanted not in ("auto", *ORDER):
         raise InputError(f"no isolation {wanted!r}; there are auto, {', '.join(ORDER)}")
@@ -81,9 +87,15 @@ def choose(wanted: str = "auto", *, slots: int = 1, required: bool = False, hidd
         for isolation in _candidates(name):
             reason = trouble(isolation, hidden)
             if not reason:
-                return [Isolation(name, None if isolation.uid is None else isolation.uid + i) for i in range(slots)]
+                if name == "uid":
+                    say("isolation uid does not hide what every user of this machine may read: /proc, with the command "
+                        "lines in it, and files whose rights let others read them")
+                return [Isolation(name, user) for user in (
+                    [None] * slots if isolation.uid is None else _users(slots))]
         reasons.append(f"isolation {name} does not work here: {reason}")
         say(reasons[-1])
+        if name == "uid" and reason.endswith(_ADVICE):           # to go on without any would be worse
+            break
     raise InputError("; ".join(reasons))
 
 
@@ -124,22 +136,51 @@ def trouble(isolation: Isolation, hidden: Sequence[Path] = ()) -> str:
             return str(error)
     if not done:
         return ""
-    advice = "; take that right from others (chmod -R o-rwx)" if done[0].startswith("read ") else ""
-    return f"a worker in it could {done[0]}{advice}"
+    return f"a worker in it could {done[0]}{_ADVICE if done[0].startswith('read ') else ''}"
 
 
 def _candidates(name: str) -> Iterator[Isolation]:
     """How an isolation can be had: as root with a user of its own if the interpreter lets it, else without."""
     if os.name == "posix" and os.geteuid() == 0 and name != "none":
-        yield Isolation(name, FIRST_UID)
+        yield Isolation(name, _users(1)[0])
     if name != "uid" or os.name != "posix" or os.geteuid() != 0:
         yield Isolation(name)
 
 
+_held: dict[int, socket.socket] = {}             # the users that this process has taken
+
+
+def _users(count: int) -> list[int]:
+    """Numbers of users that no other grading on this machine has: each goes with a name that one process may hold."""
+    if sys.platform != "linux":
+        return list(range(FIRST_UID, FIRST_UID + count))
+    for user in range(FIRST_UID, FIRST_UID + _USERS):
+        if len(_held) >= count:
+            break
+        if user not in _held:
+            name = socket.socket(socket.AF_UNIX)
+            try:
+                name.bind(f"\0minidl-user-{user}")       # free again when this process ends, however it ends
+            except OSError:
+                name.close()
+            else:
+                _held[user] = name
+    else:
+        raise InputError(f"other gradings have nearly all of the {_USERS} users that workers run as; use fewer --jobs")
+    return list(_held)[:count]
+
+
 def _all(paths: Sequence[Path]) -> Iterator[str]:
+    """These, and the files and folders in them, level by level: no submission can hide the others behind its own."""
     for path in paths:
         yield str(path)
-        for entry in islice(path.rglob("*"), 2000):
-            # Nothing else: a link to what every worker reads, or a pipe, would make each isolation look broken.
-            if stat.S_IFMT(entry.lstat().st_mode) in (stat.S_IFREG, stat.S_IFDIR):
-                yield str(entry)
+        folders, found = deque([str(path)]), 0
+        while folders and found < _MOST_PATHS:
+            with suppress(OSError), os.scandir(folders.popleft()) as entries:
+                for entry in islice(entries, _MOST_PATHS - found):
+                    # Nothing else: a link to what every worker reads, or a pipe, would make each isolation look broken.
+                    if stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode) in (stat.S_IFREG, stat.S_IFDIR):
+                        found += 1
+                        yield entry.path
+                        if entry.is_dir(follow_symlinks=False):
+                            folders.append(entry.path)

@@ -4,34 +4,40 @@ Plain files and this process alone, so that it works wherever Python does.
 """
 from __future__ import annotations
 
-import ast
 import hashlib
+import itertools
 import os
 import sys
 import textwrap
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from minidl.errors import InputError
 from minidl.files import atomic_write
+from minidl.grading import advice
 from minidl.grading import manifest as manifests
 from minidl.grading.manifest import ANSWERS, Manifest, Task, in_points
-from minidl.grading.results import Result
-from minidl.grading.stage import ENGINE
+from minidl.grading.results import Record, Result
 
 CHECKSUMS = "checksums.txt"            # in a submission, as sha256sum writes them
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_SHOWN_LINES = 12                      # of a failure's message, and of what was printed
+_SHOWN_LINES, _SHOWN_LETTERS = 12, 200   # of a failure's message, and of what was printed
 
 
 # Start and sync -------------------------------------------------------------------------------------------------------
 
 def start(wanted: str, folder: Path | None = None) -> None:
     """Copy an assignment into a folder of its own, ./aN_topic if no other is given; what is there already is kept."""
-    source = manifests.find(wanted)
-    folder = _own_folder(source, folder or Path(source.folder.name))
+    given = _folder(wanted)
+    if given is None:
+        source = manifests.find(_name(wanted))
+    elif any(given.samefile(there) for _, there in _all_started()):
+        source = _origin(given)
+    else:
+        source = manifests.read(given)
+    begun = [there for name, there in _all_started() if name == source.name]
+    folder = _own_folder(source, folder or (begun[0] if begun else Path(source.folder.name)))
+    shown = folder.relative_to(Path.cwd()) if folder.parent == Path.cwd() else folder
     kept = []
     for name in delivered(source):
         target = folder / name
@@ -40,9 +46,9 @@ def start(wanted: str, folder: Path | None = None) -> None:
         elif target.read_bytes() != (source.folder / name).read_bytes():
             kept.append(name)
     if kept:
-        print(f"kept as they are in {folder}: {', '.join(kept)}; minidl sync {source.name} gets a new statement and "
+        print(f"kept as they are in {shown}: {', '.join(kept)}; minidl sync {source.name} gets a new statement and "
               "new tests")
-    print(f"{source.name}, {source.title} (slides {source.slides}), is in {folder}: read README.md, write "
+    print(f"{source.name}, {source.title} (slides {source.slides}), is in {shown}: read README.md, write "
           f"{source.files[0]}, then: minidl check {source.name}")
 
 
@@ -51,8 +57,7 @@ def sync(wanted: str) -> None:
 
     A file that is replaced stays beside the new one, with .old after its name.
     """
-    source = manifests.find(wanted)
-    folder = _own_folder(source, started(source.name).folder)
+    source, folder = _both(wanted)
     changes = []
     for name in delivered(source):
         old, new = folder / name, source.folder / name
@@ -65,13 +70,35 @@ def sync(wanted: str) -> None:
             changes.append(f"changed: {name} (the one before is {old.name}.old)")
         _copy(new, old)
     print("\n".join(changes) or f"{source.name} is up to date")
-    trees = [_tree(folder / name) for name in source.files]
-    defined = {node.name for tree in trees if tree for node in ast.walk(tree) if isinstance(node, _DEFINITIONS)}
+    names = [advice.defined(folder / name) for name in source.files]
     for task in source.tasks:
         for function in task.functions:
-            if function.partition(".")[0] not in defined and all(trees):
+            if None not in names and not any(function.partition(".")[0] in found for found in names if found):
                 print(f"your {source.files[0]} has no {function}, which task {task.id} asks for: copy its beginning "
                       f"from {source.folder / source.files[0]}")
+
+
+def _both(wanted: str) -> tuple[Manifest, Path]:
+    """Where an assignment comes from, and the folder where it was started; a path may name either."""
+    given = _folder(wanted)
+    if given is None:
+        source = manifests.find(_name(wanted))
+        return source, _own_folder(source, started(source.name).folder)
+    name = manifests.read(given).name
+    others = [there for known, there in _all_started() if known == name and not given.samefile(there)]
+    if not others:
+        source = _origin(given)
+        return source, _own_folder(source, given)
+    return manifests.read(given), others[0] if len(others) == 1 else started(name).folder
+
+
+def _origin(started: Path) -> Manifest:
+    """Where the assignment that was started in a folder comes from; that folder itself where nothing else is known."""
+    manifest = manifests.read(started)
+    try:
+        return manifests.find(manifest.name)
+    except InputError:
+        return manifest
 
 
 def delivered(source: Manifest) -> list[str]:
@@ -98,15 +125,36 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def started(wanted: str) -> Manifest:
-    """The started assignment of this name: the current folder, or one below it. Raises InputError if there is none."""
-    found = [folder for name, folder in _all_started() if wanted in (name, folder.name)]
+    """The started assignment of this name, in the current folder or one below it, or that of a path.
+
+    Raises InputError if there is none.
+    """
+    name = _name(wanted)
+    found = [folder for known, folder in _all_started() if name in (known, folder.name)]
+    if not found and (folder := _folder(wanted)):
+        found = [folder]
     if not found:
-        raise InputError(f"{wanted} is not started here: neither {Path.cwd()} nor a folder in it holds it; go to where "
-                         f"you started it, or: minidl start {wanted}")
+        here = [each for known, folder in _all_started() for each in (known, folder.name)]
+        raise InputError(f"{name} is not started here: neither {Path.cwd()} nor a folder in it holds it" + (
+            manifests.nearest(name, here) or f"; go to where you started it, or: minidl start {name}"))
     if len(found) > 1:
-        raise InputError(f"{wanted} is here {len(found)} times, in {' and '.join(map(str, found))}; go into the one "
+        raise InputError(f"{name} is here {len(found)} times, in {' and '.join(map(str, found))}; go into the one "
                          "that you mean")
     return manifests.read(found[0])
+
+
+def _name(wanted: str) -> str:
+    name = wanted.rstrip("/\\")                  # which a shell has completed
+    if _folder(wanted) is None and (os.sep in name or "/" in wanted and os.path.isdir(wanted) or not name.strip(".")):
+        raise InputError(f"{wanted} is no assignment's folder: there is no {Path(wanted) / 'manifest.toml'}")
+    return name
+
+
+def _folder(path: str) -> Path | None:
+    """The folder of an assignment that a path names, or that of a file in it."""
+    folder = Path(os.path.abspath(Path(path).expanduser()))
+    folder = folder.parent if os.path.isfile(folder) else folder
+    return folder if os.path.isfile(folder / "manifest.toml") else None
 
 
 def _all_started() -> Iterator[tuple[str, Path]]:
@@ -126,25 +174,36 @@ def _all_started() -> Iterator[tuple[str, Path]]:
 def check(wanted: str, task: str | None = None, *, debug: bool = False) -> int:
     """Run the public tests on a student's file in this process and print what came; returns 0 if all passed, else 1.
 
-    With `debug`, pytest's debugger opens where a test failed. Raises InputError if the assignment is not started here
-    or has no such task.
+    With `debug`, a debugger opens where a test failed. Raises InputError if the assignment is not started here or has
+    no such task, KeyboardInterrupt after Ctrl-C.
     """
     manifest = started(wanted)
     if task:
-        manifest.task(task)
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")         # a console may lack a letter that was printed
+        _known(manifest, task)
     print(f"{manifest.name} {manifest.title}")
     for path in (manifest.folder / name for name in manifest.files):
         print(f"file: {path} " + (f"(sha256 {_sha256(path)[:12]})" if path.is_file() else "(not there)"))
     print("isolation: none, your own code runs in this process")
-    for remark in remarks(manifest):
+    for remark in advice.remarks(manifest, task):
         print(f"note: {remark}")
     printer = _Printer(manifest, task)
-    result = run(manifest, task, debug=debug, printer=printer)
+    try:
+        result = run(manifest, task, debug=debug, printer=printer)
+    except KeyboardInterrupt:
+        print(f"\nso far: {_points(manifest, task, printer.points)}")
+        raise
     printer.end(result)
     public = [test for t, test in manifest.tests() if task in (None, t.id) and not test.hidden]
     return int(any(test.name not in result.records or result.records[test.name].status != "passed" for test in public))
+
+
+def _known(manifest: Manifest, task: str) -> None:
+    if any(question.id == task for question in manifest.questions):
+        raise InputError(f"question {task} is read by a person; write your answer in {manifest.folder / ANSWERS}")
+    for each in manifest.tasks:
+        if task in each.functions:
+            raise InputError(f"{task} belongs to task {each.id}: minidl check {manifest.name} {each.id}")
+    manifest.task(task)
 
 
 def status() -> None:
@@ -159,9 +218,9 @@ def status() -> None:
         except InputError as error:
             print(f"{name:<5}{error}")
             continue
-        print(f"{manifest.name:<5}{manifest.title}: {_points(manifest, None, result)}")
+        print(f"{manifest.name:<5}{manifest.title}: {_points(manifest, None, result.points())}")
         for task in manifest.tasks:
-            print(f"     {task.id:<5}{_public_status(task, result):<15}{task.title}")
+            print(f"     {task.id:<5}{_public_status(task, result):<15}{task.title}", flush=True)
 
 
 def run(manifest: Manifest, task: str | None = None, *, debug: bool = False, printer: _Printer | None = None) -> Result:
@@ -174,27 +233,48 @@ def run(manifest: Manifest, task: str | None = None, *, debug: bool = False, pri
     drivers = manifest.folder / "tests" / "drivers.py"
     path = manifest.folder / manifest.files[0]
     result = Result(manifest.name, manifest.folder.name, _sha256(path) if path.is_file() else "", "none")
-    plan = Plan(manifest, result, seed=b"check", task=task, report=printer.show if printer else lambda result: None,
-                student=lambda test: Local(manifest.folder, manifest.module, drivers))
+    printer = printer or _Printer(manifest, task, quiet=True)
+    hung: list[session.host.TimeLimit] = []
+    plan = Plan(manifest, result, seed=b"check", task=task, report=printer.show, student=lambda test: Local(
+        manifest.folder, manifest.module, drivers, seconds=manifest.limits.seconds, debug=debug, hung=hung))
+    # The student's output is kept by `Local`, and pytest's debugger needs its terminal. A warning is output.
+    options = [f"-p{name}" for name in ("no:terminal", "no:debugging", "no:warnings")] + ["-s"]
+    if debug:
+        options.append("-pminidl.grading.debugger")
+    else:
+        os.environ.setdefault("MPLBACKEND", "Agg")       # a window would wait for being closed
     try:
-        session.run(plan, [manifest.folder / "tests"], ["--pdb", "-q", "--no-header", "--no-summary"] if debug else
-                    ["-p", "no:terminal"])
+        session.run(plan, [manifest.folder / "tests"], options)
     except session.host.Infrastructure as error:
         raise InputError(f"{error}; minidl sync {manifest.name} brings the tests as they were") from None
+    except KeyboardInterrupt:
+        if printer.broken:
+            raise printer.broken from None
+        raise
     return result
 
 
 class _Printer:
     """Prints each test as it ends, below its task."""
 
-    def __init__(self, manifest: Manifest, only: str | None) -> None:
-        self.manifest, self.only = manifest, only
+    def __init__(self, manifest: Manifest, only: str | None, *, quiet: bool = False) -> None:
+        self.manifest, self.only, self.quiet = manifest, only, quiet
+        self.points = 0.0
         self.task, self.message = "", ""
         self.shown = ("", "")
+        self.broken: BrokenPipeError | None = None
 
     def show(self, result: Result) -> None:
         """Print the newest record."""
-        record = list(result.records.values())[-1]
+        self.points = result.points()
+        try:
+            if not self.quiet:
+                self._show(list(result.records.values())[-1])
+        except BrokenPipeError as error:         # `minidl check a3 | head`; Ctrl-C is how pytest is ended
+            self.broken = error
+            raise KeyboardInterrupt from None
+
+    def _show(self, record: Record) -> None:
         if (record.test, record.status) == self.shown:       # another case of a test with parameters
             return
         self.shown = record.test, record.status
@@ -202,40 +282,44 @@ class _Printer:
             self.task = record.task
             task = self.manifest.task(self.task)
             print(f"\n{task.id} {task.title}")
-        print(f"  {record.status.replace('_', ' '):<15}{record.test}", flush=True)
-        if record.status == "not_attempted":
-            return
-        if record.message and record.message == self.message:
-            print(f"{'':<17}(as above)")
-        elif record.message:
+        print(f"  {record.status.replace('_', ' '):<15}{record.test}")
+        if record.message and record.message != self.message:
             self.message = record.message
             _print_lines(record.message)
-        if record.status != "passed" and record.output.strip():
+        elif record.message and record.status != "not_attempted":
+            print(f"{'':<17}(as above)")
+        if record.status not in ("passed", "not_attempted") and record.output.strip():
             print(f"{'':<17}it printed:")
             _print_lines(record.output)
+        sys.stdout.flush()
 
     def end(self, result: Result) -> None:
         """Print what was not run, and the points."""
         for task, test in self.manifest.tests():
             if self.only in (None, task.id) and not test.hidden and test.name not in result.records:
                 print(f"\n{test.name} is not in tests/; minidl sync {self.manifest.name} brings it back")
-        print(f"\n{_points(self.manifest, self.only, result)}")
+        print(f"\n{_points(self.manifest, self.only, self.points)}")
 
 
 def _print_lines(text: str) -> None:
-    lines = text.strip().splitlines()
+    lines = []
+    for line, same in itertools.groupby(text.strip().splitlines()):
+        count = len(list(same))
+        lines.append(line if len(line) <= _SHOWN_LETTERS else f"{line[:_SHOWN_LETTERS]} ...")
+        if count > 1:
+            lines.append(f"(and the same {count - 1} more time{'s' * (count > 2)})")
     for line in lines[:_SHOWN_LINES]:
         print(textwrap.indent(line, " " * 17))
     if len(lines) > _SHOWN_LINES:
         print(f"{'':<17}... and {len(lines) - _SHOWN_LINES} more lines")
 
 
-def _points(manifest: Manifest, only: str | None, result: Result) -> str:
+def _points(manifest: Manifest, only: str | None, points: float) -> str:
     """`public: 7/9 points; hidden: 11 points in 5 tests not run here`."""
     tests = [test for task, test in manifest.tests() if only in (None, task.id)]
     hidden = [test.points for test in tests if test.hidden]
     most = sum(test.points for test in tests if not test.hidden)
-    said = f"public: {result.points():g}/{most:g} points"
+    said = f"public: {points:g}/{most:g} points"
     if hidden:
         said += f"; hidden: {in_points(sum(hidden))} in {len(hidden)} test{'s' * (len(hidden) > 1)} not run here"
     if manifest.questions and only is None:
@@ -247,58 +331,6 @@ def _public_status(task: Task, result: Result) -> str:
     records = [result.records[test.name] for test in task.tests if test.name in result.records]
     found = {record.status for record in records} or {"hidden"}
     return (found.pop() if len(found) == 1 else "partial" if "passed" in found else "failed").replace("_", " ")
-
-
-def remarks(manifest: Manifest) -> Iterator[str]:
-    """Sentences about what public tests may not show: functions that are not written, imports missing in grading."""
-    for task in manifest.tasks:
-        left = [name for name in task.functions if not any(_writes(manifest.folder / file, name)
-                                                           for file in manifest.files)]
-        if left:
-            yield f"task {task.id}: not written yet: {', '.join(left)}"
-    for path in sorted(manifest.folder.glob("*.py")):
-        if path.stem in sys.stdlib_module_names or path.stem in ("numpy", "minidl"):
-            yield f"{path.name} has the name of a library, and is never imported; call it something else"
-    there = {"numpy", *["minidl"] * manifest.engine, *(name.removesuffix(".py") for name in manifest.files)}
-    for name in manifest.files:
-        for module, line in _imports(manifest.folder / name):
-            top, _, room = module.partition(".")
-            if top not in sys.stdlib_module_names and top not in there:
-                yield (f"{name}:{line} imports {top}, which is not there when it is graded: only Python's own modules "
-                       f"and {', '.join(sorted(there))} are")
-            elif top == "minidl" and any((Path(__file__).parents[1] / room).with_suffix(suffix).exists() and
-                                         room + suffix not in ENGINE for suffix in ("", ".py")):
-                yield f"{name}:{line} imports {module}, which is not there when it is graded: minidl's models are not"
-
-
-def _writes(path: Path, name: str) -> bool:
-    """Whether a file defines this function, dotted within a class, with more than the stub's body."""
-    node: Any = _tree(path)
-    for part in name.split("."):
-        node = next((child for child in getattr(node, "body", ()) if getattr(child, "name", "") == part), None)
-    body = [step for step in getattr(node, "body", ())
-            if not (isinstance(step, ast.Expr) and isinstance(step.value, ast.Constant))]       # but for the docstring
-    return node is not None and not (body and isinstance(body[0], ast.Raise)
-                                     and "NotImplementedError" in ast.dump(body[0]))
-
-
-def _imports(path: Path) -> Iterator[tuple[str, int]]:
-    """The modules that a file imports, down to minidl's rooms, with line numbers."""
-    for node in ast.walk(_tree(path) or ast.Module([], [])):
-        if isinstance(node, ast.Import):
-            found = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found = [f"minidl.{alias.name}" for alias in node.names] if node.module == "minidl" else [node.module]
-        else:
-            continue
-        yield from ((".".join(name.split(".")[:2]), node.lineno) for name in found)
-
-
-def _tree(path: Path) -> ast.Module | None:
-    try:
-        return ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return None
 
 
 # Submit ---------------------------------------------------------------------------------------------------------------
@@ -323,8 +355,10 @@ def submit(wanted: str, *, force: bool = False) -> Path:
                     raise InputError(f"{path} is no valid Python, so that no test can pass: {error}; mend it, or hand "
                                      "it in as it is with --force") from None
                 print(f"note: {name} is no valid Python, so that no test can pass: {error}")
-    for remark in remarks(manifest):
+    for remark in advice.remarks(manifest):
         print(f"note: {remark}")
+    if empty := advice.unanswered(manifest):
+        print(f"note: {ANSWERS} has nothing below the heading of {' and '.join(empty)} yet")
     sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in contents.items())
     target = manifest.folder / f"{manifest.name}.zip"
     with atomic_write(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -333,6 +367,10 @@ def submit(wanted: str, *, force: bool = False) -> Path:
             info.external_attr, info.compress_type = 0o100644 << 16, zipfile.ZIP_DEFLATED
             archive.writestr(info, content)
     print(f"{sums}{target} holds these {len(contents)} files: hand it in")
+    points = run(manifest).points()
+    print(_points(manifest, None, points))
+    if points < sum(test.points for _, test in manifest.tests() if not test.hidden):
+        print(f"minidl check {manifest.name} says what the public tests found; hand in again after any change")
     return target
 
 

@@ -6,12 +6,12 @@ import difflib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from minidl.grading import codec, host, worker
+from minidl.grading import codec, host, inprocess, worker
 from minidl.grading.host import Isolation, Limits, Stage, StudentError, Worker
 
 
@@ -27,8 +27,8 @@ class Student:
     submission's module first: it makes objects and uses them where they live, and returns data.
     """
 
-    def __init__(self, drivers: Path | None) -> None:
-        self._drivers = drivers
+    def __init__(self, drivers: Path | None, file: str = "the file") -> None:
+        self._drivers, self._file = drivers, file
         self._names: list[str] | None = None
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -56,9 +56,11 @@ class Student:
     def _find(self, name: str) -> None:
         if self._names is None:
             self._names = self._load()
-        if name and name.split(".")[0] not in self._names:
-            near = difflib.get_close_matches(name, self._names, n=1)
-            raise Missing(f"no `{name}`" + (f"; did you mean `{near[0]}`?" if near else " in the file"))
+        first = name.partition(".")[0]
+        if first and first not in self._names:
+            near = difflib.get_close_matches(first, self._names, n=1)
+            raise Missing(f"no `{first}`; did you mean `{near[0]}`? In {self._file} it must be called `{first}`" if near
+                          else f"no `{first}` in {self._file}")
 
     def _load(self) -> list[str]:
         raise NotImplementedError
@@ -85,7 +87,7 @@ class Remote(Student):
     """In a worker that starts with the test's first call."""
 
     def __init__(self, stage: Stage, isolation: Isolation, limits: Limits, module: str, drivers: Path | None) -> None:
-        super().__init__(drivers)
+        super().__init__(drivers, f"{module}.py")
         self._stage, self._isolation, self._limits, self._module = stage, isolation, limits, module
         self._worker: Worker | None = None
 
@@ -113,19 +115,32 @@ class Remote(Student):
 
 
 class Local(Student):
-    """In this process, so that a debugger can go into it. Isolates nothing: for a student's own file only."""
+    """In this process, so that a debugger can go into it. Isolates nothing: for a student's own file only.
 
-    def __init__(self, folder: Path, module: str, drivers: Path | None) -> None:
-        super().__init__(drivers)
+    A call may take so many `seconds`; with `debug` it may take any time, print to the screen and read from it. `hung`
+    notes of a file that it did not end while it was loaded: the next test need not wait for that.
+    """
+
+    def __init__(self, folder: Path, module: str, drivers: Path | None, *, seconds: float | None = None,
+                 debug: bool = False, hung: list[host.TimeLimit] | None = None) -> None:
+        super().__init__(drivers, f"{module}.py")
         self._path, self._module = folder / f"{module}.py", module
+        self._seconds, self._debug, self._hung = seconds, debug, [] if hung is None else hung
         self._loaded: ModuleType | None = None
+        self._printed = inprocess.Kept()
         self._raised: tuple[BaseException, StudentError] | None = None
 
     def _load(self) -> list[str]:
         if not self._path.is_file():
             raise Missing(f"there is no {self._path.name}")
-        with self._theirs():
-            self._loaded = load_file(self._path, self._module)
+        if self._hung:
+            raise self._hung[0]
+        try:
+            with self._theirs():
+                self._loaded = load_file(self._path, self._module)
+        except host.TimeLimit as error:
+            self._hung.append(error)
+            raise
         return [name for name in vars(self._loaded) if not name.startswith("__")]
 
     def _call(self, name: str, arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
@@ -146,15 +161,26 @@ class Local(Student):
 
     @contextmanager
     def _theirs(self) -> Iterator[None]:
-        """Remember what the submission's code raises; it goes on as it is, so that a debugger finds its frames."""
-        try:
-            yield
-        except BaseException as error:
-            self._raised = error, host.student_error(worker.describe(error, str(self._path.parent)))
-            raise
+        """Run the submission's code within its limits, and remember what it raises.
+
+        That goes on as it is, so that a debugger finds its frames.
+        """
+        with ExitStack() as limits:
+            if not self._debug:
+                limits.enter_context(inprocess.kept_apart(self._printed))
+            limits.enter_context(inprocess.stoppable(self._path.parent, None if self._debug else self._seconds))
+            limits.enter_context(inprocess.breakpoints(self._path.parent))
+            try:
+                yield
+            except BaseException as error:
+                self._raised = error, host.student_error(worker.describe(error, str(self._path.parent)))
+                raise
 
     def as_data(self, error: BaseException) -> BaseException:
         return self._raised[1] if self._raised and self._raised[0] is error else error
+
+    def output(self) -> str:
+        return str(self._printed)
 
 
 def _plain(value: Any) -> Any:
@@ -173,7 +199,8 @@ def load_file(path: Path, name: str) -> ModuleType:
     before, sys.modules[name] = sys.modules.get(name), module
     sys.path.append(str(path.parent))
     try:
-        spec.loader.exec_module(module)
+        # And not by the loader, which takes a file of the same second and size for the one that it compiled before.
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
     finally:
         sys.path.remove(str(path.parent))
         if before is None:

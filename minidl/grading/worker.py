@@ -119,7 +119,7 @@ def _where(error, submission):
     for frame in traceback.extract_tb(error.__traceback__)[-40:]:
         if frame.filename.startswith(submission) or frame.filename == "driver.py":
             lines.append(f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}"[:200])
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and error.lineno:
         lines.append(f"{os.path.basename(str(error.filename))}:{error.lineno}: {error.text}"[:200])
     return lines[-8:]
 

@@ -115,8 +115,8 @@ def test_a_call_that_never_returns_is_given_up_in_time(start, isolation):
 
 
 def test_many_calls_together_are_given_up_in_time(start):
-    worker = start("import time\n\ndef f():\n    time.sleep(0.25)", limits=host.Limits(wall=0.5))
-    with pytest.raises(host.TimeLimit, match="1 s for all calls"):
+    worker = start("import time\n\ndef f():\n    time.sleep(0.15)", limits=host.Limits(wall=0.3))
+    with pytest.raises(host.TimeLimit, match="0.6 s for all calls"):
         for _ in range(10):
             worker.call("student", "f")
 
@@ -360,8 +360,8 @@ def test_the_filter_denies_what_it_names_and_nothing_that_python_needs(machine):
     assert _verdict(machine, prlimit, 0) == _verdict(machine, prlimit, me) == "allowed"
     assert _verdict(machine, prlimit, other) == "refused"
     assert _verdict(machine, prctl, 1) == "refused" and _verdict(machine, prctl, 15) == "allowed"
-    assert _verdict(machine, fcntl, 3, 8) == _verdict(machine, fcntl, 3, 15) == "refused"
-    assert _verdict(machine, fcntl, 3, 4) == "allowed"
+    assert {_verdict(machine, fcntl, 3, command) for command in (6, 7, 8, 10, 15, 37, 38, 1024, 1026)} == {"refused"}
+    assert {_verdict(machine, fcntl, 3, command) for command in (0, 1, 2, 3, 4, 5, 1030, 1031)} == {"allowed"}
     for flags in (os.O_WRONLY, os.O_RDWR, os.O_RDONLY | os.O_CREAT, os.O_TRUNC, os.O_TMPFILE):
         assert _verdict(machine, openat, 0, 0, flags, no_writing=True) == "refused"
         assert _verdict(machine, openat, 0, 0, flags) == "allowed"

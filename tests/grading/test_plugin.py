@@ -55,9 +55,10 @@ ENDS = [
     (host.WorkerDied("the process ended by itself"), "crashed", "the process ended by itself"),
     (host.ProtocolError("no frame"), "protocol", "no frame"), (Missing("no `f`"), "missing", "no `f`"),
     (host.Infrastructure("no worker"), "infrastructure", "no worker"), (MemoryError("much"), "memory", "much"),
-    (NotImplementedError("of the test"), "error", "NotImplementedError: of the test"),
-    (SystemExit(0), "error", "SystemExit: 0"), (pytest.skip.Exception("skip me"), "error", "Skipped: skip me"),
-    (pytest.xfail.Exception("as expected"), "error", "XFailed: as expected")]
+    *((error, "error", f"{said}\nin the test, with what came: student.f()") for error, said in (
+        (NotImplementedError("of the test"), "NotImplementedError: of the test"), (SystemExit(0), "SystemExit: 0"),
+        (pytest.skip.Exception("skip me"), "Skipped: skip me"),
+        (pytest.xfail.Exception("as expected"), "XFailed: as expected")))]
 
 
 def one_each(folder, body, values):
@@ -267,7 +268,7 @@ def test_check_and_grading_say_the_same(tmp_path):
         "passed", "error", "not_attempted", "error", "error", "blocked", "missing"]
     assert said["test_wrong"][1] == ("AttributeError: 'int' object has no attribute 'nowhere'\n"
                                      "toys.py:10 in wrong: return inner(x)\ntoys.py:14 in inner: return x.nowhere")
-    assert said["test_rigth"][1] == "no `rigth`; did you mean `right`?"
+    assert said["test_rigth"][1] == "no `rigth`; did you mean `right`? In toys.py it must be called `rigth`"
     for status, message in driven:
         assert status == "error" and message.startswith("IndexError: full: 5\n")
         assert message.endswith('toys.py:35 in push: raise IndexError(f"full: {x}")')

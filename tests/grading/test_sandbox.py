@@ -1,5 +1,6 @@
 """An isolation is chosen because a worker ran in it and could not get out, and said to be missing with the reason."""
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,8 +27,9 @@ def test_auto_takes_the_strongest_that_works_and_says_why_no_stronger_one_does(b
         broken(*sandbox.ORDER[:count])
         lines = []
         assert sandbox.choose("auto", say=lines.append)[0].name == name
-        assert lines == [f"isolation {worse} does not work here: no {worse} in this kernel"
-                         for worse in sandbox.ORDER[:count]]
+        assert lines[:count] == [f"isolation {worse} does not work here: no {worse} in this kernel"
+                                 for worse in sandbox.ORDER[:count]]
+        assert [line[:26] for line in lines[count:]] == ["isolation uid does not hid"] * (name == "uid")
 
 
 def test_each_slot_has_a_user_of_its_own_or_none_has(broken):
@@ -36,8 +38,19 @@ def test_each_slot_has_a_user_of_its_own_or_none_has(broken):
         found = sandbox.choose(name, slots=3)
         assert [isolation.name for isolation in found] == [name] * 3
         uids = [isolation.uid for isolation in found]
-        assert uids == [None] * 3 or uids == [sandbox.FIRST_UID, sandbox.FIRST_UID + 1, sandbox.FIRST_UID + 2]
+        assert uids == [None] * 3 or len({uid for uid in uids if uid >= sandbox.FIRST_UID}) == 3
         assert name != "none" or uids == [None] * 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no worker has a user of its own")
+def test_two_gradings_at_once_never_share_a_user():
+    source = "from minidl.grading import sandbox\nprint(*sandbox._users(3), flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as other:
+        taken = [*map(int, other.stdout.readline().split()), *sandbox._users(3)]
+        assert len(set(taken)) == len(taken) == 6
+        assert sandbox._users(2) == sandbox._users(3)[:2]
+        other.stdin.write("\n")
 
 
 def test_what_is_wanted_and_does_not_work_is_refused_with_the_reasons(broken):
@@ -52,6 +65,23 @@ def test_what_is_wanted_and_does_not_work_is_refused_with_the_reasons(broken):
         sandbox.choose("none", required=True)
     with pytest.raises(InputError, match="no isolation 'docker'; there are auto, bwrap, landlock, uid, none"):
         sandbox.choose("docker")
+
+
+def test_where_only_rights_of_files_are_wrong_none_is_no_way_out(monkeypatch):
+    monkeypatch.setattr(sandbox, "trouble", lambda isolation, hidden=(): {
+        "uid": f"a worker in it could read /x{sandbox._ADVICE}", "none": ""}.get(isolation.name, "not there"))
+    with pytest.raises(InputError, match="could read /x; take that right from others"):
+        sandbox.choose("auto")
+
+
+def test_what_is_hidden_is_tried_level_by_level_so_that_nobody_hides_others_behind_what_is_his(tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox, "_MOST_PATHS", 10)
+    for name in ("a", "b"):
+        (tmp_path / name / "d" / "d" / "d").mkdir(parents=True)
+        for number in range(20):
+            (tmp_path / name / "d" / "d" / f"{number}.py").touch()
+    found = list(sandbox._all([tmp_path]))
+    assert found[0] == str(tmp_path) and set(found[1:3]) == {f"{tmp_path}/a", f"{tmp_path}/b"} and len(found) == 11
 
 
 def test_every_isolation_is_listed_as_usable_or_with_its_reason(broken):

@@ -1,5 +1,7 @@
 """What students do: their work is never overwritten, and what is wrong with it is told in sentences."""
 import hashlib
+import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -9,41 +11,7 @@ import pytest
 from minidl import cli
 from minidl.errors import InputError
 from minidl.grading import collect, manifest, release, student, template
-
-SOLVED = '''\
-import numpy as np
-
-
-def centre(x):
-    """Centred."""
-    return x - x.mean(axis=0)
-'''
-
-
-@pytest.fixture
-def work(tmp_path, monkeypatch):
-    """The started assignment a9, in the current folder; its source is in ../course."""
-    (tmp_path / "course").mkdir()
-    (tmp_path / "mine").mkdir()
-    monkeypatch.setenv("MINIDL_ASSIGNMENTS", str(tmp_path / "course"))
-    monkeypatch.chdir(tmp_path / "mine")
-    template.new("a9", "Flows")
-    student.start("a9")
-    return tmp_path / "mine" / "a9_flows"
-
-
-def checked(capsys, *arguments):
-    """What `minidl check` printed, and its exit code."""
-    capsys.readouterr()
-    code = cli.main(["check", *arguments])
-    captured = capsys.readouterr()
-    assert "Traceback" not in captured.out + captured.err
-    return captured.out + captured.err, code
-
-
-def solve(work, source=SOLVED):
-    (work / "flows.py").write_text(source, encoding="utf-8")
-
+from tests.grading.solved import SOLVED, checked, solve
 
 # Start and sync -------------------------------------------------------------------------------------------------------
 
@@ -101,11 +69,44 @@ def test_sync_replaces_statement_and_tests_and_leaves_work_alone(work, capsys):
     assert capsys.readouterr().out == "a9 is up to date\n"        # what it lacks cannot be told
 
 
-def test_what_is_not_started_or_not_there_is_told(work, capsys):
-    for arguments, sentence in ((["check", "a8"], "a8 is not started here"), (["start", "a8"], "no assignment 'a8'"),
-                                (["sync", "a8"], "no assignment 'a8'"), (["submit", "a8"], "a8 is not started here"),
-                                (["check", "a9", "7.7"], "its tasks are 1.1")):
-        assert cli.main(arguments) == 2 and sentence in capsys.readouterr().err
+WRONG = {
+    "check a99": r"a99 is not started here: neither .* nor a folder in it holds it; did you mean a9\?",
+    "check a8": "a8 is not started here: .*; go to where you started it, or: minidl start a8",
+    "start a99": r"no assignment 'a99'; there are .*; did you mean a9\?", "sync a8": "no assignment 'a8'",
+    "submit flowers": "flowers is not started here.*; did you mean a9_flows",
+    "check a9 7.7": "a9 has no task '7.7'; its tasks are 1.1$", "check a9 11": "its tasks are 1.1; did you mean 1.1",
+    "check a9 1.2": "question 1.2 is read by a person; write your answer in .*answers.md",
+    "check a9 centre": "centre belongs to task 1.1: minidl check a9 1.1",
+    "check .": r"\. is no assignment's folder: there is no manifest.toml",
+    "start nowhere/a9": "nowhere/a9 is no assignment's folder: there is no nowhere/a9/manifest.toml",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the paths are written with slashes")
+@pytest.mark.parametrize("command", WRONG)
+def test_what_is_not_started_or_not_there_is_told(work, capsys, command):
+    assert cli.main(command.split()) == 2
+    assert re.search(WRONG[command], capsys.readouterr().err)
+
+
+def test_a_folder_or_a_file_in_it_can_be_named_instead(work, capsys, monkeypatch):
+    solve(work)
+    for wanted in ("a9/", "a9_flows", "a9_flows/", "./a9_flows", str(work), "a9_flows/flows.py"):
+        assert cli.main(["start", wanted]) == cli.main(["sync", wanted]) == 0
+        assert student.started(wanted).folder == work
+    monkeypatch.chdir(work)
+    assert checked(capsys, ".")[1] == cli.main(["start", "a9"]) == cli.main(["sync", "."]) == 0
+    assert not (work / "a9_flows").exists()
+    monkeypatch.chdir("/")
+    assert cli.main(["submit", str(work)]) == cli.main(["sync", str(work)]) == 0
+
+
+def test_sync_takes_a_folder_to_come_from(work, tmp_path, capsys):
+    source = manifest.find("a9")
+    released = release.release(source, source.instructor(), tmp_path / "released")
+    (released / "README.md").write_text("# Newer\n", encoding="utf-8")
+    assert cli.main(["sync", str(released)]) == 0
+    assert (work / "README.md").read_text(encoding="utf-8") == "# Newer\n"
 
 
 def test_another_folders_broken_manifest_is_no_hindrance(work, capsys):
@@ -126,6 +127,7 @@ def test_another_folders_broken_manifest_is_no_hindrance(work, capsys):
 def test_a_stub_is_not_attempted_calmly(work, capsys):
     said, code = checked(capsys, "a9")
     assert code == 1 and said.count("not attempted") == 2 and "NotImplemented" not in said
+    assert said.count("task 1.1: write centre") == 1 and "note: nothing is written yet: flows.py as handed out" in said
     assert "public: 0/2 points; hidden: 2 points in 1 test not run here; answers.md: 1 point, read by a person" in said
 
 
@@ -163,8 +165,19 @@ FAULTS = {
     "a changed argument": (SOLVED.replace("return x - x", "x -= x").replace("x -= x.mean(axis=0)",
                                                                           "x -= x.mean(axis=0)\n    return x"), [
         "failed         test_the_input_stays_as_it_is", "x after centre(x): 60 of 60 values differ"]),
-    "a missing return": (SOLVED.replace("return ", ""), ["error          test_columns_have_mean_zero"]),
-    "a misspelt function": (SOLVED.replace("centre", "center"), ["no `centre`; did you mean `center`?"]),
+    "a missing return": (SOLVED.replace("return ", ""), [
+        "AttributeError: 'NoneType' object has no attribute 'mean'",
+        "in the test, with what came: check_array(student.centre(x).mean(axis=0)"]),
+    "a misspelt function": (SOLVED.replace("centre", "center"), [
+        "no `centre`; did you mean `center`? In flows.py it must be called `centre`"]),
+    "an endless recursion": (SOLVED.replace("x - x", "centre(x) - x"), [
+        "RecursionError", "return centre(x) - x.mean(axis=0)\n                 (and the same 7 more times)"]),
+    "input": ("n = input('n? ')\n" + SOLVED, ["EOFError: EOF when reading a line", "flows.py:1 in <module>"]),
+    "a flood": ("print('y' * 10**6, flush=True)\n" + SOLVED.replace("axis=0", ""), [
+        "it printed:\n                 " + "y" * 200 + " ...\n"]),
+    "a warning": (SOLVED.replace("x - x", "np.log(x - 100) - x"), ["RuntimeWarning: invalid value encountered in log"]),
+    "tabs and spaces": ("def f():\n\tx = 1\n        return x\n", ["TabError: inconsistent use of tabs and spaces"]),
+    "another's byte order mark and ends of lines": ("\ufeff" + SOLVED.replace("\n", "\r\n"), ["public: 2/2"]),
     "a syntax error": ("def centre(x:\n", ["SyntaxError: '(' was never closed (flows.py, line 1)"]),
     "an exit": ("import sys\nsys.exit(0)\n", ["SystemExit: 0", "flows.py:2 in <module>: sys.exit(0)"]),
     "an import that is not installed": ("import no_such_module\n" + SOLVED, [
@@ -178,7 +191,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_whatever_a_student_writes_gets_a_sentence(work, capsys, fault):
     source, sentences = FAULTS[fault]
-    solve(work, source)
+    (work / "flows.py").write_bytes(source.encode())
     said, code = checked(capsys, "a9")
     assert [sentence for sentence in sentences if sentence not in said] == []
     assert code == int("public: 2/2" not in said)
@@ -188,6 +201,7 @@ def test_a_wrong_encoding_and_a_missing_file_are_told(work, capsys):
     (work / "flows.py").write_bytes(b'x = "\xe9"\n')
     said, code = checked(capsys, "a9")
     assert code == 1 and "'utf-8' codec can't decode byte 0xe9" in said
+    assert "note: flows.py is not saved as UTF-8 (line 1); save it as UTF-8 in your editor" in said
     (work / "flows.py").unlink()
     said, code = checked(capsys, "a9")
     assert code == 1 and "flows.py (not there)" in said and "missing        test_columns_have_mean_zero" in said
@@ -231,24 +245,19 @@ def test_tests_that_are_broken_are_told(work, capsys):
     assert code == 2 and "SyntaxError" in said and "minidl sync a9 brings the tests as they were" in said
 
 
-def test_ctrl_c_names_the_test_and_leaves_with_130(work, capsys):
-    solve(work, "def centre(x):\n    raise KeyboardInterrupt\n")
-    said, code = checked(capsys, "a9")
-    assert code == 130 and "minidl: stopped in test_columns_have_mean_zero" in said
-
-
-def test_the_debugger_opens_in_the_students_frame(work):
-    solve(work, SOLVED.replace("mean(", "meen("))
-    done = subprocess.run([sys.executable, "-m", "minidl.cli", "check", "a9", "--debug"], capture_output=True,
-                          input="p 'here', x.shape\nc\nc\n", text=True, encoding="utf-8", timeout=60)
-    assert "('here', (20, 3))" in done.stdout and "-> return x - x.meen(axis=0)" in done.stdout
-    assert done.returncode == 1
-
-
 def test_a_students_module_is_fresh_in_each_test(work, capsys):
     solve(work, SOLVED.replace("    return", "    calls.append(1)\n    assert len(calls) == 1\n    return")
           .replace("def", "calls = []\n\n\ndef"))
     assert checked(capsys, "a9")[1] == 0
+
+
+def test_a_change_within_a_second_is_seen(work, capsys):
+    solve(work)
+    os.utime(work / "flows.py", (1e9, 1e9))
+    assert checked(capsys, "a9")[1] == 0
+    solve(work, SOLVED.replace("x - x", "x + x"))
+    os.utime(work / "flows.py", (1e9, 1e9))
+    assert checked(capsys, "a9")[1] == 1
 
 
 # Status and submit ----------------------------------------------------------------------------------------------------
@@ -283,10 +292,25 @@ def test_submit_writes_files_and_checksums_which_the_grader_reads(work, capsys):
     assert str(target) in capsys.readouterr().out and student.submit("a9").read_bytes() == first
 
 
-def test_submit_refuses_what_cannot_pass_unless_it_is_told_to(work, capsys):
-    solve(work, "import torch\n" + SOLVED)
+def test_submit_says_what_is_left_and_how_many_points_there_are(work, capsys):
+    capsys.readouterr()
     assert cli.main(["submit", "a9"]) == 0
-    assert "note: flows.py:1 imports torch, which is not there when it is graded" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "note: nothing is written yet: flows.py as handed out" in said
+    assert "note: answers.md has nothing below the heading of 1.2 yet" in said
+    assert "public: 0/2 points; hidden: 2 points" in said and "minidl check a9 says what the public tests" in said
+    solve(work)
+    with open(work / "answers.md", "a", encoding="utf-8") as answers:
+        answers.write("Because.\n")
+    assert cli.main(["submit", "a9"]) == 0
+    said = capsys.readouterr().out
+    assert "note" not in said and "public: 2/2 points" in said and "minidl check" not in said
+
+
+def test_submit_refuses_what_cannot_pass_unless_it_is_told_to(work, capsys):
+    solve(work, "import no_such_module\n" + SOLVED)
+    assert cli.main(["submit", "a9"]) == 0
+    assert "note: flows.py:1 imports no_such_module, which is not there when it is graded" in capsys.readouterr().out
     (work / "a9.zip").unlink()
     solve(work, "def centre(x:\n")
     assert cli.main(["submit", "a9"]) == 2

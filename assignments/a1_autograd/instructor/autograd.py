@@ -1,7 +1,8 @@
 """Assignment 1: automatic differentiation, from single rules to the gradient of a gradient.
 
 A primitive is a function of arrays. Its rule, a vector-Jacobian product, is handed g, the gradient of some number L in
-what the primitive returned, and gives back the gradients of L in its arguments. Everything is NumPy, in float64.
+what the primitive returned, and gives back the gradients of L in its arguments. Everything is NumPy, in float64. No
+function may change its arguments.
 """
 # CANARY 89d7874b878df60bbc366d13fa2edf16
 import numpy as np
@@ -26,21 +27,33 @@ def sum_to(g, shape):
 
 
 def vjp_multiply(g, a, b):
-    """The rule of a * b, for a and b of one shape: the gradients in a and in b, a tuple of two arrays."""
+    """The rule of a * b, for a and b of one shape: the gradients in a and in b, a tuple of two arrays.
+
+    >>> vjp_multiply(np.array([1.0, 1.0]), np.array([2.0, 3.0]), np.array([4.0, 5.0]))
+    (array([4., 5.]), array([2., 3.]))
+    """
     # BEGIN SOLUTION task=1.2
     return g * b, g * a
     # END SOLUTION
 
 
 def vjp_matmul(g, a, b):
-    """The rule of a @ b: a (n, k), b (k, m), g (n, m) -> gradients in a (n, k) and in b (k, m), a tuple."""
+    """The rule of a @ b: a (n, k), b (k, m), g (n, m) -> gradients in a (n, k) and in b (k, m), a tuple.
+
+    >>> [v.shape for v in vjp_matmul(np.ones((2, 4)), np.ones((2, 3)), np.ones((3, 4)))]
+    [(2, 3), (3, 4)]
+    """
     # BEGIN SOLUTION task=1.2
     return g @ b.T, a.T @ g
     # END SOLUTION
 
 
 def vjp_tanh(g, x):
-    """The rule of tanh(x), of any shape: the gradient in x."""
+    """The rule of tanh(x), of any shape: the gradient in x.
+
+    >>> vjp_tanh(np.array([2.0]), np.array([0.0]))
+    array([2.])
+    """
     # BEGIN SOLUTION task=1.2
     y = np.tanh(x)
     return g * (1 - y * y)
@@ -51,6 +64,9 @@ def vjp_logsumexp(g, x):
     """The rule of log(sum_j exp(x_ij)), row by row: x (n, m), g (n,) -> the gradient in x (n, m).
 
     It must be right for large numbers too: rows such as [1000, 1001] have a gradient like any other.
+
+    >>> vjp_logsumexp(np.array([3.0]), np.array([[1000.0, 1000.0]]))
+    array([[1.5, 1.5]])
     """
     # BEGIN SOLUTION task=1.2
     e = np.exp(x - x.max(axis=1, keepdims=True))
@@ -90,6 +106,10 @@ def backward(order, parents, rules, g):
 
     A node that was used several times gets the sum of the gradients from all uses. Call each rule once. Change neither
     g nor an array that a rule has returned: they belong to others.
+
+    >>> found = backward([1, 0], [[], [0, 0]], [None, lambda g: [g, g]], np.array([1.0]))       # node 1 is 0 + 0
+    >>> found[1], found[0]
+    (array([1.]), array([2.]))
     """
     # BEGIN SOLUTION task=2.2
     gradients = {order[0]: g}
@@ -105,6 +125,9 @@ def numerical_gradient(f, x, eps=1e-5):
     """The gradient of f, a function from an array to a number, at x, by central differences; an array like x.
 
     (f(x + eps e_i) - f(x - eps e_i)) / (2 eps) for each entry i of x, whatever x's shape. x stays as it is.
+
+    >>> numerical_gradient(lambda x: (x ** 2).sum(), np.array([1.0, 3.0])).round(6)
+    array([2., 6.])
     """
     # BEGIN SOLUTION task=3.1
     x = np.array(x, dtype=float)
@@ -127,6 +150,9 @@ def check_gradient(numerical, gradient, tolerance=1e-6):
     An entry's error is |gradient - numerical| / max(1, |numerical|), and it is right if that is at most `tolerance`. If
     any is wrong, return the index (a tuple of ints) of the one with the largest error, the first if there are several.
     A NaN in the gradient is wrong, and worse than any number.
+
+    >>> check_gradient(np.array([1.0, 2.0]), np.array([1.0, 2.1]))
+    (1,)
     """
     # BEGIN SOLUTION task=3.2
     error = np.abs(gradient - numerical) / np.maximum(1, np.abs(numerical))
@@ -141,6 +167,9 @@ def vjp_of_vjp_tanh(gg, g, x):
     """The rule of tanh's rule: that is a primitive too, with the arguments g and x and the value g * (1 - tanh(x)^2).
 
     gg: the gradient in that value. Returns the gradients in g and in x, a tuple of two arrays.
+
+    >>> [v.round(3) for v in vjp_of_vjp_tanh(np.array([1.0]), np.array([2.0]), np.array([0.5]))]
+    [array([0.786]), array([-1.454])]
     """
     # BEGIN SOLUTION task=4.1
     y = np.tanh(x)
@@ -153,6 +182,9 @@ def vjp_of_vjp_matmul(gg, g, a, b):
 
     gg: the gradient in ga, (n, k). a: (n, k), b: (k, m), g: (n, m). Returns the gradients in g, a and b, a tuple of
     three arrays of their shapes; that in a, on which ga does not depend, is all zeros.
+
+    >>> [v.shape for v in vjp_of_vjp_matmul(np.ones((2, 3)), np.ones((2, 4)), np.ones((2, 3)), np.ones((3, 4)))]
+    [(2, 4), (2, 3), (3, 4)]
     """
     # BEGIN SOLUTION task=4.1
     return gg @ b, np.zeros_like(a), gg.T @ g
@@ -166,6 +198,9 @@ def gradient_penalty(W, v, x):
     penalty: mean_i (|g_i| - 1)^2, with the Euclidean norm (slide 62: it keeps a Wasserstein GAN's critic 1-Lipschitz).
 
     Returns the penalty (a float) and its gradients in W (d, h) and in v (h,), a tuple of three. No g_i is 0.
+
+    >>> gradient_penalty(np.array([[1.0]]), np.array([3.0]), np.array([[0.0]]))
+    (4.0, array([[12.]]), array([4.]))
     """
     # BEGIN SOLUTION task=4.2
     n = len(x)

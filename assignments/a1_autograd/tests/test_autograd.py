@@ -3,6 +3,13 @@ import numpy as np
 
 from minidl.grading.checks import check, check_array, check_values
 
+
+def slopes(f, x):
+    """The gradient of f at x by complex steps: f(x + ih) = f(x) + ih f'(x) + ..., where no digits are lost."""
+    steps = 1e-30j * np.eye(x.size).reshape(x.size, *x.shape)
+    return np.array([f(x + step).imag for step in steps]).reshape(x.shape) / 1e-30
+
+
 # 1: rules of single primitives ----------------------------------------------------------------------------------------
 
 
@@ -21,26 +28,26 @@ def pair(student, name, *arguments):
 def test_the_rule_of_multiply(student, rng):
     g, a, b = rng.standard_normal((3, 4, 5))
     in_a, in_b = pair(student, "vjp_multiply", g, a, b)
-    check_array(in_a, g * b, name="the gradient in a")
-    check_array(in_b, g * a, name="the gradient in b")
+    check_array(in_a, slopes(lambda a: (g * (a * b)).sum(), a), name="the gradient in a")
+    check_array(in_b, slopes(lambda b: (g * (a * b)).sum(), b), name="the gradient in b")
 
 
 def test_the_rule_of_matmul(student, rng):
     g, a, b = rng.standard_normal((4, 5)), rng.standard_normal((4, 3)), rng.standard_normal((3, 5))
     in_a, in_b = pair(student, "vjp_matmul", g, a, b)
-    check_array(in_a, np.einsum("nm,km->nk", g, b), name="the gradient in a")
-    check_array(in_b, np.einsum("nk,nm->km", a, g), name="the gradient in b")
+    check_array(in_a, slopes(lambda a: (g * (a @ b)).sum(), a), name="the gradient in a")
+    check_array(in_b, slopes(lambda b: (g * (a @ b)).sum(), b), name="the gradient in b")
 
 
 def test_the_rule_of_tanh(student, rng):
     g, x = rng.standard_normal((2, 3, 4))
-    check_array(student.vjp_tanh(g, x), g / np.cosh(x) ** 2, name="the gradient in x")
+    check_array(student.vjp_tanh(g, x), slopes(lambda x: (g * np.tanh(x)).sum(), x), name="the gradient in x")
 
 
 def test_the_rule_of_logsumexp(student, rng):
     g, x = rng.standard_normal(3), rng.standard_normal((3, 4))
-    shares = np.exp(x) / np.exp(x).sum(axis=1)[:, None]
-    check_array(student.vjp_logsumexp(g, x), g[:, None] * shares, name="the gradient in x")
+    right = slopes(lambda x: (g * np.log(np.exp(x).sum(axis=1))).sum(), x)
+    check_array(student.vjp_logsumexp(g, x), right, name="the gradient in x")
 
 
 # 2: the backward pass -------------------------------------------------------------------------------------------------
@@ -137,12 +144,36 @@ def test_a_wrong_gradient_is_found_and_named(student, rng):
 def test_the_second_rule_of_tanh(student, rng):
     gg, g, x = rng.standard_normal((3, 5))
     in_g, in_x = pair(student, "vjp_of_vjp_tanh", gg, g, x)
-    check_array(in_g, gg / np.cosh(x) ** 2, name="the gradient in g")
-    check_array(in_x, -2 * gg * g * np.tanh(x) / np.cosh(x) ** 2, name="the gradient in x")
+    check_array(in_g, slopes(lambda g: (gg * (g * (1 - np.tanh(x) ** 2))).sum(), g), name="the gradient in g")
+    check_array(in_x, slopes(lambda x: (gg * (g * (1 - np.tanh(x) ** 2))).sum(), x), name="the gradient in x")
+
+
+def test_second_gradients_of_a_product(student, rng):
+    gg, g, a, b = (rng.standard_normal(shape) for shape in ((4, 3), (4, 5), (4, 3), (3, 5)))
+    answer = check_values(student.vjp_of_vjp_matmul(gg, g, a, b), 3, "vjp_of_vjp_matmul")
+    check_array(answer[0], slopes(lambda g: (gg * (g @ b.T)).sum(), g), name="the gradient in g")
+    check_array(answer[1], np.zeros((4, 3)), name="the gradient in a, on which g @ b.T does not depend")
+    check_array(answer[2], slopes(lambda b: (gg * (g @ b.T)).sum(), b), name="the gradient in b")
 
 
 def test_the_value_of_the_penalty(student, rng):
     W, v, x = rng.standard_normal((3, 4)), rng.standard_normal(4), rng.standard_normal((5, 3))
     answer = check_values(student.gradient_penalty(W, v, x), 3, "gradient_penalty")
-    gradients = [W @ (v / np.cosh(row @ W) ** 2) for row in x]
+    gradients = [slopes(lambda row: v @ np.tanh(row @ W), row) for row in x]
     check_array(answer[0], np.mean([(np.linalg.norm(g) - 1) ** 2 for g in gradients]), name="the penalty")
+
+
+def test_the_penaltys_gradients_are_its_slopes(student, rng):
+    W, v, x = rng.standard_normal((3, 4)), rng.standard_normal(4), rng.standard_normal((5, 3))
+    _, in_W, in_v = check_values(student.gradient_penalty(W, v, x), 3, "gradient_penalty")
+    check_array(in_W, np.zeros((3, 4)), atol=np.inf, name="the gradient in W")
+    check_array(in_v, np.zeros(4), atol=np.inf, name="the gradient in v")
+    for _ in range(5):
+        i, j, step = rng.integers(3), rng.integers(4), 1e-5
+        along_W, along_v = np.zeros((3, 4)), np.zeros(4)
+        along_W[i, j] = along_v[j] = step
+        for said, above, below, name in ((in_v[j], (W, v + along_v), (W, v - along_v), f"v at [{j}]"),
+                                         (in_W[i, j], (W + along_W, v), (W - along_W, v), f"W at [{i}, {j}]")):
+            rise = student.gradient_penalty(*above, x)[0] - student.gradient_penalty(*below, x)[0]
+            check_array(float(said), rise / (2 * step), rtol=1e-4, atol=1e-6, name=f"the gradient in {name} beside a "
+                        "finite difference of your own penalty")

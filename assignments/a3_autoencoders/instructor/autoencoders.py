@@ -162,7 +162,8 @@ def softmax_gradients(W, b, a, labels):
     Logits a W + b (n, c), with W (h, c), b (c,), a (n, h). The loss: the mean over the rows of -log p, where p is the
     softmax of the row's logits at the row's label; labels (n,), integers from 0 to c - 1.
 
-    >>> loss, in_W, in_b, in_a = softmax_gradients(np.zeros((2, 2)), np.zeros(2), np.ones((4, 2)), [0, 0, 0, 1])
+    >>> labels = np.array([0, 0, 0, 1])
+    >>> loss, in_W, in_b, in_a = softmax_gradients(np.zeros((2, 2)), np.zeros(2), np.ones((4, 2)), labels)
     >>> round(loss, 4), in_b                                          # log 2: the classifier knows nothing
     (0.6931, array([-0.25,  0.25]))
     """

@@ -1,7 +1,7 @@
 """The public tests of assignment 3."""
 import numpy as np
 
-from minidl.grading.checks import check, check_array
+from minidl.grading.checks import check, check_array, check_values
 
 
 def sigmoid(z):
@@ -13,63 +13,132 @@ def layer(rng, d, h, scale=0.5):
     return [scale * rng.standard_normal(shape) for shape in ((d, h), (h,), (h, d), (d,))]
 
 
-def several(answer, n, what):
-    check(isinstance(answer, tuple | list) and len(answer) == n, f"{what} returns {n} values")
-    return answer
+def quiet(rng, d, h):
+    """The same, with activations of one half, whatever the data are."""
+    return [np.zeros((d, h)), np.zeros(h), *layer(rng, d, h)[2:]]
 
 
-def one_pass(W1, b1, W2, b2, x):
-    """An autoencoder's activations, and the gradients of half the mean squared error in both layers' inputs."""
-    hidden = sigmoid(x @ W1 + b1)
-    out = sigmoid(hidden @ W2 + b2)
-    up = (out - x) * out * (1 - out) / len(x)
-    return hidden, np.einsum("nd,hd->nh", up, W2) * hidden * (1 - hidden), up
+def looks_like(answer, wrong):
+    """Whether an answer is what a common mistake gives."""
+    return isinstance(answer, float | np.ndarray) and np.shape(answer) == np.shape(wrong) and np.allclose(answer, wrong)
+
+
+def slopes(f, x):
+    """The gradient of f at x by complex steps: f(x + ih) = f(x) + ih f'(x) + ..., where no digits are lost."""
+    steps = 1e-30j * np.eye(x.size).reshape(x.size, *x.shape)
+    return np.array([f(x + step).imag for step in steps]).reshape(x.shape) / 1e-30
+
+
+# An autoencoder, its data, and what is known of it: its cost without penalties, the gradients of that, and its encoder
+# after one step and after three with the rate 2.
+NAMES = ("W1", "b1", "W2", "b2")
+START = [np.array([[1.0, -2.0], [0.5, 1.0], [-1.0, 0.5]]), np.array([0.5, -0.5]),
+         np.array([[1.0, -1.0, 0.5], [0.5, 2.0, -1.0]]), np.array([0.0, 0.5, -0.5])]
+X = np.array([[0.0, 1.0, 0.5], [1.0, 0.5, 0.0], [0.25, 0.75, 1.0], [1.0, 1.0, 0.0]])
+COST = 0.2620989718
+GRADIENTS = [
+    np.array([[0.003753756619, -0.015542543003], [0.013886842996, -0.005543370978], [0.006063601659, 0.012949708280]]),
+    np.array([0.014276973551, -0.004592454705]),
+    np.array([[0.010513847428, -0.035385713499, 0.021468554440], [0.033578292599, -0.012653017823, -0.019696268114]]),
+    np.array([0.031419284705, -0.043131812493, 0.007521978300])]
+AFTER_1 = [np.array([[0.992492486763, -1.968914913994], [0.472226314008, 1.011086741956],
+                     [-1.012127203318, 0.474100583441]]), np.array([0.471446052899, -0.490815090591])]
+AFTER_3 = [np.array([[0.985709808520, -1.914446429052], [0.425286519638, 1.027327968488],
+                     [-1.034846104634, 0.423463827873]]), np.array([0.425068716314, -0.479941143243])]
 
 
 # 1: a sparse autoencoder ----------------------------------------------------------------------------------------------
 
 
 def test_the_penalty_is_the_divergence(student):
-    check_array(student.kl_penalty(0.1, np.array([0.1, 0.1])), 0.0, atol=1e-12, name="where the shares are right")
-    expected = 0.1 * np.log(0.1 / 0.4) + 0.9 * np.log(0.9 / 0.6)
-    check_array(student.kl_penalty(0.1, np.array([0.4])), expected, name="of 0.1 from 0.4")
+    check_array(student.kl_penalty(0.1, np.array([0.1, 0.1])), 0.0, atol=1e-12, name="the penalty of the right shares")
+    check_array(student.kl_penalty(0.1, np.array([0.4])), 0.2262891612, name="the penalty of a share of 0.4, not 0.1")
+    two = student.kl_penalty(0.1, np.array([0.4, 0.4]))
+    check(not looks_like(two, 0.2262891612), "two units have the penalty of one: it is their sum, not their mean")
+    check_array(two, 0.4525783224, name="the penalty of two units, the sum of both")
 
 
 def test_the_penaltys_gradient(student):
-    check_array(student.kl_gradient(0.1, np.array([0.1, 0.5, 0.05])), np.array([0.0, 1.6, -2 + 0.9 / 0.95]), atol=1e-9,
-                name="the gradient")
+    answer, expected = student.kl_gradient(0.1, np.array([0.1, 0.5, 0.05])), np.array([0.0, 1.6, -1.0526315789])
+    check(not looks_like(answer, -expected), "this is minus the gradient")
+    check_array(answer, expected, name="the gradient at the shares 0.1, 0.5 and 0.05 for rho 0.1")
 
 
-def test_the_cost_without_penalties_is_half_the_squared_error(student, rng):
-    W1, b1, W2, b2 = layer(rng, 4, 3)
-    x = rng.random((6, 4))
-    y = sigmoid(sigmoid(x @ W1 + b1) @ W2 + b2)
-    check_array(student.sparse_cost([W1, b1, W2, b2], x, 0.0, 0.1, 0.0), 0.5 * ((y - x) ** 2).sum(axis=1).mean())
+def cost_of(student, *arguments):
+    cost = student.sparse_cost(*arguments)
+    check_array(cost, 0.0, atol=np.inf, name="the cost")
+    return float(cost)
+
+
+def test_the_cost_without_penalties_is_half_the_squared_error(student):
+    nothing = [np.zeros((4, 3)), np.zeros(3), np.zeros((3, 4)), np.zeros(4)]         # reconstructs 0.5 everywhere
+    cost = cost_of(student, nothing, np.ones((6, 4)), 0.0, 0.1, 0.0)
+    check(not looks_like(cost, 3.0), "the error is the sum over the rows, and not their mean")
+    check(not looks_like(cost, 0.125), "the error of a row is the sum over its columns, and not their mean")
+    check(not looks_like(cost, 1.0), "this is the squared error, and not half of it")
+    check_array(cost, 0.5, name="the cost of 6 rows of 4 errors of 0.5")
+    check_array(student.sparse_cost(START, X, 0.0, 0.1, 0.0), COST, name="the cost of START and X in the tests")
 
 
 def test_weight_decay_spares_the_biases(student, rng):
     parameters, x = layer(rng, 4, 3), rng.random((6, 4))
-    without = student.sparse_cost(parameters, x, 0.0, 0.1, 0.0)
-    with_decay = student.sparse_cost(parameters, x, 0.5, 0.1, 0.0)
-    check_array(with_decay - without, 0.25 * ((parameters[0] ** 2).sum() + (parameters[2] ** 2).sum()),
-                name="what weight decay adds")
+    added = cost_of(student, parameters, x, 0.5, 0.1, 0.0) - cost_of(student, parameters, x, 0.0, 0.1, 0.0)
+    weights, biases = (sum((p ** 2).sum() for p in parameters[i::2]) for i in (0, 1))
+    check(not looks_like(added, 0.25 * (weights + biases)), "weight decay is for the two matrices, not for the biases")
+    check_array(added, 0.25 * weights, name="what a weight decay of 0.5 adds")
 
 
-def test_gradients_without_penalties(student, rng):
-    W1, b1, W2, b2 = layer(rng, 4, 3)
-    x = rng.random((6, 4))
-    hidden, down, up = one_pass(W1, b1, W2, b2, x)
-    expected = [np.einsum("nd,nh->dh", x, down), down.sum(0), np.einsum("nh,nd->hd", hidden, up), up.sum(0)]
-    answer = several(student.sparse_gradients([W1, b1, W2, b2], x, 0.0, 0.1, 0.0), 4, "sparse_gradients")
-    for gradient, right, name in zip(answer, expected, ("W1", "b1", "W2", "b2"), strict=True):
-        check_array(gradient, right, name=f"the gradient in {name}")
+def test_beta_times_the_penalty_is_added(student, rng):
+    parameters, x = quiet(rng, 4, 2), rng.random((6, 4))
+    without = cost_of(student, parameters, x, 0.0, 0.1, 0.0)
+    for beta, expected in ((1.0, 0.7361284143), (3.0, 2.2083852430)):
+        added = cost_of(student, parameters, x, 0.0, 0.1, beta) - without
+        check(added != 0, f"beta {beta} adds nothing to the cost: where is the penalty?")
+        check(not looks_like(added, expected / 2), "beta adds the penalty's mean over two units, and not its sum")
+        check_array(added, expected, name=f"what two units of share 0.5 add to the cost, with rho 0.1 and beta {beta}")
+
+
+def test_gradients_without_penalties(student):
+    answer = check_values(student.sparse_gradients(START, X, 0.0, 0.1, 0.0), 4, "sparse_gradients")
+    for i in (3, 2, 1, 0):                                                           # as they are found, backwards
+        check(not looks_like(answer[i], 4 * GRADIENTS[i]), f"the gradient in {NAMES[i]} is that of the sum over the 4 "
+              "rows, and not of their mean")
+        check_array(answer[i], GRADIENTS[i], name=f"the gradient in {NAMES[i]} for START and X in the tests")
+
+
+def test_gradients_of_the_penalties(student, rng):
+    parameters, x = quiet(rng, 4, 2), rng.random((6, 4))
+    plain, decay, sparse = (check_values(student.sparse_gradients(parameters, x, *of), 4, "sparse_gradients")
+                            for of in ((0.0, 0.1, 0.0), (0.5, 0.1, 0.0), (0.0, 0.1, 2.0)))
+    for i, name in enumerate(NAMES):
+        check_array(decay[i] - plain[i], (0.5 if i % 2 == 0 else 0.0) * parameters[i],
+                    name=f"what a weight decay of 0.5 adds to the gradient in {name}")
+    # 2 times the penalty's slope of 1.6 times the logistic function's of 1/4, each at one half.
+    check(not looks_like(sparse[1] - plain[1], np.full(2, 6 * 0.8)), "what beta adds is 6 times too large for 6 rows: "
+          "rho_hat is their mean")
+    check_array(sparse[1] - plain[1], np.full(2, 0.8), name="what beta 2 adds to the gradient in b1")
+    check_array(sparse[0] - plain[0], np.outer(x.mean(axis=0), [0.8, 0.8]), name="what beta 2 adds to that in W1")
+    for i in (2, 3):
+        check_array(sparse[i] - plain[i], 0 * plain[i], name=f"what beta adds to the gradient in {NAMES[i]}")
 
 
 def test_a_maximising_input_has_length_one(student, rng):
-    W1 = rng.standard_normal((5, 3)) * [1, 10, 0.1]
+    rows = student.maximising_inputs(rng.standard_normal((5, 3)) * [1, 10, 0.1])
+    check_array(rows, np.zeros((3, 5)), atol=np.inf, name="the array of inputs")                  # a row for each unit
+    check_array((rows ** 2).sum(axis=1), np.ones(3), name="the squared length of the rows")
+
+
+def test_a_maximising_input_beats_others(student, rng):
+    W1, others = rng.standard_normal((2, 3)), rng.standard_normal((500, 2))
+    W1 *= [3, 0.5, 1] / np.sqrt((W1 ** 2).sum(axis=0))
     rows = student.maximising_inputs(W1)
-    check(getattr(rows, "shape", None) == (3, 5), "a row of 5 numbers for each of the 3 units was expected")
-    check_array((rows ** 2).sum(axis=1), np.ones(3), name="the squared lengths")
+    check_array(rows, np.zeros((3, 2)), atol=np.inf, name="the array of inputs")
+    others /= np.sqrt((others ** 2).sum(axis=1))[:, None]
+    for j in range(3):
+        own, best = float(W1[:, j] @ rows[j]), float((others @ W1[:, j]).max())
+        check(own >= 0, f"row {j} makes w . x = {own:.4g} for unit {j}, and minus that row would make it positive")
+        check(own >= best, f"row {j} makes w . x = {own:.4g} for unit {j}, another input of length 1 makes it "
+              f"{best:.4g}")
 
 
 # 2: a stack -----------------------------------------------------------------------------------------------------------
@@ -79,77 +148,163 @@ def encoders(rng, *sizes):
     return [(rng.standard_normal((d, h)), rng.standard_normal(h)) for d, h in zip(sizes, sizes[1:], strict=False)]
 
 
+def pairs(answer, count, name):
+    """The pairs (W, b) of an answer."""
+    return [check_values(pair, 2, f"{name}, for one layer,") for pair in check_values(answer, count, name)]
+
+
 def test_the_second_layer_is_trained_on_activations(student, rng):
-    layers, x = encoders(rng, 5, 4, 3), rng.random((6, 5))
-    inputs = several(student.layer_inputs(layers, x), 2, "layer_inputs for two layers")
+    layers, x = encoders(rng, 5, 5, 3), rng.random((6, 5))
+    inputs = check_values(student.layer_inputs(layers, x), 2, "layer_inputs, for two layers,")
     check_array(inputs[0], x, name="the first layer's input")
+    check(not looks_like(inputs[1], x), "the second layer's input is x, and not the first one's activation")
+    check(not looks_like(inputs[1], x @ layers[0][0] + layers[0][1]), "the second layer's input lacks the logistic s")
     check_array(inputs[1], sigmoid(x @ layers[0][0] + layers[0][1]), name="the second layer's input")
 
 
-def test_pretraining_one_layer(student, rng):
-    W1, b1, W2, b2 = start = layer(rng, 4, 3)
-    x = rng.random((6, 4))
-    (W, b), = several(student.pretrain([start], x, 0.5, 1), 1, "pretrain for one layer")
-    _, down, _ = one_pass(W1, b1, W2, b2, x)
-    check_array(W, W1 - 0.5 * np.einsum("nd,nh->dh", x, down), name="W after a step")
-    check_array(b, b1 - 0.5 * down.sum(0), name="b after a step")
+def test_pretraining_one_layer(student):
+    for steps, expected in ((1, AFTER_1), (3, AFTER_3)):
+        (answer,) = pairs(student.pretrain([START], X, 2.0, steps), 1, "pretrain")
+        for value, right, name in zip(answer, expected, "Wb", strict=True):
+            what = f"{name} of START in the tests after {steps} step{'s' * (steps > 1)} at the rate 2"
+            check_array(value, right, name=what)
 
 
-def test_the_classifiers_loss_and_gradients(student, rng):
-    W, b, a = rng.standard_normal((4, 3)), rng.standard_normal(3), rng.standard_normal((5, 4))
-    labels = np.array([0, 2, 1, 1, 0])
-    p = np.exp(a @ W + b)
-    p /= p.sum(axis=1, keepdims=True)
-    in_logits = (p - np.eye(3)[labels]) / 5
-    answer = several(student.softmax_gradients(W, b, a, labels), 4, "softmax_gradients")
-    expected = [-np.log(p[np.arange(5), labels]).mean(), a.T @ in_logits, in_logits.sum(axis=0), in_logits @ W.T]
-    names = ("the loss", "the gradient in W", "the gradient in b", "the gradient in a")
-    for value, right, name in zip(answer, expected, names, strict=True):
-        check_array(value, right, name=name)
+def test_a_stack_is_trained_layer_upon_layer(student, rng):
+    starts, x = [layer(rng, 4, 4), layer(rng, 4, 4)], rng.random((6, 4))
+    first, second = pairs(student.pretrain(starts, x, 1.0, 2), 2, "pretrain")
+
+    def compare(answer, start, data, what):
+        (alone,) = pairs(student.pretrain([start], data, 1.0, 2), 1, "pretrain")
+        for value, right, name in zip(answer, alone, "Wb", strict=True):
+            check_array(value, right, name=f"{name} of the {what}")
+
+    compare(first, starts[0], x, "first layer beside the same layer trained alone on x")
+    (on_x,) = pairs(student.pretrain([starts[1]], x, 1.0, 2), 1, "pretrain")
+    check(not looks_like(on_x[0], starts[1][0]), "a layer's W has not changed in two steps")
+    check(not looks_like(second[0], on_x[0]), "the second layer is trained on x, not on the first one's activations")
+    compare(second, starts[1], sigmoid(x @ first[0] + first[1]),
+            "second layer beside the same layer trained alone on the first one's activations")
+
+
+def test_the_starts_stay_as_they_are(student, rng):
+    starts, x = [layer(rng, 4, 3)], rng.random((6, 4))
+    _, (after, *_) = student.call_and_look("pretrain", starts, x, 1.0, 2)
+    for now, before, name in zip(after[0], starts[0], NAMES, strict=True):
+        check(np.array_equal(now, before), f"pretrain has changed the {name} in starts: p -= ... works on the caller's "
+              "own array, p = p - ... on a new one")
+
+
+def test_the_classifiers_loss(student):
+    for a, labels, expected, what in (([[0.0], [0.0]], [0, 1], 0.6931471806, "equal logits, twice"),
+                                      ([[2.0]], [0], 2.1269280110, "the logits 0 and 2 and the label 0"),
+                                      ([[2.0]], [1], 0.1269280110, "the logits 0 and 2 and the label 1")):
+        answer = student.softmax_gradients(np.array([[0.0, 1.0]]), np.zeros(2), np.array(a), np.array(labels))
+        check_array(check_values(answer, 4, "softmax_gradients")[0], expected, name=f"the loss for {what}")
+
+
+def test_the_classifiers_gradients_are_the_slopes_of_its_loss(student, rng):
+    given, labels = [rng.standard_normal(shape) for shape in ((4, 3), (3,), (5, 4))], np.array([0, 2, 1, 1, 0])
+    answer = check_values(student.softmax_gradients(*given, labels), 4, "softmax_gradients")
+    for i, name in ((1, "b"), (0, "W"), (2, "a")):
+        gradient = answer[i + 1]
+        check(np.shape(gradient) == given[i].shape, f"the gradient in {name} has the shape {np.shape(gradient)}, "
+              f"{given[i].shape} was expected")
+        for _ in range(3):
+            step = np.zeros(given[i].shape)
+            step[tuple(rng.integers(size) for size in step.shape)] = 1e-5
+            more, less = (student.softmax_gradients(*given[:i], given[i] + h, *given[i + 1:], labels)[0]
+                          for h in (step, -step))
+            rise, said = (more - less) / 2e-5, float(gradient[step > 0][0])
+            check(np.isfinite(rise), "your loss is no finite number here: mend it first")
+            check(abs(rise) < 1e-6 or not looks_like(said, 5 * rise), f"the gradient in {name} is 5 times too large "
+                  "for 5 rows: the loss is their mean")
+            check_array(said, rise, rtol=1e-5, atol=1e-7, name=f"an entry of the gradient in {name} beside a finite "
+                        "difference of your own loss")
 
 
 def test_gradients_reach_the_first_layer(student, rng):
-    (W1, b1), (W2, b2) = layers = encoders(rng, 5, 4, 3)
-    x, in_top = rng.random((6, 5)), rng.standard_normal((6, 3))
-    first = sigmoid(x @ W1 + b1)
-    second = sigmoid(first @ W2 + b2)
-    top = in_top * second * (1 - second)
-    bottom = np.einsum("nk,hk->nh", top, W2) * first * (1 - first)
-    answer = several(student.fine_tuning_gradients(layers, x, in_top), 2, "fine_tuning_gradients for two layers")
-    for (in_W, in_b), below, slope, name in zip(answer, (x, first), (bottom, top), ("first", "second"), strict=True):
-        check_array(in_W, np.einsum("nd,nh->dh", below, slope), name=f"the gradient in the {name} layer's W")
-        check_array(in_b, slope.sum(0), name=f"the gradient in the {name} layer's b")
+    layers, x, in_top = encoders(rng, 5, 4, 3), rng.random((6, 5)), rng.standard_normal((6, 3))
+    (W1, b1), (W2, b2) = layers
+
+    def loss(W1, b1, W2, b2):                                                        # whose gradient is in_top
+        return (in_top * sigmoid(sigmoid(x @ W1 + b1) @ W2 + b2)).sum()
+
+    first, second = pairs(student.fine_tuning_gradients(layers, x, in_top), 2, "fine_tuning_gradients")
+    right = [slopes(lambda p: loss(W1, b1, W2, p), b2), slopes(lambda p: loss(W1, b1, p, b2), W2),
+             slopes(lambda p: loss(W1, p, W2, b2), b1), slopes(lambda p: loss(p, b1, W2, b2), W1)]
+    check(not looks_like(second[1], right[0] / 6), "the gradients are 6 times too small for 6 rows: in_top holds its "
+          "1/n already")
+    names = ("b of the second layer", "W of the second layer", "b of the first layer", "W of the first layer")
+    for value, expected, name in zip((*second[::-1], *first[::-1]), right, names, strict=True):
+        check_array(value, expected, name=f"the gradient in {name}")
 
 
 # 3: binary codes ------------------------------------------------------------------------------------------------------
 
 
-def test_a_code_is_zeros_and_ones(student, rng):
-    z = rng.standard_normal((5, 8))
-    check_array(student.binarize(z), (z > 0).astype(np.uint8), dtype=np.uint8, name="the bits")
+def test_a_code_is_zeros_and_ones(student):
+    z = np.array([[-2.0, 0.3, 5.0, -0.1], [0.7, -30.0, -0.4, 0.01]])
+    expected = np.array([[0, 1, 1, 0], [1, 0, 0, 1]], np.uint8)
+    check_array(student.binarize(z), expected, dtype=np.uint8, name="the array of bits")
 
 
 def test_the_gradient_goes_straight_through(student, rng):
     g, z = rng.standard_normal((2, 5, 8))
-    check_array(student.straight_through(g, z), g * sigmoid(z) * sigmoid(-z), name="the gradient in z")
+    answer = student.straight_through(g, z)
+    check(not looks_like(answer, g), "the gradient in z is g itself: here it goes through s(z), and takes its slope")
+    check_array(answer, slopes(lambda z: (g * sigmoid(z)).sum(), z), name="the gradient in z")
 
 
 def test_eight_bits_a_byte(student):
     bits = np.array([[1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 1]], np.uint8)
-    check_array(student.pack(bits), np.array([[129, 3]], np.uint8), dtype=np.uint8, name="the bytes")
+    answer = student.pack(bits)
+    check(not looks_like(answer, np.array([[129, 192]])), "the first of eight bits is the highest, not the lowest")
+    check_array(answer, np.array([[129, 3]], np.uint8), dtype=np.uint8, name="the array of bytes")
 
 
 def test_distances_count_the_bits_that_differ(student):
     queries, database = np.array([[0b1010, 0]], np.uint8), np.array([[0b1010, 0], [0b0101, 0], [0, 255]], np.uint8)
-    check_array(student.hamming(queries, database), np.array([[0, 4, 10]]), name="the distances")
+    answer = student.hamming(queries, database)
+    check(not looks_like(answer, np.array([[0, 1, 2]])), "these are the bytes that differ; count their bits")
+    check_array(answer, np.array([[0, 4, 10]]), name="the distances")
+
+
+def test_a_distance_can_be_larger_than_255(student):
+    answer = student.hamming(np.zeros((1, 40), np.uint8), np.full((1, 40), 255, np.uint8))
+    check(not looks_like(answer, np.array([[64]])), "320 bits differ, and 64 came: a sum in uint8 begins anew at 256")
+    check_array(answer, np.array([[320]]), name="the distance of codes that differ in all of 320 bits")
+
+
+def check_nearest(answer, distances, k):
+    """Fail unless these are the k nearest, in order, with ties by index."""
+    check(isinstance(answer, np.ndarray), f"nearest returned a {type(answer).__name__}, an array was expected")
+    check_array(0 * answer, np.zeros((len(distances), k), np.int64), name="the array of indices")
+    for row, found in zip(distances.tolist(), answer.tolist(), strict=True):
+        check(set(found) <= set(range(len(row))) and len(set(found)) == k, f"{found} are not {k} different indices")
+        for i, j in zip(found, found[1:], strict=False):
+            check(row[i] <= row[j], f"{i}, at the distance {row[i]}, comes before {j}, at {row[j]}")
+            check(row[i] < row[j] or i < j, f"{i} comes before {j}, both at the distance {row[i]}: the smaller index "
+                  "comes first (does your sort keep the order of equals?)")
+        last = found[-1]
+        for i in set(range(len(row))) - set(found):
+            check(row[i] >= row[last], f"{last}, at the distance {row[last]}, was found, and {i}, at {row[i]}, was not")
+            check(row[i] > row[last] or i > last, f"{last} was found and {i} was not, both at the distance {row[i]}: "
+                  "the smaller index comes first (does your sort keep the order of equals?)")
 
 
 def test_the_nearest_codes_come_first(student, rng):
     distances = np.array([rng.permutation(12) for _ in range(4)])
-    check_array(student.nearest(distances, 5), np.argsort(distances, axis=1)[:, :5], name="the indices")
+    check_nearest(student.nearest(distances, 5), distances, 5)
+
+
+def test_equally_near_codes_come_by_index(student, rng):
+    distances = rng.integers(4, size=(3, 50))
+    check_nearest(student.nearest(distances, 10), distances, 10)
 
 
 def test_precision_counts_the_right_class(student):
-    labels = np.array([0, 0, 1, 1, 2])
-    found = np.array([[0, 1, 2], [4, 3, 0]])
-    check_array(student.precision_at_k(found, labels, np.array([0, 2])), 0.5, name="the precision")
+    found, query_labels = np.array([[0, 1, 2], [4, 3, 0]]), np.array([0, 2])
+    answer = student.precision_at_k(found, np.array([0, 0, 1, 1, 2]), query_labels)
+    check(not looks_like(answer, 1.0), "this is the share of queries with a right hit; the share of hits is asked for")
+    check_array(answer, 0.5, name="the precision of 2/3 and 1/3")

@@ -10,7 +10,8 @@ CALLS = {"io_uring_setup": (425, 425), "memfd_create": (319, 279), "memfd_secret
          "chroot": (161, 51), "add_key": (248, 217), "keyctl": (250, 219), "bpf": (321, 280), "clone3": (435, 435),
          "perf_event_open": (298, 241), "userfaultfd": (323, 282), "fanotify_init": (300, 262), "openat2": (437, 437),
          "open_tree": (428, 428), "fsopen": (430, 430), "inotify_init1": (294, 26), "execveat": (322, 281),
-         "open_by_handle_at": (304, 265), "pivot_root": (155, 41), "io_uring_enter": (426, 426),
+         "open_by_handle_at": (304, 265), "pivot_root": (155, 41), "io_uring_enter": (426, 426), "syslog": (103, 116),
+         "sync": (162, 81), "syncfs": (306, 267),
          "a new one": (600, 600)}
 
 

@@ -2,11 +2,15 @@
 # CANARY df69ac7a1278ef5f1b83308e81983d44
 import numpy as np
 
-from minidl.grading.checks import check, check_array
+from minidl.grading.checks import check, check_array, check_values
 
 
 def layer(rng, d, h, scale=0.5):
     return [scale * rng.standard_normal(shape) for shape in ((d, h), (h,), (h, d), (d,))]
+
+
+def encoders(rng, *sizes):
+    return [(rng.standard_normal((d, h)), rng.standard_normal(h)) for d, h in zip(sizes, sizes[1:], strict=False)]
 
 
 def difference(f, x, eps=1e-5):
@@ -19,22 +23,38 @@ def difference(f, x, eps=1e-5):
     return gradient
 
 
+def flat(value):
+    """The arrays and numbers in lists of lists."""
+    return [part for item in value for part in flat(item)] if isinstance(value, list | tuple) else [value]
+
+
+def call_twice(student, name, *arguments):
+    """What a function returns, and does again, without a change to its arguments."""
+    answer, after = student.call_and_look(name, *arguments)
+    again = student.call(name, *arguments)
+    for before, now in ((arguments, after), (answer, again)):
+        check(all(np.array_equal(a, b, equal_nan=True) for a, b in zip(flat(before), flat(now), strict=True)),
+              f"{name} changes its arguments, or its mind")
+    return answer
+
+
 def test_the_penalty_of_single_units_adds_up(student, rng, reference):
     rho_hat = rng.uniform(0.01, 0.99, 7)
-    check_array(student.kl_penalty(0.05, rho_hat), reference.kl_penalty(0.05, rho_hat), name="the penalty")
+    expected = reference.kl_penalty(0.05, rho_hat)
+    check_array(call_twice(student, "kl_penalty", 0.05, rho_hat), expected, name="the penalty")
     slope = difference(lambda r: reference.kl_penalty(0.05, r), rho_hat)
-    check_array(student.kl_gradient(0.05, rho_hat), slope, rtol=1e-4, atol=1e-6, name="the gradient")
+    check_array(call_twice(student, "kl_gradient", 0.05, rho_hat), slope, rtol=1e-4, atol=1e-6, name="the gradient")
 
 
 def test_the_whole_cost(student, rng, reference):
     parameters, x = layer(rng, 5, 3), rng.random((9, 5))
     expected = reference.sparse_cost(parameters, x, 1e-2, 0.05, 3.0)
-    check_array(student.sparse_cost(parameters, x, 1e-2, 0.05, 3.0), expected, name="the cost")
+    check_array(call_twice(student, "sparse_cost", parameters, x, 1e-2, 0.05, 3.0), expected, name="the cost")
 
 
 def test_gradients_agree_with_finite_differences(student, rng, reference):
     parameters, x = layer(rng, 5, 3), rng.random((9, 5))
-    answer = student.sparse_gradients(parameters, x, 1e-2, 0.05, 3.0)
+    answer = check_values(student.sparse_gradients(parameters, x, 1e-2, 0.05, 3.0), 4, "sparse_gradients")
     for i, name in enumerate(("W1", "b1", "W2", "b2")):
         slope = difference(lambda p, i=i: reference.sparse_cost(
             [*parameters[:i], p, *parameters[i + 1:]], x, 1e-2, 0.05, 3.0), parameters[i])
@@ -42,64 +62,79 @@ def test_gradients_agree_with_finite_differences(student, rng, reference):
 
 
 def test_gradients_leave_the_parameters_as_they_are(student, rng):
-    parameters, x = layer(rng, 5, 3), rng.random((9, 5))
-    _, after = student.call_and_look("sparse_gradients", parameters, x, 1e-2, 0.05, 3.0)
-    for before, now in zip([*parameters, x], [*after[0], after[1]], strict=True):
-        check_array(now, before, rtol=0, atol=0, name="what was given, after the call")
+    call_twice(student, "sparse_gradients", layer(rng, 5, 3), rng.random((9, 5)), 1e-2, 0.05, 3.0)
 
 
 def test_no_input_of_that_length_excites_a_unit_more(student, rng):
-    W1 = rng.standard_normal((6, 4))
-    rows = student.maximising_inputs(W1)
-    check_array((np.asarray(rows) @ W1).diagonal(), np.sqrt((W1 ** 2).sum(axis=0)), name="what the units get")
+    for W1 in (rng.standard_normal((6, 4)) * [1e-3, 1, 1e3, 1], -np.abs(rng.standard_normal((1, 3)))):
+        rows = call_twice(student, "maximising_inputs", W1)
+        check_array((np.asarray(rows) ** 2).sum(axis=1), np.ones(W1.shape[1]), name="the squared lengths")
+        check_array((np.asarray(rows) @ W1).diagonal(), np.sqrt((W1 ** 2).sum(axis=0)), name="what the units get")
 
 
 def test_pretraining_reconstructs_a_and_not_x(student, rng, reference):
     starts, x = [layer(rng, 5, 4), layer(rng, 4, 4), layer(rng, 4, 3)], rng.random((8, 5))
-    kept = [[p.copy() for p in start] for start in starts]
-    answer, after = student.call_and_look("pretrain", starts, x, 0.7, 5)
-    expected = reference.pretrain(starts, x, 0.7, 5)
-    check(len(answer) == 3, "an encoder for each of three layers is wanted")
-    for i, ((W, b), (right_W, right_b)) in enumerate(zip(answer, expected, strict=True)):
-        check_array(W, right_W, rtol=1e-8, name=f"layer {i}'s W")
-        check_array(b, right_b, rtol=1e-8, name=f"layer {i}'s b")
-    for start, before in zip(after[0], kept, strict=True):
-        for now, p in zip(start, before, strict=True):
-            check_array(now, p, rtol=0, atol=0, name="a start, after the call")
+    answer, expected = student.pretrain(starts, x, 0.7, 5), reference.pretrain(starts, x, 0.7, 5)
+    for i, (pair, right) in enumerate(zip(check_values(answer, 3, "pretrain"), expected, strict=True)):
+        for value, wanted, name in zip(check_values(pair, 2, "pretrain, for a layer,"), right, "Wb", strict=True):
+            check_array(value, wanted, rtol=1e-8, name=f"layer {i}'s {name}")
+
+
+def test_pretraining_again_gives_the_same(student, rng):
+    layers = encoders(rng, 5, 4, 3)
+    inputs = check_values(call_twice(student, "layer_inputs", layers, rng.random((6, 5))), 2, "layer_inputs")
+    check(inputs[1].shape == (6, 4), "the second layer's input has a column for each of 4 units")
+    call_twice(student, "pretrain", [layer(rng, 5, 4), layer(rng, 4, 3)], rng.random((8, 5)), 0.7, 5)
 
 
 def test_large_logits_do_not_overflow(student, rng, reference):
     W, b, a = 300 * rng.standard_normal((4, 3)), rng.standard_normal(3), rng.standard_normal((5, 4))
     labels = rng.integers(3, size=5)
-    for value, right in zip(student.softmax_gradients(W, b, a, labels),
-                            reference.softmax_gradients(W, b, a, labels), strict=True):
-        check_array(value, right, rtol=1e-7)
+    answer = check_values(call_twice(student, "softmax_gradients", W, b, a, labels), 4, "softmax_gradients")
+    names = ("the loss", "the gradient in W", "the gradient in b", "the gradient in a")
+    for value, right, name in zip(answer, reference.softmax_gradients(W, b, a, labels), names, strict=True):
+        check_array(value, right, rtol=1e-7, name=name)
 
 
 def test_fine_tuning_gradients_of_three_layers(student, rng, reference):
-    sizes = (5, 6, 4, 3)
-    layers = [(rng.standard_normal((d, h)), rng.standard_normal(h)) for d, h in zip(sizes, sizes[1:], strict=False)]
-    x, in_top = rng.random((6, 5)), rng.standard_normal((6, 3))
-    expected = reference.fine_tuning_gradients(layers, x, in_top)
-    for answer, right in zip(student.fine_tuning_gradients(layers, x, in_top), expected, strict=True):
-        for value, wanted in zip(answer, right, strict=True):
-            check_array(value, wanted, rtol=1e-8)
+    for sizes in ((5, 6, 4, 3), (4, 2)):
+        layers, x, in_top = encoders(rng, *sizes), rng.random((6, sizes[0])), rng.standard_normal((6, sizes[-1]))
+        answer = call_twice(student, "fine_tuning_gradients", layers, x, in_top)
+        for i, right in enumerate(reference.fine_tuning_gradients(layers, x, in_top)):
+            pair = check_values(check_values(answer, len(layers), "fine_tuning_gradients")[i], 2, "a layer's gradients")
+            for value, wanted, name in zip(pair, right, "Wb", strict=True):
+                check_array(value, wanted, rtol=1e-8, name=f"the gradient in layer {i}'s {name}")
 
 
-def test_the_threshold_itself(student):
+def test_the_threshold_itself(student, rng):
     z = np.array([[0.0, -0.0, 1e-12, -1e-12, 1e3, -1e3]])
-    check_array(student.binarize(z), np.array([[0, 0, 1, 0, 1, 0]], np.uint8), dtype=np.uint8)
+    bits = call_twice(student, "binarize", z)
+    check_array(bits, np.array([[0, 0, 1, 0, 1, 0]], np.uint8), dtype=np.uint8, name="the bits")
+    call_twice(student, "straight_through", *rng.standard_normal((2, 3, 8)))
 
 
-def test_distances_of_every_byte(student):
+def test_distances_of_every_byte(student, rng):
+    bits = rng.integers(2, size=(5, 64), dtype=np.uint8)
+    packed = call_twice(student, "pack", bits)
+    value = sum(bits[:, i::8].astype(int) << 7 - i for i in range(8))
+    check_array(packed, value.astype(np.uint8), dtype=np.uint8, name="the bytes")
     bytes_ = np.arange(256, dtype=np.uint8)[:, None]
     expected = np.array([[bin(a ^ b).count("1") for b in range(256)] for a in (0, 77, 255)])
-    check_array(student.hamming(bytes_[[0, 77, 255]], bytes_), expected, name="the distances of bytes")
-    long_ = np.full((1, 40), 255, np.uint8)
-    check_array(student.hamming(long_, 0 * long_), np.array([[320]]), name="a distance beyond 255")
+    check_array(call_twice(student, "hamming", bytes_[[0, 77, 255]], bytes_), expected, name="the distances of bytes")
+    far = np.full((1, 70), 255, np.uint8)
+    check_array(student.hamming(far, 0 * far), np.array([[560]]), name="a distance beyond 255")
 
 
-def test_ties_go_to_the_smaller_index(student, rng):
-    distances = rng.integers(3, size=(5, 40))
-    expected = np.argsort(distances, axis=1, kind="stable")[:, :20]
-    check_array(student.nearest(distances, 20), expected, name="the indices")
+def test_the_nearest_of_many_with_ties(student, rng):
+    for dtype, n, k in ((np.int64, 40, 20), (np.uint8, 30, 7), (np.int32, 5, 5), (np.int64, 6, 1)):
+        distances = rng.integers(3, size=(5, n), dtype=dtype)
+        expected = [sorted(range(n), key=list(row).__getitem__)[:k] for row in distances]
+        check_array(call_twice(student, "nearest", distances, k), np.array(expected), name="the indices")
+
+
+def test_precision_of_single_hits(student, rng):
+    labels, found, query_labels = rng.integers(3, size=20), rng.integers(20, size=(6, 4)), rng.integers(3, size=6)
+    for k in (4, 1):
+        hits = [labels[i] == label for row, label in zip(found[:, :k], query_labels, strict=True) for i in row]
+        answer = call_twice(student, "precision_at_k", found[:, :k], labels, query_labels)
+        check_array(answer, sum(hits) / len(hits), name="the precision")

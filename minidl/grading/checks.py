@@ -17,9 +17,10 @@ def check_array(answer: Any, expected: Any, *, rtol: float = 1e-6, atol: float =
     if isinstance(answer, bool | int | float) and expected.ndim == 0:
         answer = np.asarray(answer)
     if not isinstance(answer, np.ndarray):
-        _fail(f"{name} is {_article(answer)}, an array of shape {expected.shape} was expected")
+        _fail(f"{name} is {_article(answer)}, {_kind(expected.shape)} was expected")
     if answer.shape != expected.shape:
-        _fail(f"{name} has shape {answer.shape}, {expected.shape} was expected")
+        _fail(f"{name} has shape {answer.shape}, {expected.shape} was expected" if answer.shape and expected.shape else
+              f"{name} is {_kind(answer.shape)}, {_kind(expected.shape)} was expected")
     if dtype is not None and answer.dtype != np.dtype(dtype):
         _fail(f"{name} has dtype {answer.dtype}, {np.dtype(dtype)} was expected")
     kinds = {"f": "f", "i": "iu", "u": "iu", "b": "b"}
@@ -30,7 +31,7 @@ def check_array(answer: Any, expected: Any, *, rtol: float = 1e-6, atol: float =
         wrong = answer != expected
     else:
         if np.isnan(answer).any() and not np.isnan(expected).any():
-            _fail(f"{name} holds NaN, first at {_place(np.isnan(answer))}")
+            _fail(f"{name} holds NaN, first at {_place(np.isnan(answer))}" if answer.ndim else f"{name} is NaN")
         with np.errstate(invalid="ignore", over="ignore"):
             distance = np.abs(answer.astype(np.float64) - expected)
             near = np.isfinite(expected) & (distance <= atol + rtol * np.abs(expected.astype(np.float64)))
@@ -42,6 +43,13 @@ def check_array(answer: Any, expected: Any, *, rtol: float = 1e-6, atol: float =
         if came == wanted:                       # they differ further behind
             came, wanted = f"{answer[where]:.17g}", f"{expected[where]:.17g}"
         _fail(f"{name}: {share}{came} came, {wanted} was expected")
+
+
+def check_shape(answer: Any, shape: tuple[int, ...], *, name: str = "the answer") -> None:
+    """Fail unless `answer` is an array of finite floats of this shape, whatever they are."""
+    check_array(answer, np.zeros(shape), atol=np.inf, name=name)
+    if not np.isfinite(answer).all():
+        _fail(f"{name} holds infinite values, first at {_place(np.isinf(answer))}")
 
 
 def check_values(answer: Any, count: int, name: str) -> list[Any]:
@@ -66,7 +74,12 @@ def _place(wrong: np.ndarray) -> str:
 def _article(value: Any) -> str:
     if value is None:
         return "None (is a `return` missing?)"
-    return f"a {type(value).__name__}"
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'aeiou' or kind == 'ndarray' else 'a'} {kind}"
+
+
+def _kind(shape: tuple[int, ...]) -> str:
+    return f"an array of shape {shape}" if shape else "a number"
 
 
 def _fail(sentence: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 MAGIC = b"MDL1"
 HEADER = struct.Struct("<4sI")         # of a frame: the magic word and how many bytes follow
-MAX_FRAME = 8 << 20                   # a million floats; what a test computes from an answer takes many times as much
+MAX_FRAME = 8 << 20                    # a million floats; what a test computes from an answer takes many times as much
 MAX_TEXT = 1 << 20
 MAX_DEPTH, MAX_VALUES, MAX_AXES = 16, 100_000, 8
 DTYPES = tuple(np.dtype(name) for name in ("<f4", "<f8", "<i4", "<i8", "|b1", "|u1", "<f2"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from minidl.grading import codec, host, inprocess, worker
+from minidl.grading import checks, codec, host, inprocess, worker
 from minidl.grading.host import Isolation, Limits, Stage, StudentError, Worker
 
 
@@ -45,6 +45,14 @@ class Student:
         """What the function returns, and the arguments after the call: has it changed its input?"""
         self._find(name)
         return self._call(name, arguments)
+
+    def call_twice(self, name: str, *arguments: Any) -> Any:
+        """What the function returns. Fails if it changes its arguments, or returns something else the second time."""
+        answer, after = self.call_and_look(name, *arguments)
+        checks.check(_same(list(arguments), after), f"{name} changes its arguments; work on a copy")
+        checks.check(_same(answer, self.call(name, *arguments)), f"{name} gives another answer when it is called again "
+                     "with the same arguments")
+        return answer
 
     def drive(self, driver: str, *arguments: Any) -> Any:
         """What a driver returns."""
@@ -181,6 +189,11 @@ class Local(Student):
 
     def output(self) -> str:
         return str(self._printed)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values, after their way through the pipe, are the same to the last bit."""
+    return codec.encode(one) == codec.encode(other)
 
 
 def _plain(value: Any) -> Any:

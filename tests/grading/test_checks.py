@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from minidl.grading.checks import check, check_array
+from minidl.grading.checks import check, check_array, check_shape, check_values
 
 
 def said_of(answer, expected, **options):
@@ -25,6 +25,9 @@ def test_a_right_answer_passes(answer, expected):
     ([1.0], [1.0], "the answer is a list, an array of shape (1,) was expected"),
     (1.0, [1.0], "the answer is a float, an array of shape (1,) was expected"),
     (np.ones((2, 3)), np.ones((3, 2)), "the answer has shape (2, 3), (3, 2) was expected"),
+    (np.ones(3), 1.0, "the answer is an array of shape (3,), a number was expected"),
+    ([1.0], 1.0, "the answer is a list, a number was expected"),
+    (np.array(np.nan), 1.0, "the answer is NaN"),
     (np.ones((1, 3)), np.ones(3), "the answer has shape (1, 3), (3,) was expected"),
     (np.ones(2, int), np.ones(2), "the answer has dtype int64, float64 was expected"),
     (np.ones(2), np.ones(2, int), "the answer has dtype float64, int64 was expected"),
@@ -57,3 +60,21 @@ def test_where_infinity_is_expected_nothing_else_passes(answer):
     check_array(np.array([np.inf]), np.array([np.inf]))
     with pytest.raises(AssertionError):
         check_array(np.array([answer]), np.array([np.inf]))
+
+
+def test_a_shape_alone_can_be_asked_for():
+    check_shape(np.array([[1e300, -5.0]]), (1, 2))
+    check_shape(2.5, ())
+    for answer, sentence in ((np.ones(2), r"shape \(2,\), \(1, 2\) was"), (np.ones((1, 2), int), "dtype int64"),
+                             (np.array([[1.0, np.nan]]), r"NaN, first at \[0, 1\]"),
+                             (np.array([[1.0, np.inf]]), r"infinite values, first at \[0, 1\]")):
+        with pytest.raises(AssertionError, match=sentence):
+            check_shape(answer, (1, 2))
+
+
+def test_a_tuple_of_so_many_values_can_be_asked_for():
+    assert check_values((1, 2), 2, "fit") == [1, 2] == check_values([1, 2], 2, "fit")
+    for answer, sentence in ((np.ones(2), "fit returned an ndarray, a tuple of 2 values was expected"),
+                             ((1, 2, 3), "fit returned 3 values, 2 were expected")):
+        with pytest.raises(AssertionError, match=sentence):
+            check_values(answer, 2, "fit")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minidl.grading import host, manifest, results, session
+from minidl.grading.checks import check_array
 from minidl.grading.plugin import Plan
 from minidl.grading.stage import Isolation, Stage
 from minidl.grading.students import Local, Missing, Remote, Student
@@ -279,3 +280,16 @@ def test_arguments_are_copied_and_looked_at_after_the_call(tmp_path):
     student, x = Local(Path(tmp_path), "toys", None), np.zeros(3)
     assert student.f(x).tolist() == [1, 1, 1] and x.tolist() == [0, 0, 0]
     assert student.call_and_look("f", x)[1][0].tolist() == [1, 1, 1] and x.tolist() == [0, 0, 0]
+
+
+def test_a_function_that_changes_its_arguments_or_its_mind_is_found_out(tmp_path):
+    (tmp_path / "toys.py").write_text("count = []\n\ndef pure(x, more):\n    return x + len(more['b'])\n\n"
+                                      "def changing(x, more):\n    more['b'].append(1)\n    return x\n\n"
+                                      "def doubting(x, more):\n    count.append(1)\n    return x + len(count)\n",
+                                      encoding="utf-8")
+    student, x = Local(Path(tmp_path), "toys", None), np.array([0.0, np.nan])
+    check_array(student.call_twice("pure", x, {"b": [1, 2]}), x + 2)
+    with pytest.raises(AssertionError, match="changing changes its arguments; work on a copy"):
+        student.call_twice("changing", x, {"b": []})
+    with pytest.raises(AssertionError, match="doubting gives another answer when it is called again"):
+        student.call_twice("doubting", x, {"b": []})

@@ -1,7 +1,7 @@
 """The public tests of assignment 1."""
 import numpy as np
 
-from minidl.grading.checks import check, check_array, check_values
+from minidl.grading.checks import check, check_array, check_shape, check_values
 
 
 def slopes(f, x):
@@ -166,8 +166,8 @@ def test_the_value_of_the_penalty(student, rng):
 def test_the_penaltys_gradients_are_its_slopes(student, rng):
     W, v, x = rng.standard_normal((3, 4)), rng.standard_normal(4), rng.standard_normal((5, 3))
     _, in_W, in_v = check_values(student.gradient_penalty(W, v, x), 3, "gradient_penalty")
-    check_array(in_W, np.zeros((3, 4)), atol=np.inf, name="the gradient in W")
-    check_array(in_v, np.zeros(4), atol=np.inf, name="the gradient in v")
+    check_shape(in_W, (3, 4), name="the gradient in W")
+    check_shape(in_v, (4,), name="the gradient in v")
     for _ in range(5):
         i, j, step = rng.integers(3), rng.integers(4), 1e-5
         along_W, along_v = np.zeros((3, 4)), np.zeros(4)

@@ -5,25 +5,10 @@ import numpy as np
 from minidl.grading.checks import check, check_array
 
 
-def flat(value):
-    """The arrays and numbers in lists of lists."""
-    return [part for item in value for part in flat(item)] if isinstance(value, list | tuple) else [value]
-
-
-def call_twice(student, name, *arguments):
-    """What a function returns, and does again, without a change to its arguments."""
-    answer, after = student.call_and_look(name, *arguments)
-    again = student.call(name, *arguments)
-    for before, now in ((arguments, after), (answer, again)):
-        check(all(np.array_equal(a, b, equal_nan=True) for a, b in zip(flat(before), flat(now), strict=True)),
-              f"{name} changes its arguments, or its mind")
-    return answer
-
-
 def test_sum_to_is_the_transpose_of_broadcasting(student, rng):
     for shape, wide in [((), (3, 2)), ((1, 1), (3, 2)), ((3, 1, 2), (4, 3, 5, 2)), ((1,), (1,)), ((2, 1), (0, 2, 3))]:
         g, x = rng.standard_normal(wide), rng.standard_normal(shape)
-        back = call_twice(student, "sum_to", g, shape)
+        back = student.call_twice("sum_to", g, shape)
         check(getattr(back, "shape", None) == shape, f"sum_to returns an array of shape {shape}")
         check_array(np.asarray((x * back).sum()), (np.broadcast_to(x, wide) * g).sum(), rtol=1e-9, atol=1e-12)
 
@@ -40,24 +25,24 @@ def difference(f, x, eps=1e-6):
 
 def test_rules_agree_with_finite_differences_on_other_shapes(student, rng):
     a, b, g = rng.standard_normal((1, 4)), rng.standard_normal((4, 2)), rng.standard_normal((1, 2))
-    in_a, in_b = call_twice(student, "vjp_matmul", g, a, b)
+    in_a, in_b = student.call_twice("vjp_matmul", g, a, b)
     check_array(in_a, difference(lambda a: (g * (a @ b)).sum(), a), rtol=1e-5, atol=1e-7)
     check_array(in_b, difference(lambda b: (g * (a @ b)).sum(), b), rtol=1e-5, atol=1e-7)
     x, h = rng.standard_normal((2, 3, 1)), rng.standard_normal((2, 3, 1))
-    in_x = call_twice(student, "vjp_tanh", h, x)
+    in_x = student.call_twice("vjp_tanh", h, x)
     check_array(in_x, difference(lambda x: (h * np.tanh(x)).sum(), x), rtol=1e-5, atol=1e-7)
-    first, second = call_twice(student, "vjp_multiply", h, x, x)
+    first, second = student.call_twice("vjp_multiply", h, x, x)
     check_array(first + second, difference(lambda x: (h * x * x).sum(), x), rtol=1e-5, atol=1e-7)
 
 
 def test_the_rule_of_logsumexp_does_not_overflow(student, reference):
     g, x = np.array([2.0, 1.0]), np.array([[1000.0, 1001.0, -5.0], [-1000.0, -1000.0, -2000.0]])
-    check_array(call_twice(student, "vjp_logsumexp", g, x), reference.vjp_logsumexp(g, x))
+    check_array(student.call_twice("vjp_logsumexp", g, x), reference.vjp_logsumexp(g, x))
 
 
 def test_a_chain_of_5000_is_no_problem(student):
     parents = [[]] + [[node] for node in range(5000)]
-    call_twice(student, "backward_order", parents[:50], 49)
+    student.call_twice("backward_order", parents[:50], 49)
     order = student.backward_order(parents, 5000)
     check(list(order) == list(range(5000, -1, -1)), "a chain is walked backwards")
 
@@ -103,7 +88,7 @@ def test_the_check_looks_at_every_entry(student, rng):
 def test_the_second_rule_of_matmul(student, rng, reference):
     gg, g = rng.standard_normal((2, 3)), rng.standard_normal((2, 4))
     a, b = rng.standard_normal((2, 3)), rng.standard_normal((3, 4))
-    for name, answer, expected in zip("gab", call_twice(student, "vjp_of_vjp_matmul", gg, g, a, b), [
+    for name, answer, expected in zip("gab", student.call_twice("vjp_of_vjp_matmul", gg, g, a, b), [
             difference(lambda g: (gg * (g @ b.T)).sum(), g), np.zeros_like(a),
             difference(lambda b: (gg * (g @ b.T)).sum(), b)], strict=True):
         check_array(answer, expected, rtol=1e-5, atol=1e-7, name=f"the gradient in {name}")
@@ -111,6 +96,6 @@ def test_the_second_rule_of_matmul(student, rng, reference):
 
 def test_the_gradient_of_the_penalty(student, rng, reference):
     W, v, x = rng.standard_normal((3, 4)), rng.standard_normal(4), rng.standard_normal((5, 3))
-    _, in_W, in_v = call_twice(student, "gradient_penalty", W, v, x)
+    _, in_W, in_v = student.call_twice("gradient_penalty", W, v, x)
     check_array(in_W, difference(lambda W: reference.gradient_penalty(W, v, x)[0], W), rtol=1e-4, atol=1e-6)
     check_array(in_v, difference(lambda v: reference.gradient_penalty(W, v, x)[0], v), rtol=1e-4, atol=1e-6)

@@ -5,21 +5,6 @@ import numpy as np
 from minidl.grading.checks import check, check_array
 
 
-def flat(value):
-    """The arrays and numbers in lists of lists."""
-    return [part for item in value for part in flat(item)] if isinstance(value, list | tuple) else [value]
-
-
-def call_twice(student, name, *arguments):
-    """What a function returns, and does again, without a change to its arguments."""
-    answer, after = student.call_and_look(name, *arguments)
-    again = student.call(name, *arguments)
-    for before, now in ((arguments, after), (answer, again)):
-        check(all(np.array_equal(a, b, equal_nan=True) for a, b in zip(flat(before), flat(now), strict=True)),
-              f"{name} changes its arguments, or its mind")
-    return answer
-
-
 def test_pca_of_wide_data(student, rng, reference):
     x = rng.standard_normal((6, 30)) + 100
     answer, expected = student.pca_fit(x, 5), reference.pca_fit(x, 5)
@@ -28,11 +13,11 @@ def test_pca_of_wide_data(student, rng, reference):
 
 
 def test_pca_leaves_the_data_as_they_are(student, rng):
-    call_twice(student, "pca_fit", rng.standard_normal((10, 4)) + 5, 2)
+    student.call_twice("pca_fit", rng.standard_normal((10, 4)) + 5, 2)
 
 
 def test_the_share_of_constant_data_is_zero(student):
-    shares = call_twice(student, "explained_variance_ratio", np.full((8, 3), 2.5), np.zeros(2))
+    shares = student.call_twice("explained_variance_ratio", np.full((8, 3), 2.5), np.zeros(2))
     check_array(shares, np.zeros(2), name="the shares of no variance")
 
 
@@ -40,15 +25,15 @@ def test_codes_and_samples_of_three_components(student, rng):
     noise, mean = rng.standard_normal((7, 3)), rng.standard_normal(5)
     components, variances = np.linalg.qr(rng.standard_normal((5, 3)))[0].T, np.array([9.0, 4.0, 0.25])
     expected = mean + sum(np.outer(noise[:, i] * variances[i] ** 0.5, components[i]) for i in range(3))
-    check_array(call_twice(student, "pca_sample", noise, mean, components, variances), expected, name="the samples")
-    check_array(call_twice(student, "pca_decode", noise * variances ** 0.5, mean, components), expected, name="decoded")
-    codes = call_twice(student, "pca_encode", expected, mean, components)
+    check_array(student.call_twice("pca_sample", noise, mean, components, variances), expected, name="the samples")
+    check_array(student.call_twice("pca_decode", noise * variances ** 0.5, mean, components), expected, name="decoded")
+    codes = student.call_twice("pca_encode", expected, mean, components)
     check_array(codes, noise * variances ** 0.5, atol=1e-9, name="encoded")
 
 
 def test_ties_go_to_the_first_and_distances_are_never_negative(student, rng):
     x = np.array([[0.0, 0.0], [2.0, 0.0], [1.0, 0.0]])
-    labels, squares = call_twice(student, "assign", x, np.array([[2.0, 0.0], [0.0, 0.0], [2.0, 0.0]]))
+    labels, squares = student.call_twice("assign", x, np.array([[2.0, 0.0], [0.0, 0.0], [2.0, 0.0]]))
     check_array(labels, np.array([1, 0, 0]), name="the labels")
     check_array(squares, np.array([0.0, 0.0, 1.0]), name="the squared distances")
     far = 1e7 + rng.standard_normal((50, 3))
@@ -67,13 +52,13 @@ def test_an_empty_cluster_moves_to_the_farthest_point(student, rng):
     expected[1], expected[3] = x[::2].mean(axis=0), x[1::2].mean(axis=0)
     expected[0], expected[2], expected[4] = x[4], x[7], x[9]
     expected[5] = x[np.argsort(-squares, kind="stable")[3]]
-    check_array(call_twice(student, "update", x, labels, squares, 6), expected, name="the centres")
+    check_array(student.call_twice("update", x, labels, squares, 6), expected, name="the centres")
 
 
 def test_lloyd_counts_its_iterations(student, rng, reference):
     x = rng.standard_normal((80, 3))
     for limit in (1, 2, 100):
-        answer, expected = call_twice(student, "lloyd", x, x[:7], limit), reference.lloyd(x, x[:7], limit)
+        answer, expected = student.call_twice("lloyd", x, x[:7], limit), reference.lloyd(x, x[:7], limit)
         check(answer[3] == expected[3], f"with max_iter {limit} there are {expected[3]} updates, not {answer[3]}")
         check_array(np.asarray(answer[2]), np.asarray(expected[2]), rtol=1e-9, name="the sums of squares")
         check_array(answer[0], expected[0], rtol=1e-9, name="the centres")
@@ -82,7 +67,7 @@ def test_lloyd_counts_its_iterations(student, rng, reference):
 
 def test_a_draw_is_the_place_in_the_cumulative_shares(student, rng, reference):
     x, draws = rng.standard_normal((30, 2)), rng.random(5)
-    centres = call_twice(student, "kmeans_plus_plus", x, 6, 4, draws)
+    centres = student.call_twice("kmeans_plus_plus", x, 6, 4, draws)
     check_array(centres, reference.kmeans_plus_plus(x, 6, 4, draws), name="the centres")
     line = np.array([[0.0], [1.0], [2.0]])                   # shares 0, 1/5, 4/5
     for u, chosen in ((0.0, 1.0), (0.19, 1.0), (0.2, 2.0), (0.99, 2.0)):
@@ -100,7 +85,7 @@ def test_codes_and_samples_of_four_clusters(student, rng):
     labels, centres = np.array([2, 0, 2, 2, 0, 3, 3, 2, 2, 2]), rng.standard_normal((4, 3))
     draws = np.array([0.0, 0.19, 0.21, 0.5, 0.79, 0.81, 0.999])
     expected = centres[[0, 0, 2, 2, 2, 3, 3]]
-    check_array(call_twice(student, "kmeans_sample", labels, centres, draws), expected, name="the samples")
-    codes = call_twice(student, "kmeans_encode", labels, 4)
+    check_array(student.call_twice("kmeans_sample", labels, centres, draws), expected, name="the samples")
+    codes = student.call_twice("kmeans_encode", labels, 4)
     check_array(codes, (labels[:, None] == np.arange(4)).astype(float), name="the codes")
-    check_array(call_twice(student, "kmeans_decode", codes, centres), centres[labels], name="the reconstructions")
+    check_array(student.call_twice("kmeans_decode", codes, centres), centres[labels], name="the reconstructions")

@@ -51,6 +51,14 @@ def limit(limits):
         resource.setrlimit(number, (value, hard))
 
 
+def limit_memory(size):
+    """Let this process have so many bytes of address space, where the system knows such a limit."""
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (size, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
 def die_with_parent(parent=None):
     """End when the grader ends, however it ends; at once if it has ended, and `parent` is no longer this one's."""
     if sys.platform == "linux":

@@ -58,10 +58,10 @@ def grade(manifest: Manifest, folder: Path, out: Path, options: Options, say: Ca
                          "name the folder that holds them with --instructor")
     others = [folder] if len(found) > 1 else []          # whose work one could copy
     isolations = sandbox.choose(options.isolation, slots=options.jobs, required=options.require_isolation,
-                                hidden=[solution.parent, *others], say=say)
+                                hidden=[solution.parent, manifest.folder / "instructor", *others], say=say)
     say(f"{manifest.name}: {len(found)} submissions, {manifest.points:g} points in tests, "
         f"isolation: {isolations[0].name}")
-    out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(mode=0o700, parents=True, exist_ok=True)   # marks are nobody else's business, nor a submission's
     secret = _secret(options.secret or out / "secret")
     graded = {}
     with _workplace(out) as place, ThreadPoolExecutor(options.jobs) as pool:
@@ -125,12 +125,13 @@ def _keep_answers(content: bytes | None, path: Path) -> None:
 def _session(job: dict[str, Any], manifest: Manifest, place: Path) -> str:
     """Run a session; returns a sentence if it came to no good end. What it has graded by then is in its result."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    calls = 3.0 * sum(1 for _ in manifest.tests())
+    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TMPDIR": str(place)}    # as in its workers
+    most = _SESSION_SECONDS + 4 * manifest.limits.seconds * sum(1 for _ in manifest.tests())
     process = subprocess.Popen(
         [sys.executable, "-m", "minidl.grading.session"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True, env={**environment, "TMPDIR": str(place)}, start_new_session=True)
+        stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
     try:
-        _, errors = process.communicate(json.dumps(job), timeout=_SESSION_SECONDS + calls * manifest.limits.seconds)
+        _, errors = process.communicate(json.dumps(job), timeout=most)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
@@ -190,7 +191,8 @@ def _line(done: int, total: int, manifest: Manifest, result: results.Result) -> 
         counts[record.status] = counts.get(record.status, 0) + 1
     statuses = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items())
     problem = f"; {result.problem}" if result.problem else ""
-    return reports.plain(f"[{done}/{total}] {result.submission}: {result.points():g} of {manifest.points:g} points "
-                         f"({statuses}){problem}")
+    line = (f"[{done}/{total}] {result.submission}: {result.points():g} of {manifest.points:g} points "
+            f"({statuses}){problem}")
+    return " ".join(reports.plain(line).split())         # a name with line breaks could forge other lines
 
 

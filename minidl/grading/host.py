@@ -12,8 +12,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,13 @@ class Limits:
 
 
 class Worker:
-    """A student's process. `load` a file, `call` functions, `close` it: then nothing of it is left."""
+    """A student's process. `load` a file, `call` functions, `close` it: then nothing of it is left.
 
-    def __init__(self, stage: Stage, isolation: Isolation, limits: Limits) -> None:
+    It is ready when it is made or, where one does not `wait` for that, after `wait`. Raises Infrastructure if it does
+    not start.
+    """
+
+    def __init__(self, stage: Stage, isolation: Isolation, limits: Limits, *, wait: bool = True) -> None:
         self.stage, self.isolation, self.limits = stage, isolation, limits
         self.printed, self.lost = bytearray(), 0          # what it printed: the first bytes, and how many more
         self.process: subprocess.Popen[bytes] | None = None
@@ -81,6 +86,8 @@ class Worker:
         self._spared = _adopt_orphans() if _may_leave_orphans(isolation) else set()
         try:
             self._start()
+            if wait:
+                self.wait()
         except BaseException:
             self.close()
             raise
@@ -112,14 +119,22 @@ class Worker:
         os.set_blocking(self.process.stdin.fileno(), False)
         self._drain = threading.Thread(target=self._read_output, daemon=True)
         self._drain.start()
-        deadline = time.monotonic() + _START_SECONDS
+        with self._starting():
+            self._write(json.dumps(job).encode() + b"\n", time.monotonic() + _START_SECONDS)
+
+    def wait(self) -> None:
+        """Until it is confined, has NumPy and takes requests."""
+        with self._starting():
+            self._receive(time.monotonic() + _START_SECONDS)
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
         try:
-            self._write(json.dumps(job).encode() + b"\n", deadline)
-            self.confined = self._receive(deadline)["ready"]
+            yield
         except (WorkerDied, TimeLimit, ProtocolError) as error:
             self._drain.join(1)
             last = " ".join(self.output().strip().splitlines()[-1:])
-            raise Infrastructure(f"a worker ({isolation.name}) did not start: {error}; {last}") from error
+            raise Infrastructure(f"a worker ({self.isolation.name}) did not start: {error}; {last}") from error
 
     # Requests ---------------------------------------------------------------------------------------------------------
 
@@ -259,6 +274,42 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Workers:
+    """A fresh worker for each of `tests` tests, of which some are started before it is their turn.
+
+    Most of a test's time is NumPy's import, which can go on while the test before it runs. That is done only where no
+    worker reaches another: not where they merely have the same user, or none of their own.
+    """
+
+    def __init__(self, stage: Stage, isolation: Isolation, limits: Limits, tests: int) -> None:
+        self.stage, self.isolation, self.limits, self.tests = stage, isolation, limits, tests
+        self.ahead = min((os.cpu_count() or 1) - 1, 3) if isolation.name in ("bwrap", "landlock") else 0
+        self._waiting: deque[Worker] = deque()
+
+    def take(self) -> Worker:
+        """The next one, ready, for the caller to close."""
+        self.tests -= 1
+        worker = self._waiting.popleft() if self._waiting else self._one()
+        try:
+            while len(self._waiting) < min(self.ahead, self.tests):
+                self._waiting.append(self._one())
+            worker.wait()
+        except BaseException:
+            worker.close()
+            raise
+        return worker
+
+    def _one(self) -> Worker:
+        return Worker(self.stage, self.isolation, self.limits, wait=False)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._waiting:
+            self._waiting.pop().close()
 
 
 def student_error(answer: dict[str, Any]) -> StudentError:

@@ -5,6 +5,7 @@ A verdict is made here alone, from what pytest itself reports in this process; o
 from __future__ import annotations
 
 import hashlib
+import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ class Plan:
     hidden: bool = False               # whether hidden tests are run
     reverse: bool = False              # the tests in reversed order
     tell: bool = False                 # what hidden tests say is kept: for their author alone
+    seconds: float | None = None       # for one test as a whole, with what it computes from answers itself
     report: Callable[[Result], None] = lambda result: None
 
 
@@ -104,6 +106,22 @@ class Grading:
         item.stash[_STARTED], self.running = time.perf_counter(), item.originalname
         item.repr_failure = lambda excinfo: ""           # nobody reads pytest's account, and it takes 20 ms
         return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: Any) -> Iterator[None]:
+        if self.plan.seconds is None:
+            return (yield)
+
+        def late(number: int, frame: object) -> None:
+            raise host.TimeLimit(f"the test was not done within {self.plan.seconds:g} s")
+
+        before = signal.signal(signal.SIGALRM, late)
+        signal.setitimer(signal.ITIMER_REAL, self.plan.seconds)
+        try:
+            return (yield)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         # Also called, with another type, where a test file cannot be imported.

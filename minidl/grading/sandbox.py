@@ -147,7 +147,7 @@ def _candidates(name: str) -> Iterator[Isolation]:
         yield Isolation(name)
 
 
-_held: dict[int, socket.socket] = {}             # the users that this process has taken
+_held: list[int] = []                            # the users that this process has taken
 
 
 def _users(count: int) -> list[int]:
@@ -164,10 +164,11 @@ def _users(count: int) -> list[int]:
             except OSError:
                 name.close()
             else:
-                _held[user] = name
+                name.detach()                    # stays open
+                _held.append(user)
     else:
         raise InputError(f"other gradings have nearly all of the {_USERS} users that workers run as; use fewer --jobs")
-    return list(_held)[:count]
+    return _held[:count]
 
 
 def _all(paths: Sequence[Path]) -> Iterator[str]:

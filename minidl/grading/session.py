@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 
 from minidl.grading import host, manifest, results
-from minidl.grading.confine import die_with_parent
+from minidl.grading.confine import die_with_parent, limit_memory
 from minidl.grading.plugin import Grading, Plan
 from minidl.grading.students import Remote
+
+_MEMORY = 4 << 30                      # what a test computes from an answer can be made to need any amount
 
 
 def run(plan: Plan, tests: Sequence[Path], options: Sequence[str] = ()) -> Grading:
@@ -58,12 +60,14 @@ def grade(job: dict[str, Any]) -> results.Result:
     isolation = host.Isolation(job["isolation"], job["uid"])
     path = Path(job["result"])
     result = results.read(path)
-    with host.Stage(Path(job["submission"]), engine=assignment.engine) as stage:
+    with host.Stage(Path(job["submission"]), engine=assignment.engine) as stage, host.Workers(
+            stage, isolation, limits, sum(1 for _ in assignment.tests())) as workers:
         plan = Plan(
             assignment, result, seed=bytes.fromhex(job["secret"]) + result.digest.encode(), hidden=True,
-            task=job["task"], reverse=job["reverse"], tell=job["tell"], solution=instructor / assignment.files[0],
+            task=job["task"], reverse=job["reverse"], tell=job["tell"], seconds=3 * limits.wall,
+            solution=instructor / assignment.files[0],
             report=lambda result: result.write(path),
-            student=lambda test: Remote(stage, isolation, limits, assignment.module, (
+            student=lambda test: Remote(workers, assignment.module, (
                 instructor if test.hidden else assignment.folder / "tests") / "drivers.py"))
         run(plan, [assignment.folder / "tests", instructor / "tests"], ["-p", "no:terminal"])
     return result
@@ -72,6 +76,7 @@ def grade(job: dict[str, Any]) -> results.Result:
 if __name__ == "__main__":
     job = json.load(sys.stdin)
     die_with_parent(job["parent"])
+    limit_memory(_MEMORY)
     try:
         grade(job)
     except (host.Infrastructure, OSError) as error:

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from minidl.grading import checks, codec, host, inprocess, worker
-from minidl.grading.host import Isolation, Limits, Stage, StudentError, Worker
+from minidl.grading.host import StudentError, Worker, Workers
 
 
 class Missing(Exception):
@@ -94,15 +94,15 @@ class Student:
 class Remote(Student):
     """In a worker that starts with the test's first call."""
 
-    def __init__(self, stage: Stage, isolation: Isolation, limits: Limits, module: str, drivers: Path | None) -> None:
+    def __init__(self, workers: Workers, module: str, drivers: Path | None) -> None:
         super().__init__(drivers, f"{module}.py")
-        self._stage, self._isolation, self._limits, self._module = stage, isolation, limits, module
+        self._workers, self._module = workers, module
         self._worker: Worker | None = None
 
     def _load(self) -> list[str]:
-        if not (self._stage.submission / f"{self._module}.py").is_file():
+        if not (self._workers.stage.submission / f"{self._module}.py").is_file():
             raise Missing(f"there is no {self._module}.py")
-        self._worker = Worker(self._stage, self._isolation, self._limits)
+        self._worker = self._workers.take()
         return self._worker.load(self._module)
 
     def _call(self, name: str, arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:

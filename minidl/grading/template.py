@@ -68,7 +68,8 @@ from minidl.grading.checks import check_array, check_shape
 
 
 def test_columns_have_mean_zero(student, rng):
-    y = student.centre(rng.standard_normal((20, 3)) + 5)
+    x = rng.standard_normal((20, 3)) + 5
+    y = student.centre(x)
     check_shape(y, (20, 3), name="centre(x)")
     check_array(y.mean(axis=0), np.zeros(3), name="the mean of centre(x)")
 

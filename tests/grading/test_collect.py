@@ -1,5 +1,6 @@
 """Files are taken from folders and archives by name; nothing else that was handed in has any effect."""
 import os
+import random
 import stat
 import sys
 import zipfile
@@ -83,6 +84,39 @@ def test_a_damaged_archive_is_a_problem_not_an_error(tmp_path, archive):
         assert not collected.files and "cannot be read" in collected.problem
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_whatever_is_wrong_with_an_archive_is_its_own_problem(tmp_path, method):
+    path, rng = tmp_path / "alice.zip", random.Random(0)
+    with zipfile.ZipFile(path, "w", method) as file:
+        file.writestr("toys.py", b"x = 1\n" * 100)
+    whole = path.read_bytes()
+    for _ in range(100):
+        data = bytearray(whole)
+        for _ in range(rng.choice((1, 2, 8))):
+            data[rng.randrange(len(data))] = rng.choice((0, 255, rng.randrange(256)))
+        path.write_bytes(data)
+        collect.collect(path, ["toys.py"])
+    at = whole.index(b"PK\1\2") + 28
+    path.write_bytes(whole[:at] + b"\0\0" + b"\7\0" + whole[at + 4:])         # an entry without a name
+    assert "cannot be read" in collect.collect(path, ["toys.py"]).problem
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_an_archive_that_is_a_link_or_a_pipe_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.zip")
+    (tmp_path / "link.zip").symlink_to(tmp_path / "pipe.zip")
+    for name in ("pipe.zip", "link.zip"):
+        assert "is a link or no regular file" in collect.collect(tmp_path / name, ["toys.py"]).problem
+
+
+def test_a_submission_with_the_name_of_a_result_is_refused_before_anything_is_graded(tmp_path):
+    for name in ("secret", "gradebook.csv"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(md.InputError, match=f"no submission can be called '{name}'"):
+            collect.submissions(tmp_path)
+        (tmp_path / name).rmdir()
+
+
 def test_the_digest_tells_files_apart(tmp_path):
     digests = set()
     for i, files in enumerate([{"a.py": b"x"}, {"a.py": b""}, {}, {"b.py": b"x"}, {"a.py": b"x", "b.py": b""}]):
@@ -101,5 +135,5 @@ def test_a_folder_without_submissions_gets_a_sentence(tmp_path):
         collect.submissions(tmp_path / "nowhere")
     (tmp_path / "ann").mkdir()
     (tmp_path / "ann.zip").write_bytes(b"")
-    with pytest.raises(md.InputError, match=r"ann and ann.zip are both the submission 'ann'"):
+    with pytest.raises(md.InputError, match=r"'ann' and 'ann.zip' are both the submission 'ann'"):
         collect.submissions(tmp_path)

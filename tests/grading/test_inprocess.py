@@ -83,7 +83,7 @@ def test_the_debugger_opens_in_the_students_frame(work, capsys, monkeypatch):
 def test_where_a_value_is_wrong_the_debugger_opens_in_the_test_with_the_answer(work, capsys, monkeypatch):
     solve(work, SOLVED.replace("axis=0", ""))
     said, code = debugged(work, capsys, monkeypatch, "p 'here', answer.shape, expected, x.shape\nq\n", "--debug")
-    assert "('here', (3,), array([0., 0., 0.]), (20, 3))" in said and "-> check_array(student.centre(x)" in said
+    assert "('here', (3,), array([0., 0., 0.]), (20, 3))" in said and "-> check_array(y.mean(axis=0)" in said
     assert code == 130 and "so far: public: 0/2" in said
 
 
@@ -97,7 +97,7 @@ def test_the_debugger_leaves_out_what_has_not_run(work, capsys, monkeypatch):
 def test_a_breakpoint_opens_the_debugger(work, capsys, monkeypatch, statement):
     monkeypatch.setattr(sys, "breakpointhook", sys.__breakpointhook__)
     solve(work, SOLVED.replace("    return", f"    {statement}\n    return"))
-    said, code = debugged(work, capsys, monkeypatch, "p 'here', x.shape\nc\nc\n")
+    said, code = debugged(work, capsys, monkeypatch, "p 'here', x.shape\nc\nc\nc\n")
     assert "('here', (20, 3))" in said and code == 0
     assert debugged(work, capsys, monkeypatch, "q\n")[1] == 130
 

@@ -80,6 +80,7 @@ def test_whatever_an_answer_is_it_is_the_answers_fault(tmp_path):
     records = one_each(tmp_path, "assert student.f() + 1 == 4, 'no'", answers)
     assert [record.status for record in records] == ["passed", "failed", "error", "error", "failed", "error", "error"]
     assert [record.points for record in records] == [2.0, 0, 0, 0, 0, 0, 0]
+    assert records[2].message.endswith("\nin the test, with what came: assert student.f() + 1 == 4, 'no'")
 
 
 def test_of_a_hidden_test_the_status_alone_is_kept(tmp_path):
@@ -258,9 +259,8 @@ def test_check_and_grading_say_the_same(tmp_path):
     drivers = tmp_path / "drivers.py"
     drivers.write_text("def push(module, x):\n    return module.Stack().push(x)\n", encoding="utf-8")
     local, _ = run(tmp_path, CALLS, student=lambda test: Local(mine, "toys", drivers))
-    with Stage(mine) as stage:
-        remote, _ = run(tmp_path, CALLS, student=lambda test: Remote(
-            stage, Isolation("none"), host.Limits(), "toys", drivers))
+    with Stage(mine) as stage, host.Workers(stage, Isolation("none"), host.Limits(), 8) as workers:
+        remote, _ = run(tmp_path, CALLS, student=lambda test: Remote(workers, "toys", drivers))
     said = {name: (record.status, record.message) for name, record in local.items()}
     graded = {name: (record.status, record.message) for name, record in remote.items()}
     driven = said.pop("test_driven"), graded.pop("test_driven")

@@ -164,10 +164,9 @@ FAULTS = {
         "error          test_columns", "AssertionError", "flows.py:6 in centre: assert x.ndim == 3"]),
     "a changed argument": (SOLVED.replace("return x - x", "x -= x").replace("x -= x.mean(axis=0)",
                                                                           "x -= x.mean(axis=0)\n    return x"), [
-        "failed         test_the_input_stays_as_it_is", "x after centre(x): 60 of 60 values differ"]),
+        "failed         test_the_input_stays_as_it_is", "centre changes its arguments; work on a copy"]),
     "a missing return": (SOLVED.replace("return ", ""), [
-        "AttributeError: 'NoneType' object has no attribute 'mean'",
-        "in the test, with what came: check_array(student.centre(x).mean(axis=0)"]),
+        "failed         test_columns_have_mean_zero", "centre(x) is None (is a `return` missing?), an array of"]),
     "a misspelt function": (SOLVED.replace("centre", "center"), [
         "no `centre`; did you mean `center`? In flows.py it must be called `centre`"]),
     "an endless recursion": (SOLVED.replace("x - x", "centre(x) - x"), [
@@ -246,7 +245,7 @@ def test_tests_that_are_broken_are_told(work, capsys):
 
 
 def test_a_students_module_is_fresh_in_each_test(work, capsys):
-    solve(work, SOLVED.replace("    return", "    calls.append(1)\n    assert len(calls) == 1\n    return")
+    solve(work, SOLVED.replace("    return", "    calls.append(1)\n    assert len(calls) <= 2\n    return")
           .replace("def", "calls = []\n\n\ndef"))
     assert checked(capsys, "a9")[1] == 0
 

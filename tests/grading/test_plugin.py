@@ -1,4 +1,5 @@
 """Verdicts come from what ended a test in the grader's process, and of a hidden test nothing but its status is kept."""
+import signal
 import sys
 from pathlib import Path
 
@@ -81,6 +82,15 @@ def test_whatever_an_answer_is_it_is_the_answers_fault(tmp_path):
     assert [record.status for record in records] == ["passed", "failed", "error", "error", "failed", "error", "error"]
     assert [record.points for record in records] == [2.0, 0, 0, 0, 0, 0, 0]
     assert records[2].message.endswith("\nin the test, with what came: assert student.f() + 1 == 4, 'no'")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="graded on Linux and macOS only")
+def test_what_a_test_computes_from_an_answer_has_a_time_limit_too(tmp_path):
+    records, _ = run(tmp_path, "def test_it(student):\n    while student.f():\n        pass\n\n\n"
+                               "def test_next(student):\n    assert student.f()\n",
+                     student=lambda test: Answers(1), seconds=0.3)
+    assert [(record.status, record.message) for record in records.values()] == [
+        ("timeout", "the test was not done within 0.3 s"), ("passed", "")]
 
 
 def test_of_a_hidden_test_the_status_alone_is_kept(tmp_path):

@@ -10,7 +10,7 @@ from minidl.grading import manifest, overrides, reports
 from minidl.grading.results import Record, Result
 from tests.grading import toy
 
-NASTY = "=HYPERLINK(\"x\")\n<script>`</code> ]]> \x1b[31m \x00 \ud800 | **b**"
+NASTY = "=HYPERLINK(\"x\")\n<script>`</code> ]]> \x1b[31m \x00 \ud800 | **b** \u202e"
 
 
 @pytest.fixture
@@ -36,9 +36,12 @@ def test_the_gradebook_adds_up_and_holds_no_formula(written):
 
 def test_no_report_holds_what_a_terminal_or_a_parser_would_obey(written):
     for name, text in written[0].items():
-        assert not any(ord(c) < 32 and c not in "\n\t" or 0xd800 <= ord(c) < 0xe000 for c in text), name
+        assert not any(ord(c) < 32 and c not in "\n\t" or 0xd800 <= ord(c) < 0xe000 or c == "\u202e"
+                   for c in text), name
     failure = ElementTree.fromstring(written[0]["junit.xml"])[0][0]
     assert failure.text and "<script>" in failure.text
+    hidden = ElementTree.fromstring(written[0]["junit.xml"])[1]
+    assert hidden.get("time") == "0.000"
     table = json.loads(written[0]["gradescope.json"])
     assert table["score"] == 2.0 and [test["score"] for test in table["tests"]] == [0.0, 2.0, 1.0]
 

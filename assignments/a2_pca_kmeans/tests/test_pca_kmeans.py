@@ -43,6 +43,7 @@ def test_signs_are_chosen(student, rng):
     for data in (x, -x, rows(rng), rows(rng)):
         _, components, _ = check_values(student.pca_fit(data, 4), 3, "pca_fit")
         check_shape(components, (4, 5), name="the array of components")
+        check_array((components ** 2).sum(axis=1), np.ones(4), name="the squared lengths of the components")
         largest = components[np.arange(4), np.abs(components).argmax(axis=1)]
         check(np.all(largest > 0), "the entry of greatest size in each component must be positive")
 
@@ -118,7 +119,10 @@ def test_lloyd_stops_where_nothing_changes(student, rng):
 def test_the_error_never_rises(student, rng):
     x = rng.standard_normal((60, 3))
     centres, labels, sums, _ = check_values(student.lloyd(x, x[:6]), 4, "lloyd")
+    check_shape(centres, (6, 3), name="the array of centres")
     sums = np.asarray(sums, float)
+    nearest = ((x[:, None] - x[:6]) ** 2).sum(axis=2).min(axis=1)
+    check_array(sums[0], nearest.sum(), name="the first sum of squares, to the centres that were given")
     check(np.all(np.diff(sums) <= 1e-9 * sums[0]), f"the sums of squares must not rise, they are {list(sums)}")
     check_array(((x - centres[labels]) ** 2).sum(), sums[-1], rtol=1e-9, name="the last sum of squares")
 

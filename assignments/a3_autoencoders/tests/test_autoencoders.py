@@ -189,7 +189,10 @@ def test_a_stack_is_trained_layer_upon_layer(student, rng):
 
 def test_the_starts_stay_as_they_are(student, rng):
     starts, x = [layer(rng, 4, 3)], rng.random((6, 4))
-    _, (after, *_) = student.call_and_look("pretrain", starts, x, 1.0, 2)
+    answer, (after, *_) = student.call_and_look("pretrain", starts, x, 1.0, 2)
+    encoder = check_values(check_values(answer, 1, "pretrain, for one layer,")[0], 2, "a layer's encoder")
+    check_shape(encoder[0], (4, 3), name="the W of the encoder")
+    check(not np.array_equal(encoder[0], starts[0][0]), "pretrain returns the W that it was given: nothing was trained")
     for now, before, name in zip(after[0], starts[0], NAMES, strict=True):
         check(np.array_equal(now, before), f"pretrain has changed the {name} in starts: p -= ... works on the caller's "
               "own array, p = p - ... on a new one")

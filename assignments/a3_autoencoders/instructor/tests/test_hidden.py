@@ -46,8 +46,10 @@ def test_gradients_agree_with_finite_differences(student, rng, reference):
         check_array(answer[i], slope, rtol=1e-5, atol=1e-7, name=f"the gradient in {name}")
 
 
-def test_gradients_leave_the_parameters_as_they_are(student, rng):
-    student.call_twice("sparse_gradients", layer(rng, 5, 3), rng.random((9, 5)), 1e-2, 0.05, 3.0)
+def test_gradients_leave_the_parameters_as_they_are(student, rng, reference):
+    parameters, x = layer(rng, 5, 3), rng.random((9, 5))
+    answer = student.call_twice("sparse_gradients", parameters, x, 1e-2, 0.05, 0.0)
+    check_array(answer[0], reference.sparse_gradients(parameters, x, 1e-2, 0.05, 0.0)[0], name="the gradient in W1")
 
 
 def test_no_input_of_that_length_excites_a_unit_more(student, rng):
@@ -65,11 +67,13 @@ def test_pretraining_reconstructs_a_and_not_x(student, rng, reference):
             check_array(value, wanted, rtol=1e-8, name=f"layer {i}'s {name}")
 
 
-def test_pretraining_again_gives_the_same(student, rng):
+def test_pretraining_again_gives_the_same(student, rng, reference):
     layers = encoders(rng, 5, 4, 3)
     inputs = check_values(student.call_twice("layer_inputs", layers, rng.random((6, 5))), 2, "layer_inputs")
     check(inputs[1].shape == (6, 4), "the second layer's input has a column for each of 4 units")
-    student.call_twice("pretrain", [layer(rng, 5, 4), layer(rng, 4, 3)], rng.random((8, 5)), 0.7, 5)
+    arguments = [layer(rng, 5, 4), layer(rng, 4, 3)], rng.random((8, 5)), 0.7, 5
+    answer = check_values(student.call_twice("pretrain", *arguments), 2, "pretrain")
+    check_array(check_values(answer[0], 2, "an encoder")[0], reference.pretrain(*arguments)[0][0], name="the first W")
 
 
 def test_large_logits_do_not_overflow(student, rng, reference):

@@ -155,7 +155,9 @@ def _add_student(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
         parser.set_defaults(run=run)
         if name != "status":
-            parser.add_argument("assignment", metavar="ASSIGNMENT", help="such as a3, or a folder that holds it")
+            here = {} if name == "start" else {"nargs": "?", "default": "."}
+            parser.add_argument("assignment", metavar="ASSIGNMENT", help="such as a3, or a folder that holds it" + (
+                " (default: this one)" if here else ""), **here)      # type: ignore[arg-type]
         return parser
 
     start = add("start", _start, "start an assignment")

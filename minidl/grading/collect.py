@@ -30,7 +30,10 @@ class Submission(NamedTuple):
 
 
 class Collected(NamedTuple):
-    """The named files that were found, a digest of them, and a sentence about what was wrong, if anything was."""
+    """The named files that were found, a digest of them, and a sentence about what was wrong, if anything was.
+
+    The digest of a single file is its SHA-256, which `minidl check` and `minidl submit` show as well.
+    """
 
     files: dict[str, bytes]
     digest: str
@@ -79,11 +82,9 @@ def collect(path: Path, names: Sequence[str], also: Sequence[str] = ()) -> Colle
         _choose(entries, [*names, *also], files, problems, optional=also)
     except Exception as error:         # whatever a damaged archive provokes, it keeps nobody else from being graded
         problems.append(f"{path.name} cannot be read: {error}"[:300])
-    digest = hashlib.sha256()
-    for name in names:
-        content = files.get(name)
-        digest.update(f"{name}:{-1 if content is None else len(content)}:".encode() + (content or b""))
-    return Collected(files, digest.hexdigest(), "; ".join(problems))
+    sums = [hashlib.sha256(files[name]).hexdigest() if name in files else "missing" for name in names]
+    digest = sums[0] if len(sums) == 1 else hashlib.sha256("\n".join(sums).encode()).hexdigest()
+    return Collected(files, digest, "; ".join(problems))
 
 
 class _Entry(NamedTuple):

@@ -59,7 +59,7 @@ def grade(manifest: Manifest, folder: Path, out: Path, options: Options, say: Ca
     others = [folder] if len(found) > 1 else []          # whose work one could copy
     isolations = sandbox.choose(options.isolation, slots=options.jobs, required=options.require_isolation,
                                 hidden=[solution.parent, manifest.folder / "instructor", *others], say=say)
-    say(f"{manifest.name}: {len(found)} submissions, {manifest.points:g} points in tests, "
+    say(f"{manifest.name}: {len(found)} submission{'s' * (len(found) != 1)}, {manifest.points:g} points in tests, "
         f"isolation: {isolations[0].name}")
     out.mkdir(mode=0o700, parents=True, exist_ok=True)   # marks are nobody else's business, nor a submission's
     secret = _secret(options.secret or out / "secret")
@@ -88,12 +88,14 @@ def _one(submission: collect.Submission, manifest: Manifest, out: Path, options:
     """Grade one submission, or take over what was graded before."""
     path = out / submission.name / "result.json"
     collected = collect.collect(submission.path, manifest.files, [ANSWERS] * bool(manifest.questions))
-    _keep_answers(collected.files.pop(ANSWERS, None), path.with_name(ANSWERS))
+    answers = collected.files.pop(ANSWERS, None)
+    _keep_answers(answers, path.with_name(ANSWERS))
+    silent = f"no {ANSWERS} was handed in" if manifest.questions and collected.files and answers is None else ""
     before = _before(path, manifest, collected.digest) if options.resume or options.task else None
     if before and options.resume and not options.task and before.complete(manifest):
         return before
     result = before or results.Result(manifest.name, submission.name, collected.digest, isolation.name)
-    result.problem, result.isolation = collected.problem, isolation.name
+    result.problem, result.isolation = "; ".join(filter(None, (collected.problem, silent))), isolation.name
     result.records = {} if options.task is None else {
         name: record for name, record in result.records.items() if record.task != options.task}
     result.write(path)

@@ -37,10 +37,10 @@ def stoppable(folder: Path, seconds: float | None) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():       # the only one that signals reach
         yield
         return
-    place: list[str] = []
+    places: list[list[str]] = []
 
     def late(frame: FrameType) -> BaseException:
-        place.append(_line(frame))
+        places.append([_line(each) for each, _ in traceback.walk_stack(frame) if _is_theirs(folder, each)][::-1])
         return _Late()
 
     tracing, handlers = sys.gettrace(), {}
@@ -52,7 +52,7 @@ def stoppable(folder: Path, seconds: float | None) -> Iterator[None]:
     try:
         yield
     except _Late:
-        raise host.TimeLimit(f"no answer within {seconds:g} s\n{place[0]}") from None
+        raise host.TimeLimit(f"no answer within {seconds:g} s\n" + "\n".join(places[0][-8:])) from None
     finally:
         no_limit()
         for number, handler in handlers.items():
@@ -91,17 +91,18 @@ def _interrupt(folder: Path, error: Callable[[FrameType], BaseException],
             print(f"\nthis loop catches every exception, so that nothing stops it; the check ends here:\n"
                   f"{_line(running[0])}", file=sys.__stdout__, flush=True)
             os._exit(130 if number == signal.SIGINT else 1)
+        raised = error(running[0])               # before all calls are traced
         sys.settrace(again)
         for each in running:
             each.f_trace = again
-        raise error(running[0])
+        raise raised
 
     return handler
 
 
 def _is_theirs(folder: Path, frame: FrameType) -> bool:
-    path = Path(frame.f_code.co_filename)
-    return path.parent == folder or path == folder / "tests" / "drivers.py"
+    place = os.path.dirname(frame.f_code.co_filename)
+    return place == str(folder) or frame.f_code.co_filename == os.path.join(folder, "tests", "drivers.py")
 
 
 def _line(frame: FrameType) -> str:

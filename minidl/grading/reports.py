@@ -14,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from minidl.files import atomic_write
-from minidl.grading.manifest import Manifest, Task
+from minidl.grading.manifest import Manifest, Task, in_points
 from minidl.grading.overrides import Overrides
 from minidl.grading.results import Record, Result
 
@@ -68,8 +68,11 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def feedback(manifest: Manifest, result: Result, marks: Marks) -> str:
     """What a student is told, in Markdown: of a hidden test its status alone."""
+    unmarked = sum(question.points for question in manifest.questions if marks.questions[question.id] is None)
     lines = [f"# {manifest.name}: {_markdown(manifest.title)}", "", f"Submission {_code(result.submission)}, files "
-             f"{result.digest[:12]}: **{marks.total:g} of {marks.maximum:g} points**", ""]
+             f"{result.digest[:12]}: **{marks.total:g} of {marks.maximum:g} points**" + (
+                 f", and {in_points(unmarked)} not marked yet" if unmarked else ""), ""]
+    said = ""
     if result.problem:
         lines += [f"Note: {_code(result.problem)}", ""]
     if marks.deduction:
@@ -77,7 +80,9 @@ def feedback(manifest: Manifest, result: Result, marks: Marks) -> str:
     for task in manifest.tasks:
         lines += [f"## Task {task.id}: {_markdown(task.title)} ({marks.tasks[task.id]:g} of {task.points:g}, "
                   f"{result.task_status(manifest, task.id).replace('_', ' ')})", ""]
-        lines += [line for record in _records(result, task) for line in _about(record)]
+        for record in _records(result, task):
+            lines += _about(record, record.message == said)
+            said = record.message or said
         lines.append("")
     for question in manifest.questions:
         points = marks.questions[question.id]
@@ -88,10 +93,13 @@ def feedback(manifest: Manifest, result: Result, marks: Marks) -> str:
     return "\n".join(lines)
 
 
-def _about(record: Record) -> list[str]:
+def _about(record: Record, said: bool) -> list[str]:
+    """A record's line, and below it what is not yet `said`."""
     hidden = " (hidden)" if record.hidden else ""
-    lines = [f"- {record.status.replace('_', ' ')}: `{record.test}`{hidden}, {record.points:g} of {record.maximum:g}"]
-    for text in (record.message, record.output):
+    above = ", as above" if said and record.message else ""
+    lines = [f"- {record.status.replace('_', ' ')}{above}: `{record.test}`{hidden}, {record.points:g} of "
+             f"{record.maximum:g}"]
+    for text in ("" if said else record.message, record.output):
         if text and not record.hidden:
             lines += ["", *(f"      {plain(line)}" for line in text.splitlines()), ""]     # an indented code block
     return lines
@@ -131,7 +139,7 @@ def plain(text: str) -> str:
 
 
 def _markdown(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~-])", r"\\\1", plain(text).replace("\n", " "))
+    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", plain(text).replace("\n", " "))
 
 
 def _code(text: str) -> str:

@@ -19,6 +19,7 @@ from minidl.grading import advice
 from minidl.grading import manifest as manifests
 from minidl.grading.manifest import ANSWERS, Manifest, Task, in_points
 from minidl.grading.results import Record, Result
+from minidl.grading.students import Local, Noted
 
 CHECKSUMS = "checksums.txt"            # in a submission, as sha256sum writes them
 _SHOWN_LINES, _SHOWN_LETTERS = 12, 200   # of a failure's message, and of what was printed
@@ -184,8 +185,6 @@ def check(wanted: str, task: str | None = None, *, debug: bool = False) -> int:
     for path in (manifest.folder / name for name in manifest.files):
         print(f"file: {path} " + (f"(sha256 {_sha256(path)[:12]})" if path.is_file() else "(not there)"))
     print("isolation: none, your own code runs in this process")
-    for remark in advice.remarks(manifest, task):
-        print(f"note: {remark}")
     printer = _Printer(manifest, task)
     try:
         result = run(manifest, task, debug=debug, printer=printer)
@@ -228,15 +227,13 @@ def run(manifest: Manifest, task: str | None = None, *, debug: bool = False, pri
     # Here, since these load pytest, which other commands can do without.
     from minidl.grading import session
     from minidl.grading.plugin import Plan
-    from minidl.grading.students import Local
 
     drivers = manifest.folder / "tests" / "drivers.py"
     path = manifest.folder / manifest.files[0]
     result = Result(manifest.name, manifest.folder.name, _sha256(path) if path.is_file() else "", "none")
     printer = printer or _Printer(manifest, task, quiet=True)
-    hung: list[session.host.TimeLimit] = []
     plan = Plan(manifest, result, seed=b"check", task=task, report=printer.show, student=lambda test: Local(
-        manifest.folder, manifest.module, drivers, seconds=manifest.limits.seconds, debug=debug, hung=hung))
+        manifest.folder, manifest.module, drivers, seconds=manifest.limits.seconds, debug=debug, noted=printer.noted))
     # The student's output is kept by `Local`, and pytest's debugger needs its terminal. A warning is output.
     options = [f"-p{name}" for name in ("no:terminal", "no:debugging", "no:warnings")] + ["-s"]
     if debug:
@@ -263,6 +260,7 @@ class _Printer:
         self.task, self.message = "", ""
         self.shown = ("", "")
         self.broken: BrokenPipeError | None = None
+        self.noted = Noted()
 
     def show(self, result: Result) -> None:
         """Print the newest record."""
@@ -282,23 +280,30 @@ class _Printer:
             self.task = record.task
             task = self.manifest.task(self.task)
             print(f"\n{task.id} {task.title}")
-        print(f"  {record.status.replace('_', ' '):<15}{record.test}")
+        same = record.message == self.message and record.status not in ("passed", "not_attempted")
+        print(f"  {record.status.replace('_', ' '):<15}{record.test}{' (as above)' * same}")
         if record.message and record.message != self.message:
             self.message = record.message
             _print_lines(record.message)
-        elif record.message and record.status != "not_attempted":
-            print(f"{'':<17}(as above)")
         if record.status not in ("passed", "not_attempted") and record.output.strip():
             print(f"{'':<17}it printed:")
             _print_lines(record.output)
         sys.stdout.flush()
 
     def end(self, result: Result) -> None:
-        """Print what was not run, and the points."""
+        """Print what was not run, what tests do not show, and the points."""
         for task, test in self.manifest.tests():
             if self.only in (None, task.id) and not test.hidden and test.name not in result.records:
                 print(f"\n{test.name} is not in tests/; minidl sync {self.manifest.name} brings it back")
-        print(f"\n{_points(self.manifest, self.only, self.points)}")
+        print()
+        ends = {(record.status, record.message) for record in result.records.values()}
+        if len(ends) == 1 and len(result.records) > 5 and not {"passed", "not_attempted"} & set(next(iter(ends))):
+            print(f"all {len(result.records)} tests: {next(iter(ends))[1]}")     # it has scrolled away
+        for remark in advice.remarks(self.manifest, self.only):
+            print(f"note: {remark}")
+        for name in sorted(self.noted.changed):
+            print(f"note: {name} changes its arguments; they are its caller's, work on a copy")
+        print(_points(self.manifest, self.only, self.points))
 
 
 def _print_lines(text: str) -> None:
@@ -345,7 +350,8 @@ def submit(wanted: str, *, force: bool = False) -> Path:
     for name in manifest.handed_in():
         path = manifest.folder / name
         if not path.is_file():
-            raise InputError(f"there is no {path}; {manifest.name} consists of {', '.join(manifest.handed_in())}")
+            raise InputError(f"there is no {path}; {manifest.name} consists of {', '.join(manifest.handed_in())}; "
+                             f"minidl start {manifest.name} brings it back as it was handed out")
         contents[name] = path.read_bytes()
         if name.endswith(".py"):
             try:

@@ -6,7 +6,8 @@ import difflib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -122,18 +123,25 @@ class Remote(Student):
             self._worker = None
 
 
+@dataclass
+class Noted:
+    """What is known of a student's file from one test to the next."""
+
+    hung: host.TimeLimit | None = None           # it had to be ended while it was loaded: no other test need wait
+    changed: set[str] = field(default_factory=set)       # functions that changed their arguments
+
+
 class Local(Student):
     """In this process, so that a debugger can go into it. Isolates nothing: for a student's own file only.
 
-    A call may take so many `seconds`; with `debug` it may take any time, print to the screen and read from it. `hung`
-    notes of a file that it did not end while it was loaded: the next test need not wait for that.
+    A call may take so many `seconds`; with `debug` it may take any time, print to the screen and read from it.
     """
 
     def __init__(self, folder: Path, module: str, drivers: Path | None, *, seconds: float | None = None,
-                 debug: bool = False, hung: list[host.TimeLimit] | None = None) -> None:
+                 debug: bool = False, noted: Noted | None = None) -> None:
         super().__init__(drivers, f"{module}.py")
         self._path, self._module = folder / f"{module}.py", module
-        self._seconds, self._debug, self._hung = seconds, debug, [] if hung is None else hung
+        self._seconds, self._debug, self._noted = seconds, debug, noted or Noted()
         self._loaded: ModuleType | None = None
         self._printed = inprocess.Kept()
         self._raised: tuple[BaseException, StudentError] | None = None
@@ -141,13 +149,13 @@ class Local(Student):
     def _load(self) -> list[str]:
         if not self._path.is_file():
             raise Missing(f"there is no {self._path.name}")
-        if self._hung:
-            raise self._hung[0]
+        if self._noted.hung:
+            raise self._noted.hung
         try:
             with self._theirs():
                 self._loaded = load_file(self._path, self._module)
         except host.TimeLimit as error:
-            self._hung.append(error)
+            self._noted.hung = error
             raise
         return [name for name in vars(self._loaded) if not name.startswith("__")]
 
@@ -158,6 +166,9 @@ class Local(Student):
             for part in name.split("."):
                 function = getattr(function, part)
             value = function(*given)
+        with suppress(codec.CodecError):
+            if not _same(list(arguments), given):
+                self._noted.changed.add(name)
         return _plain(value), given
 
     def _drive(self, drivers: Path, driver: str, arguments: tuple[Any, ...]) -> Any:

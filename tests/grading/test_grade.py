@@ -76,7 +76,9 @@ def test_each_submission_gets_its_status_and_points(graded):
 
 def test_answers_lie_beside_the_result_for_whoever_reads_them(graded, place):
     assert (place / "out" / "alice" / "answers.md").read_text() == "# q1\nBecause."
-    assert not (place / "out" / "bob" / "answers.md").exists() and not graded[0]["bob"].problem
+    assert not (place / "out" / "bob" / "answers.md").exists()
+    assert graded[0]["bob"].problem == "no answers.md was handed in"
+    assert not graded[0]["alice"].problem
 
 
 def test_of_hidden_tests_nothing_is_kept_but_the_status(graded):

@@ -5,12 +5,13 @@ import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 
 import pytest
 
 from minidl import cli
 from minidl.errors import InputError
-from minidl.grading import collect, manifest, release, student, template
+from minidl.grading import collect, manifest, release, results, student, template
 from tests.grading.solved import SOLVED, checked, solve
 
 # Start and sync -------------------------------------------------------------------------------------------------------
@@ -164,7 +165,8 @@ FAULTS = {
         "error          test_columns", "AssertionError", "flows.py:6 in centre: assert x.ndim == 3"]),
     "a changed argument": (SOLVED.replace("return x - x", "x -= x").replace("x -= x.mean(axis=0)",
                                                                           "x -= x.mean(axis=0)\n    return x"), [
-        "failed         test_the_input_stays_as_it_is", "centre changes its arguments; work on a copy"]),
+        "failed         test_the_input_stays_as_it_is", "centre changes its arguments; work on a copy",
+        "note: centre changes its arguments; they are its caller's"]),
     "a missing return": (SOLVED.replace("return ", ""), [
         "failed         test_columns_have_mean_zero", "centre(x) is None (is a `return` missing?), an array of"]),
     "a misspelt function": (SOLVED.replace("centre", "center"), [
@@ -194,6 +196,21 @@ def test_whatever_a_student_writes_gets_a_sentence(work, capsys, fault):
     said, code = checked(capsys, "a9")
     assert [sentence for sentence in sentences if sentence not in said] == []
     assert code == int("public: 2/2" not in said)
+
+
+def test_what_no_test_gets_past_is_told_once_more_at_the_end(work, capsys):
+    tests = tuple(manifest.Test(f"test_{i}", 1.0, False) for i in range(7))
+    many = replace(manifest.read(work), tasks=(manifest.Task("1", "Many", ("centre",), tests),))
+    for status, message, told in (("error", "SyntaxError: here", 2), ("not_attempted", "task 1: write centre", 1),
+                                  ("passed", "", 0)):
+        result, printer = results.Result("a9", "", "", "none"), student._Printer(many, None)
+        for test in tests:
+            result.add(results.Record(test.name, "1", status, 0.0, 1.0, False, message))
+            printer.show(result)
+        printer.end(result)
+        said = capsys.readouterr().out
+        assert ("all 7 tests: " in said) == (status == "error")
+        assert not message or said.count(message) == told
 
 
 def test_a_wrong_encoding_and_a_missing_file_are_told(work, capsys):

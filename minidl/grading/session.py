@@ -20,6 +20,9 @@ from minidl.grading.confine import die_with_parent, limit_memory
 from minidl.grading.plugin import Grading, Plan
 from minidl.grading.students import Remote
 
+# Plugins that nobody here needs and that take time: two collect garbage many times over, for reports that nobody reads.
+_WITHOUT = ("cacheprovider", "unraisableexception", "threadexception", "doctest", "legacypath", "junitxml", "pastebin",
+            "stepwise", "setuponly", "setupplan", "logging", "unittest", "faulthandler")
 _MEMORY = 4 << 30                      # what a test computes from an answer can be made to need any amount
 
 
@@ -32,9 +35,8 @@ def run(plan: Plan, tests: Sequence[Path], options: Sequence[str] = ()) -> Gradi
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
     grading = Grading(plan)
-    # Pytest's comparison of both sides of an `assert` can be made to take hours; the last two plugins collect garbage
-    # many times over, for reports that nobody reads.
-    without = ["--assert=plain", "-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "no:threadexception"]
+    # Pytest's comparison of both sides of an `assert` can be made to take hours.
+    without = ["--assert=plain", *(f"-pno:{name}" for name in _WITHOUT)]
     with tempfile.TemporaryDirectory() as empty:
         code = pytest.main(["--noconftest", "-c", os.devnull, "--rootdir", empty,
                             "--confcutdir", str(tests[0]), *without,       # else it lists all folders above

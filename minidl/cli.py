@@ -71,14 +71,14 @@ examples:
 SUBMISSIONS holds a folder, .zip or .py file for each submission. DIR gets gradebook.csv and, for each submission,
 result.json, feedback.md, junit.xml, gradescope.json and the answers.md that was handed in. Random inputs depend on
 DIR/secret and on a submission's files: grading the same again gives the same marks. --overrides names a TOML file with
-points given by hand, late days and exceptions:
+points given by hand, late days and exceptions; DIR keeps a copy, which later runs follow:
   [late]
-  free_days = 2
-  per_day = 0.1
+  free_days = 2                        nothing is taken off for these
+  per_day = 0.1                        the share of the points earned that each day more takes off
   [submission.alice]
-  points = { q1 = 2, "2.1" = 3 }
+  points = { q1 = 2, "2.1" = 3 }       of questions, and of tasks instead of their tests'
   late_days = 3
-  excused = true
+  excused = true                       nothing is taken off
   note = "was ill"
 Exit code: 0; 2 for wrong input; 3 if this machine failed and something is left to --resume; 130 after Ctrl-C."""
 

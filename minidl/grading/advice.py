@@ -73,10 +73,12 @@ def _unwritten(manifest: Manifest, task: str | None) -> Iterator[str]:
 
 
 def _is_stub(tree: ast.Module, name: str) -> bool:
-    """Whether a function, dotted within a class, does nothing but raise NotImplementedError."""
+    """Whether a function, dotted within a class, does nothing but raise NotImplementedError; of a class, any method."""
     node: ast.AST | None = tree
     for part in name.split("."):
         node = next((child for child in getattr(node, "body", ()) if getattr(child, "name", "") == part), None)
+    if isinstance(node, ast.ClassDef):
+        return any(_is_stub(tree, f"{name}.{child.name}") for child in node.body if isinstance(child, ast.FunctionDef))
     body = [step for step in getattr(node, "body", ())
             if not (isinstance(step, ast.Expr) and isinstance(step.value, ast.Constant))]       # but for the docstring
     return bool(body) and isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.dump(body[0])

@@ -6,7 +6,6 @@ the stub has a `raise NotImplementedError` there; outside of one (imports and he
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,21 +13,9 @@ from typing import NamedTuple
 from minidl.errors import InputError
 from minidl.files import atomic_write
 from minidl.grading.manifest import ANSWERS, Manifest, in_points
+from minidl.grading.markers import CANARY, Block, blocks, distinctive_lines, place
 
-CANARY = re.compile(r"^[ \t]*# CANARY (\w+)[ \t]*\n?", re.MULTILINE)     # a line that only instructor files hold
 BEGIN, END = "<!-- points -->", "<!-- /points -->"                 # what the statement has around the table
-_BEGIN = re.compile(r"([ \t]*)# BEGIN SOLUTION task=(\S+)[ \t]*$")
-_END = re.compile(r"[ \t]*# END SOLUTION[ \t]*$")
-_HEADERS = ("import ", "from ", "for ", "while ", "if ", "elif ", "with ", "except ", "raise ", "assert ")
-
-
-class Block(NamedTuple):
-    """What stands between two markers: `first` and `last` are the markers' line numbers, from 1."""
-
-    task: str
-    first: int
-    last: int
-    indent: str
 
 
 def build(manifest: Manifest, instructor: Path) -> list[str]:
@@ -71,20 +58,35 @@ def outputs(manifest: Manifest, instructor: Path) -> dict[str, str]:
 
 def stubs(manifest: Manifest, instructor: Path) -> dict[str, str]:
     """The files that students start with: names and texts."""
-    texts = {name: stub(manifest, read_text(instructor / name), name) for name in manifest.files}
-    _check_tasks(manifest, texts, instructor)
+    found = sources(manifest, instructor)
+    texts = {name: stub(manifest, text, shown(manifest, instructor / name)) for name, text in found.items()}
+    _check_tasks(manifest, {shown(manifest, instructor / name): text for name, text in found.items()}, texts)
     return texts
+
+
+def sources(manifest: Manifest, instructor: Path) -> dict[str, str]:
+    """The instructor's solution: names and texts. Raises InputError where it is not there."""
+    if not instructor.is_dir():
+        raise InputError(f"there is no folder {instructor} with the solution; if it lies outside of the assignment, in "
+                         f"DIR/{manifest.folder.name}, say --instructor DIR")
+    return {name: read_text(instructor / name) for name in manifest.files}
+
+
+def shown(manifest: Manifest, path: Path) -> str:
+    """A path as sentences name it: seen from the assignment's folder, where it is in there."""
+    return path.relative_to(manifest.folder).as_posix() if path.is_relative_to(manifest.folder) else str(path)
 
 
 def stub(manifest: Manifest, source: str, name: str) -> str:
     """The file that students start with: the solution without what is between the markers."""
-    found, defined = blocks(source, name), list(_definitions(_parse(source, name)))
+    found, defined = blocks(source, name), list(_definitions(parse(source, name)))
     lines: list[str | None] = list(source.splitlines())
     for block in found:
-        manifest.task(block.task)
-        inside = [definition for definition in defined
-                  if isinstance(definition.node, ast.FunctionDef | ast.AsyncFunctionDef)
-                  and definition.node.lineno < block.first <= (definition.node.end_lineno or 0)]
+        try:
+            manifest.task(block.task)
+        except InputError as error:
+            raise InputError(f"{name}:{block.first}: {error}") from None
+        inside = _around(block, defined)
         lines[block.first - 1:block.last] = [None] * (block.last - block.first + 1)
         if inside:
             lines[block.first - 1] = (f'{block.indent}raise NotImplementedError('
@@ -95,51 +97,13 @@ def stub(manifest: Manifest, source: str, name: str) -> str:
                 lines[after], after = None, after + 1
     text = "\n".join(line for line in lines if line is not None).rstrip("\n") + "\n"
     text = CANARY.sub("", text).lstrip("\n")
-    _parse(text, f"the stub of {name}")
-    for line in distinctive_lines(source, name):
-        if line in squeezed(text):
-            raise InputError(f"{name}: a line of a solution stands outside of it too, so that the stub would show it: "
-                             f"{line}")
+    if any(isinstance(node, ast.Raise) for node in _run_at_once(parse(text, f"the stub of {name}"))):
+        raise InputError(f"{name}: the stub has a raise outside of functions, so that it could not be imported")
+    for line, written in distinctive_lines(source, name).items():
+        if number := place(line, text):
+            raise InputError(f"{name}: a line of a solution stands outside of it too, so that the stub would show it, "
+                             f"in line {number}: {written}")
     return text
-
-
-def blocks(source: str, name: str) -> list[Block]:
-    """The solution's blocks, in order. Raises InputError for markers that do not pair."""
-    found: list[Block] = []
-    begun: Block | None = None
-    for number, line in enumerate(source.splitlines(), 1):
-        if match := _BEGIN.match(line):
-            if begun:
-                raise InputError(f"{name}:{number}: a solution begins within that of line {begun.first}")
-            begun = Block(match[2], number, 0, match[1])
-        elif _END.match(line):
-            if not begun or number == begun.first + 1:
-                raise InputError(f"{name}:{number}: " + ("a solution is empty" if begun else "no solution ends here"))
-            found.append(begun._replace(last=number))
-            begun = None
-        elif "BEGIN SOLUTION" in line or "END SOLUTION" in line:
-            raise InputError(f"{name}:{number}: a marker is a line '# BEGIN SOLUTION task=2.1' or '# END SOLUTION', "
-                             f"not {line.strip()!r}")
-    if begun:
-        raise InputError(f"{name}:{begun.first}: the solution that begins here has no '# END SOLUTION'")
-    return found
-
-
-def distinctive_lines(source: str, name: str) -> list[str]:
-    """Lines of the solution's blocks, without white space, which are long enough to betray it wherever they stand."""
-    lines, found = source.splitlines(), []
-    for block in blocks(source, name):
-        for line in lines[block.first:block.last - 1]:
-            line = line.partition("  #")[0].strip()
-            short = squeezed(line)
-            if len(short) >= 16 and ("(" in line or "=" in line) and not line.startswith((*_HEADERS, "#")):
-                found.append(short)
-    return found
-
-
-def squeezed(text: str) -> str:
-    """A text without its white space."""
-    return "".join(text.split())
 
 
 def table(manifest: Manifest) -> str:
@@ -174,25 +138,61 @@ def _definitions(node: ast.AST, prefix: str = "") -> Iterator[_Definition]:
             yield from _definitions(child, prefix)
 
 
-def _check_tasks(manifest: Manifest, stubs: dict[str, str], instructor: Path) -> None:
-    """Every task has something to write, which the stub explains and the manifest names."""
-    defined = {definition.name: definition.node for name, text in stubs.items()
-               for definition in _definitions(_parse(text, name))}
-    written = {block.task for name in manifest.files for block in blocks(read_text(instructor / name), name)}
+def _around(block: Block, defined: list[_Definition]) -> list[_Definition]:
+    """The functions in which a block stands, from the outermost."""
+    return [definition for definition in defined
+            if isinstance(definition.node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and definition.node.lineno < block.first <= (definition.node.end_lineno or 0)]
+
+
+def _run_at_once(node: ast.AST) -> Iterator[ast.AST]:
+    """What runs when a file is loaded: all but the insides of functions."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield child
+            yield from _run_at_once(child)
+
+
+def _check_tasks(manifest: Manifest, solution: dict[str, str], stubs: dict[str, str]) -> None:
+    """Every task has something to write, which is marked, the stub explains and the manifest names."""
+    in_stub = {found.name: found.node for name, text in stubs.items() for found in _definitions(parse(text, name))}
+    marked = [(f"{name}:{block.first}", block.task, [found.name for found in _around(block, defined)])
+              for name, text in solution.items() for defined in [list(_definitions(parse(text, name)))]
+              for block in blocks(text, name)]
+    written = {function for _, _, functions in marked for function in functions}
     for task in manifest.tasks:
-        if task.id not in written:
-            raise InputError(f"task {task.id} has no '# BEGIN SOLUTION task={task.id}' in {', '.join(manifest.files)}")
+        if task.id not in {id_ for _, id_, _ in marked}:
+            raise InputError(f"task {task.id} has no '# BEGIN SOLUTION task={task.id}' in {', '.join(solution)}")
         for function in task.functions:
-            if function not in defined:
+            if function not in in_stub:
                 raise InputError(f"task {task.id}: the stub has no {function}, which the manifest names")
-            if not ast.get_docstring(defined[function]):
-                raise InputError(f"task {task.id}: {function} needs a docstring above its solution: shapes, an example")
+            node = in_stub[function]
+            methods = [f"{function}.{child.name}" for child in node.body
+                       if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)]
+            is_class = isinstance(node, ast.ClassDef)
+            for each in methods if is_class else [function]:
+                if each not in written:
+                    raise InputError(f"task {task.id}: in {each} nothing is marked, so that students would get it as "
+                                     "it is; mark what they write" + is_class * (
+                                         f", or name {function}'s methods that they write one by one in the manifest"))
+            for each in [function, *methods * is_class]:
+                if not ast.get_docstring(in_stub[each]):
+                    raise InputError(f"task {task.id}: {each} needs a docstring above its solution: shapes, an example")
+    for where, id_, functions in marked:
+        if functions and not any(f"{functions[-1]}.".startswith(f"{named}.") for named in manifest.task(id_).functions):
+            raise InputError(f"{where}: {functions[0]} has a solution of task {id_}; add it to the functions of that "
+                             "task in the manifest")
 
 
-def _parse(text: str, name: str) -> ast.Module:
+def parse(text: str, name: str) -> ast.Module:
+    """The syntax tree of a file. Raises InputError if it is no Python, or cannot be compiled."""
     try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError) as error:
+        tree = ast.parse(text)
+        compile(text, name, "exec", dont_inherit=True)
+        return tree
+    except SyntaxError as error:
+        raise InputError(f"{name} is no valid Python: line {error.lineno}: {error.msg}") from None
+    except ValueError as error:
         raise InputError(f"{name} is no valid Python: {error}") from None
 
 

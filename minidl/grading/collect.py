@@ -5,6 +5,7 @@ and up to a size; paths, links, other files and what else an archive may hold ha
 """
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import stat
@@ -19,7 +20,7 @@ from minidl.errors import InputError
 MAX_BYTES = 1 << 20                    # of one file
 MAX_ENTRIES = 10_000                   # of an archive or a folder
 MAX_ARCHIVE = 16 << 20                 # its list of entries is read whole
-RESERVED = ("secret", "gradebook.csv")  # what grading writes beside the submissions' folders
+RESERVED = ("secret", "gradebook.csv", "overrides.toml")  # what grading writes beside the submissions' folders
 
 
 class Submission(NamedTuple):
@@ -40,16 +41,20 @@ class Collected(NamedTuple):
     problem: str
 
 
-def submissions(folder: Path) -> list[Submission]:
-    """What lies in a folder of submissions: one folder, .zip or .py file each, by name.
+def submissions(folder: Path) -> tuple[list[Submission], list[str]]:
+    """What lies in a folder of submissions, one folder, .zip or .py file each, by name; and the names of other files.
 
     Raises InputError if there is none, or if two have the same name.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; give the one that holds a folder, .zip or .py file a submission")
     found: dict[str, Submission] = {}
+    others = []
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() in (".zip", ".py")):
+        if path.name.startswith("."):
+            continue
+        if not (path.is_dir() or path.suffix.lower() in (".zip", ".py")):
+            others.append(path.name)
             continue
         name = path.name if path.is_dir() else path.stem
         if name in found:
@@ -60,7 +65,7 @@ def submissions(folder: Path) -> list[Submission]:
         found[name] = Submission(name, path)
     if not found:
         raise InputError(f"{folder} holds no submissions: a folder, .zip or .py file for each is expected")
-    return list(found.values())
+    return list(found.values()), others
 
 
 def collect(path: Path, names: Sequence[str], also: Sequence[str] = ()) -> Collected:
@@ -97,6 +102,7 @@ class _Entry(NamedTuple):
 def _choose(entries: Iterator[_Entry], names: Sequence[str], files: dict[str, bytes], problems: list[str],
             optional: Sequence[str]) -> None:
     best: dict[str, list[_Entry]] = {}
+    others: list[str] = []
     for count, entry in enumerate(entries):
         if count >= MAX_ENTRIES:
             problems.append(f"it holds more than {MAX_ENTRIES:,} entries; the rest was not looked at")
@@ -107,13 +113,16 @@ def _choose(entries: Iterator[_Entry], names: Sequence[str], files: dict[str, by
                 found[:] = [entry]
             elif entry.depth == found[0].depth:
                 found.append(entry)
+        elif entry.name.endswith(".py") and len(others) < 100:
+            others.append(entry.name[:100])
     for name in names:
         found = best.get(name, [])
         if len(found) > 1:
             problems.append(f"it holds {len(found)} files {name} at the same depth; hand in one")
         elif not found:
             if name not in optional:
-                problems.append(f"there is no {name}")
+                near = difflib.get_close_matches(name, others, n=1) or others[:1]
+                problems.append(f"there is no {name}" + (f", but {near[0]}" if near else ""))
         elif not found[0].plain:
             problems.append(f"{name} is a link or no regular file, and was not read")
         else:

@@ -40,18 +40,19 @@ class Options:
 
 
 def grade(manifest: Manifest, folder: Path, out: Path, options: Options, say: Callable[[str], None]) -> int:
-    """Grade every submission in a folder into `out`; returns how many could not be graded whole.
+    """Grade every submission in a folder into `out`; returns how many could not be graded for a fault of this machine.
 
     Raises InputError for what is wrong before the first submission: the folder, the overrides, the assignment's
-    instructor material, a sandbox that is required and not there.
+    instructor material, a sandbox that is required and not there; KeyboardInterrupt, with what to do, after Ctrl-C.
     """
     if options.jobs < 1:
         raise InputError(f"--jobs is 1 or more, not {options.jobs}")
     if options.task:
-        manifest.task(options.task)
-    found = collect.submissions(folder)
-    decided = overrides.read(options.overrides, manifest, [s.name for s in found]) if options.overrides \
-        else overrides.Overrides()
+        _check_task(manifest, options.task)
+    found, left_out = collect.submissions(folder)
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"{out} lies in {folder}, and would be taken for a submission; choose a folder outside of it")
+    decided = _decisions(options.overrides, out, manifest, [submission.name for submission in found], say)
     solution = manifest.instructor(options.instructor) / manifest.files[0]
     if not solution.is_file():
         raise InputError(f"there is no {solution}: grading needs the instructor's solution and hidden tests; "
@@ -61,58 +62,128 @@ def grade(manifest: Manifest, folder: Path, out: Path, options: Options, say: Ca
                                 hidden=[solution.parent, manifest.folder / "instructor", *others], say=say)
     say(f"{manifest.name}: {len(found)} submission{'s' * (len(found) != 1)}, {manifest.points:g} points in tests, "
         f"isolation: {isolations[0].name}")
+    if left_out:
+        say(f"not graded, no folder, .zip or .py file: {reports.line(', '.join(left_out))}")
     out.mkdir(mode=0o700, parents=True, exist_ok=True)   # marks are nobody else's business, nor a submission's
-    secret = _secret(options.secret or out / "secret")
-    graded = {}
+    graded: dict[str, results.Result] = {}
     with _workplace(out) as place, ThreadPoolExecutor(options.jobs) as pool:
-        free = list(isolations)        # a slot, and with it a user, for each job
-
-        def one(submission: collect.Submission) -> results.Result:
-            isolation = free.pop()
-            try:
-                return _one(submission, manifest, out, options, isolation, secret, place)
-            finally:
-                free.append(isolation)
-
-        waiting = {pool.submit(one, submission): submission for submission in found}
-        for done in as_completed(waiting):
-            result = graded[waiting[done].name] = done.result()
-            say(_line(len(graded), len(found), manifest, result))
+        run = _Run(manifest, out, options, _secret(options.secret or out / "secret"), place, isolations)
+        waiting = {pool.submit(run.one, submission): submission for submission in found}
+        try:
+            for done in as_completed(waiting):
+                result = graded[waiting[done].name] = done.result()
+                say(_line(len(graded), len(found), manifest, result))
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            run.stop()
+            raise KeyboardInterrupt(f"stopped: {len(graded)} of {len(found)} are graded; go on with --resume") from None
     ordered = [graded[submission.name] for submission in found]
     reports.write(out, manifest, ordered, decided)
-    return sum(not result.complete(manifest) for result in ordered)
+    if options.task and not all(result.complete(manifest) for result in ordered):
+        say(f"only task {options.task} was graded; without --task, and with --resume, all are")
+    return sum(result.broken() for result in ordered)
 
 
-def _one(submission: collect.Submission, manifest: Manifest, out: Path, options: Options, isolation: Isolation,
-         secret: str, place: Path) -> results.Result:
-    """Grade one submission, or take over what was graded before."""
-    path = out / submission.name / "result.json"
-    collected = collect.collect(submission.path, manifest.files, [ANSWERS] * bool(manifest.questions))
-    answers = collected.files.pop(ANSWERS, None)
-    _keep_answers(answers, path.with_name(ANSWERS))
-    silent = f"no {ANSWERS} was handed in" if manifest.questions and collected.files and answers is None else ""
-    before = _before(path, manifest, collected.digest) if options.resume or options.task else None
-    if before and options.resume and not options.task and before.complete(manifest):
-        return before
-    result = before or results.Result(manifest.name, submission.name, collected.digest, isolation.name)
-    result.problem, result.isolation = "; ".join(filter(None, (collected.problem, silent))), isolation.name
-    result.records = {} if options.task is None else {
-        name: record for name, record in result.records.items() if record.task != options.task}
-    result.write(path)
-    staged = Path(tempfile.mkdtemp(dir=place))
-    for name, content in collected.files.items():
-        (staged / name).write_bytes(content)
-    job = {"assignment": str(manifest.folder.absolute()), "submission": str(staged), "result": str(path.absolute()),
-           "instructor": str(manifest.instructor(options.instructor).absolute()), "isolation": isolation.name,
-           "uid": isolation.uid, "secret": secret, "task": options.task,
-           "reverse": options.reverse, "tell": options.tell, "parent": os.getpid()}
-    trouble = _session(job, manifest, place)
-    result = results.read(path)
-    for task, test in manifest.tests():
-        if test.name not in result.records and options.task in (None, task.id):
-            result.add(results.Record(test.name, task.id, "infrastructure", 0.0, test.points, test.hidden, trouble))
-    result.write(path)
-    return result
+def _check_task(manifest: Manifest, task: str) -> None:
+    if any(question.id == task for question in manifest.questions):
+        raise InputError(f"{task} is a question, which a person marks: --overrides FILE has its points")
+    manifest.task(task)
+
+
+def _decisions(path: Path | None, out: Path, manifest: Manifest, names: list[str],
+               say: Callable[[str], None]) -> overrides.Overrides:
+    """What was decided by hand: the file's, which is kept beside the results, or else those that were kept there."""
+    kept = out / "overrides.toml"
+    if path is None:
+        if not kept.exists():
+            return overrides.Overrides()
+        say(f"points by hand, late days and exceptions: as in {kept}; --overrides FILE gives others")
+        return overrides.read(kept, manifest, names)
+    decided = overrides.read(path, manifest, names)
+    if not kept.exists() or not path.samefile(kept):
+        content = path.read_bytes()
+        with atomic_write(kept) as file:
+            file.write(content)
+    return decided
+
+
+class _Run:
+    """One run over submissions, each in a session of its own; `isolations` are as many as may run at a time."""
+
+    def __init__(self, manifest: Manifest, out: Path, options: Options, secret: str, place: Path,
+                 isolations: list[Isolation]) -> None:
+        self.manifest, self.out, self.options, self.secret, self.place = manifest, out, options, secret, place
+        self.free = list(isolations)   # a slot, and with it a user, for each job
+        self.sessions: set[subprocess.Popen[str]] = set()
+        self.stopped = False
+
+    def one(self, submission: collect.Submission) -> results.Result:
+        """Grade one submission, or take over what was graded before."""
+        isolation = self.free.pop()
+        try:
+            return self._one(submission, isolation)
+        finally:
+            self.free.append(isolation)
+
+    def stop(self) -> None:
+        """End the sessions that are running; with them end their workers."""
+        self.stopped = True
+        for process in list(self.sessions):
+            process.kill()
+
+    def _one(self, submission: collect.Submission, isolation: Isolation) -> results.Result:
+        manifest, options = self.manifest, self.options
+        path = self.out / submission.name / "result.json"
+        collected = collect.collect(submission.path, manifest.files, [ANSWERS] * bool(manifest.questions))
+        answers = collected.files.pop(ANSWERS, None)
+        _keep_answers(answers, path.with_name(ANSWERS))
+        silent = f"no {ANSWERS} was handed in" if manifest.questions and collected.files and answers is None else ""
+        before = _before(path, manifest, collected.digest) if options.resume or options.task else None
+        if before and options.resume and not options.task and before.complete(manifest):
+            return before
+        result = before or results.Result(manifest.name, submission.name, collected.digest, isolation.name)
+        result.problem, result.isolation = "; ".join(filter(None, (collected.problem, silent))), isolation.name
+        result.records = {} if options.task is None else {
+            name: record for name, record in result.records.items() if record.task != options.task}
+        result.write(path)
+        staged = Path(tempfile.mkdtemp(dir=self.place))
+        for name, content in collected.files.items():
+            (staged / name).write_bytes(content)
+        trouble = self._session({
+            "assignment": str(manifest.folder.absolute()), "submission": str(staged), "result": str(path.absolute()),
+            "instructor": str(manifest.instructor(options.instructor).absolute()), "isolation": isolation.name,
+            "uid": isolation.uid, "secret": self.secret, "task": options.task, "reverse": options.reverse,
+            "tell": options.tell, "parent": os.getpid()})
+        result = results.read(path)
+        for task, test in manifest.tests():
+            if test.name not in result.records and options.task in (None, task.id):
+                result.add(results.Record(test.name, task.id, "infrastructure", 0.0, test.points, test.hidden, trouble))
+        result.write(path)
+        return result
+
+    def _session(self, job: dict[str, Any]) -> str:
+        """Run a session; returns a sentence if it came to no good end. What it graded by then is in its result."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+        # As in its workers.
+        environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TMPDIR": str(self.place)}
+        most = _SESSION_SECONDS + 4 * self.manifest.limits.seconds * sum(1 for _ in self.manifest.tests())
+        process = subprocess.Popen(
+            [sys.executable, "-m", "minidl.grading.session"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+        self.sessions.add(process)
+        if self.stopped:
+            process.kill()
+        try:
+            _, errors = process.communicate(json.dumps(job), timeout=most)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return "the session took too long and was ended"
+        finally:
+            self.sessions.discard(process)
+        if process.returncode:
+            return f"the session ended with code {process.returncode}: {''.join(errors.strip().splitlines()[-1:])}"
+        return "pytest did not run this test"
 
 
 def _keep_answers(content: bytes | None, path: Path) -> None:
@@ -122,25 +193,6 @@ def _keep_answers(content: bytes | None, path: Path) -> None:
         return
     with atomic_write(path) as file:
         file.write(content)
-
-
-def _session(job: dict[str, Any], manifest: Manifest, place: Path) -> str:
-    """Run a session; returns a sentence if it came to no good end. What it has graded by then is in its result."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TMPDIR": str(place)}    # as in its workers
-    most = _SESSION_SECONDS + 4 * manifest.limits.seconds * sum(1 for _ in manifest.tests())
-    process = subprocess.Popen(
-        [sys.executable, "-m", "minidl.grading.session"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
-    try:
-        _, errors = process.communicate(json.dumps(job), timeout=most)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return "the session took too long and was ended"
-    if process.returncode:
-        return f"the session ended with code {process.returncode}: {''.join(errors.strip().splitlines()[-1:])}"
-    return "pytest did not run this test"
 
 
 def _before(path: Path, manifest: Manifest, digest: str) -> results.Result | None:
@@ -193,8 +245,7 @@ def _line(done: int, total: int, manifest: Manifest, result: results.Result) -> 
         counts[record.status] = counts.get(record.status, 0) + 1
     statuses = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items())
     problem = f"; {result.problem}" if result.problem else ""
-    line = (f"[{done}/{total}] {result.submission}: {result.points():g} of {manifest.points:g} points "
-            f"({statuses}){problem}")
-    return " ".join(reports.plain(line).split())         # a name with line breaks could forge other lines
+    return reports.line(f"[{done}/{total}] {result.submission}: {result.points():g} of {manifest.points:g} points "
+                        f"({statuses}){problem}")
 
 

@@ -54,20 +54,29 @@ rm -rf "$work"
 def archive(manifest: Manifest, out: Path, *, instructor: Path | None = None) -> Path:
     """Write the archive `out` for one assignment; returns its path.
 
-    It holds minidl, the assignment, what `instructor` (or the assignment's own folder) has, and a new secret: keep it
-    as confidential as these. Raises InputError if the solution is not there.
+    It holds minidl, the assignment, what `instructor` (or the assignment's own folder) has, and a secret, which stays
+    that of an archive that is written anew: keep it as confidential as these. Raises InputError if the solution is not
+    there, or `out` is something else.
     """
     import pytest
 
     material = manifest.instructor(instructor)
     if not (material / manifest.files[0]).is_file():
         raise InputError(f"there is no {material / manifest.files[0]}; name the folder that holds it with --instructor")
+    try:
+        with zipfile.ZipFile(out) as file:
+            secret = file.read("secret").decode()
+    except FileNotFoundError:
+        secret = secrets.token_hex(32) + "\n"
+    except (OSError, zipfile.BadZipFile, KeyError) as error:
+        raise InputError(f"{out} is there, and no archive of minidl gradescope ({error}); choose another "
+                         "--out") from None
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
         versions = {"numpy": np.__version__, "pytest": pytest.__version__}
         _add_script(file, "setup.sh", SETUP.format(**versions))
         _add_script(file, "run_autograder", RUN.replace("{folder}", manifest.folder.name))
-        file.writestr("secret", secrets.token_hex(32) + "\n")
+        file.writestr("secret", secret)
         _add_folder(file, Path(minidl.__file__).parent, "minidl")
         base = f"assignments/{manifest.folder.name}"
         _add_folder(file, manifest.folder, base, without=("instructor",))

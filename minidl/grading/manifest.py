@@ -99,8 +99,14 @@ class Manifest:
         return (*self.files, ANSWERS) if self.questions else self.files
 
     def instructor(self, folder: Path | None = None) -> Path:
-        """Where solution, hidden tests and drivers lie: `folder`/<assignment>, or the assignment's own instructor/."""
-        return folder / self.folder.name if folder else self.folder / "instructor"
+        """Where solution, hidden tests and drivers lie: `folder`/<assignment>, or the assignment's own instructor/.
+
+        A `folder` that has the assignment's name, and none of that name in it, is meant itself.
+        """
+        if folder is None:
+            return self.folder / "instructor"
+        inner = folder / self.folder.name
+        return folder if folder.resolve().name == self.folder.name and not inner.is_dir() else inner
 
 
 def folders() -> list[Path]:

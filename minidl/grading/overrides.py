@@ -66,6 +66,9 @@ def read(path: Path, manifest: Manifest, submissions: Iterable[str]) -> Override
             if name not in names:
                 raise InputError(f"there is no submission {name!r}{_near(name, names)}")
             decisions[name] = _decision(f"submission.{name}", entry, most)
+        if "late" not in table and (late_ones := [name for name, one in decisions.items() if one.late_days]):
+            raise InputError(f"{late_ones[0]} has late_days, but nothing says what they cost: add [late] with per_day, "
+                             "the share of the points that each day takes, or 0")
         return Overrides(decisions, _number(late, "free_days", "[late]"), _number(late, "per_day", "[late]"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
@@ -76,6 +79,8 @@ def read(path: Path, manifest: Manifest, submissions: Iterable[str]) -> Override
 def _decision(where: str, entry: Any, most: Mapping[str, float]) -> Decision:
     _known(entry, where, {"points", "late_days", "excused", "note"})
     points = entry.get("points", {})
+    if isinstance(points, dict) and any(isinstance(value, dict) for value in points.values()):
+        raise InputError(f"{where}.points: a task's id has a dot, so write it in quotes: {{ \"2.1\" = 4 }}")
     _known(points, f"{where}.points", set(most))
     for id_, value in points.items():
         if not 0 <= _number(points, id_, f"{where}.points") <= most[id_]:

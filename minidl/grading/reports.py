@@ -27,7 +27,8 @@ class Marks:
         self.tasks = {task.id: decided.points.get(task.id, result.points(task.id)) for task in manifest.tasks}
         self.questions = {question.id: decided.points.get(question.id) for question in manifest.questions}
         earned = sum(self.tasks.values()) + sum(points or 0.0 for points in self.questions.values())
-        self.late_days, self.note = decided.late_days, decided.note
+        self.by_hand = set(self.tasks) & set(decided.points)
+        self.late_days, self.excused, self.note = decided.late_days, decided.excused, decided.note
         self.deduction = overrides.deduction(result.submission, earned)
         self.total = earned - self.deduction
         self.maximum = manifest.points + sum(question.points for question in manifest.questions)
@@ -75,10 +76,11 @@ def feedback(manifest: Manifest, result: Result, marks: Marks) -> str:
     said = ""
     if result.problem:
         lines += [f"Note: {_code(result.problem)}", ""]
-    if marks.deduction:
-        lines += [f"{marks.late_days:g} days late: {marks.deduction:g} points are taken off.", ""]
+    if marks.late_days:
+        lines += [f"{_late(marks)}.", ""]
     for task in manifest.tasks:
         lines += [f"## Task {task.id}: {_markdown(task.title)} ({marks.tasks[task.id]:g} of {task.points:g}, "
+                  f"{'given by hand; tests: ' * (task.id in marks.by_hand)}"
                   f"{result.task_status(manifest, task.id).replace('_', ' ')})", ""]
         for record in _records(result, task):
             lines += _about(record, record.message == said)
@@ -91,6 +93,12 @@ def feedback(manifest: Manifest, result: Result, marks: Marks) -> str:
     if marks.note:
         lines += [f"Remark: {_markdown(marks.note)}", ""]
     return "\n".join(lines)
+
+
+def _late(marks: Marks) -> str:
+    """`2 days late: 1.5 points are taken off`."""
+    return f"{marks.late_days:g} day{'s' * (marks.late_days != 1)} late: " + (
+        "excused" if marks.excused else f"{in_points(marks.deduction)} taken off")
 
 
 def _about(record: Record, said: bool) -> list[str]:
@@ -107,13 +115,17 @@ def _about(record: Record, said: bool) -> list[str]:
 
 def junit(manifest: Manifest, result: Result) -> str:
     """The records as JUnit's XML."""
-    suite = ElementTree.Element("testsuite", name=manifest.name, tests=str(len(result.records)))
+    ends = [record.status for record in result.records.values()]
+    errors = ends.count("infrastructure")
+    suite = ElementTree.Element("testsuite", name=manifest.name, tests=str(len(ends)), errors=str(errors),
+                                failures=str(len(ends) - errors - ends.count("passed")))
     for record in result.records.values():
         case = ElementTree.SubElement(suite, "testcase", classname=f"{manifest.name}.{record.task}", name=record.test,
                                       time=f"{0 if record.hidden else record.seconds:.3f}")    # it could tell of inputs
         if record.status != "passed":
             kind = "error" if record.status == "infrastructure" else "failure"
             ElementTree.SubElement(case, kind, message=plain(record.status)).text = plain(record.message)
+    ElementTree.indent(suite)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
 
@@ -123,7 +135,12 @@ def gradescope(manifest: Manifest, result: Result, marks: Marks) -> dict[str, An
               "status": "passed" if record.status == "passed" else "failed",
               "output": "\n".join(filter(None, (record.status, plain(record.message)))), "output_format": "text",
               "visibility": "visible"} for task in manifest.tasks for record in _records(result, task)]
-    return {"score": max(marks.total, 0.0), "output": plain(result.problem), "output_format": "text", "tests": tests}
+    said = [result.problem, *(f"{task}: {marks.tasks[task]:g}, given by hand" for task in sorted(marks.by_hand)),
+            *(f"{question.id}: " + ("not marked yet" if (points := marks.questions[question.id]) is None else
+                                    f"{points:g} of {question.points:g}") for question in manifest.questions),
+            _late(marks) if marks.late_days else "", marks.note]
+    return {"score": max(marks.total, 0.0), "output": plain("\n".join(filter(None, said))), "output_format": "text",
+            "tests": tests}
 
 
 def _records(result: Result, task: Task) -> list[Record]:
@@ -136,6 +153,11 @@ def plain(text: str) -> str:
     """Text without control characters, which a terminal would obey, XML does not allow, or which turn lines around."""
     unwanted = r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]"
     return re.sub(unwanted, "\N{REPLACEMENT CHARACTER}", text)
+
+
+def line(text: str) -> str:
+    """Plain text on one line: a name with line breaks could forge other lines."""
+    return " ".join(plain(text).split())
 
 
 def _markdown(text: str) -> str:

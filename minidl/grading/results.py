@@ -64,6 +64,10 @@ class Result:
         return all(test.name in self.records and self.records[test.name].status != "infrastructure"
                    for _, test in manifest.tests())
 
+    def broken(self) -> bool:
+        """Whether a fault of the grader's machine has kept a test from an outcome."""
+        return any(record.status == "infrastructure" for record in self.records.values())
+
     def write(self, path: Path) -> None:
         """Write as JSON, atomically."""
         with atomic_write(path, "w") as file:

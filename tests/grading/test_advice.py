@@ -1,5 +1,6 @@
 """Notes tell what the tests may not show."""
 import os
+from dataclasses import replace
 
 from minidl.grading import advice, manifest
 from tests.grading.solved import solve
@@ -31,5 +32,7 @@ def test_of_what_is_not_written_the_wanted_tasks_functions_are_told(tmp_path):
         "        raise NotImplementedError('task 1.2')\n", encoding="utf-8")
     assert list(advice.remarks(toys)) == ["not written yet: f (1.1), Box.open (1.2)", "not in toys.py: g (1.1)"]
     assert list(advice.remarks(toys, "1.2")) == ["not written yet: Box.open"]
+    whole = replace(toys, tasks=(manifest.Task("1.2", "", ("Box", "h"), ()),))
+    assert list(advice.remarks(whole)) == ["not written yet: Box (1.2)"]
     (tmp_path / "toys.py").write_text("def broken(:\n", encoding="utf-8")
     assert list(advice.remarks(toys)) == []

@@ -29,7 +29,7 @@ def test_a_folder_an_archive_and_a_single_file_are_the_same_submission(tmp_path,
     found = [collect.collect(path, ["toys.py"]) for path in (
         tmp_path / "bob", tmp_path / "carol.py", archive([("a0_toys/toys.py", b"x = 1\n"), ("notes.txt", b"")]))]
     assert all(c == found[0] and c.files == {"toys.py": b"x = 1\n"} and not c.problem for c in found)
-    assert [s.name for s in collect.submissions(tmp_path)] == ["alice", "bob", "carol"]
+    assert [s.name for s in collect.submissions(tmp_path)[0]] == ["alice", "bob", "carol"]
 
 
 def test_nothing_but_the_named_files_is_taken(archive):
@@ -137,3 +137,16 @@ def test_a_folder_without_submissions_gets_a_sentence(tmp_path):
     (tmp_path / "ann.zip").write_bytes(b"")
     with pytest.raises(md.InputError, match=r"'ann' and 'ann.zip' are both the submission 'ann'"):
         collect.submissions(tmp_path)
+
+
+def test_a_file_under_another_name_is_named_but_not_taken(tmp_path):
+    (tmp_path / "toy.py").write_bytes(b"x = 1")
+    collected = collect.collect(tmp_path, ["toys.py"])
+    assert not collected.files and collected.problem == "there is no toys.py, but toy.py"
+
+
+def test_what_is_no_submission_is_named(tmp_path):
+    for name in ("ann.py", "kim.tar.gz", "notes.txt", ".hidden"):
+        (tmp_path / name).write_bytes(b"")
+    found, others = collect.submissions(tmp_path)
+    assert [submission.name for submission in found] == ["ann"] and others == ["kim.tar.gz", "notes.txt"]

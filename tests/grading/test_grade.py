@@ -52,7 +52,7 @@ def graded(place):
 
 
 def run(place, out, say=lambda line: None, submissions="few", **options):
-    """Grade with two at a time."""
+    """Grade, with two at a time."""
     return grade.grade(manifest.read(place / "a0_toys"), place / submissions, place / out,
                        grade.Options(**{"jobs": 2, **options}), say)
 
@@ -104,13 +104,13 @@ def timeless(folder):
 @pytest.mark.slow
 def test_resume_grades_only_what_is_missing_or_has_changed(graded, place, monkeypatch):
     asked = []
-    session = grade._session
+    session = grade._Run._session
 
-    def noting(job, assignment, folder):
+    def noting(self, job):
         asked.append(json.dumps(job))
-        return session(job, assignment, folder)
+        return session(self, job)
 
-    monkeypatch.setattr(grade, "_session", noting)
+    monkeypatch.setattr(grade._Run, "_session", noting)
     bob = place / "out" / "bob" / "result.json"
     result = results.read(bob)
     result.records["test_stack"].status = "infrastructure"
@@ -137,11 +137,53 @@ def test_one_task_can_be_graded_again_alone(graded, place):
 
 @pytest.mark.parametrize("options, sentence", [
     ({"task": "9"}, "no task '9'; its tasks are 1.1, 1.2"), ({"jobs": 0}, "--jobs is 1 or more"),
+    ({"task": "q1"}, "q1 is a question, which a person marks"), ({"out": "few/out"}, "would be taken for a submission"),
     ({"instructor": "elsewhere"}, "needs the instructor's solution")])
 def test_what_cannot_be_graded_gets_a_sentence_at_once(place, options, sentence, tmp_path):
     options = {key: tmp_path if key == "instructor" else value for key, value in options.items()}
     with pytest.raises(md.InputError, match=sentence):
-        run(place, "nothing", **options)
+        run(place, **{"out": "nothing", **options})
+
+
+@pytest.mark.slow
+def test_a_task_alone_in_a_new_folder_is_no_fault_of_the_machine(place):
+    said = []
+    assert run(place, "one", task="1.2", say=said.append) == 0
+    assert said[-1] == "only task 1.2 was graded; without --task, and with --resume, all are"
+    rows = (place / "one" / "gradebook.csv").read_text().splitlines()
+    assert [row.split(",")[8] for row in rows] == ["complete", "no", "no"]
+
+
+@pytest.mark.slow
+def test_marks_by_hand_stay_until_others_are_given(graded, place, tmp_path):
+    by_hand, said = tmp_path / "marks.toml", []
+    by_hand.write_text("[submission.bob]\npoints = { q1 = 2 }\n")
+    (place / "few" / "zoe.tar.gz").write_bytes(b"")
+    run(place, "hand", overrides=by_hand, say=said.append)
+    assert "not graded, no folder, .zip or .py file: zoe.tar.gz" in said
+    for again in (None, place / "hand" / "overrides.toml"):
+        run(place, "hand", resume=True, overrides=again)
+        assert "\nbob,3,6,0,1,2," in (place / "hand" / "gradebook.csv").read_text()
+    (place / "few" / "zoe.tar.gz").unlink()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_soon_and_resume_goes_on(place):
+    for i in range(9):
+        (place / "loops" / f"s{i}").mkdir(parents=True)
+        (place / "loops" / f"s{i}" / "toys.py").write_text(toy.SOLUTION + f"\nimport time\ntime.sleep({i and 1.5})\n")
+    command = [sys.executable, "-m", "minidl.cli", "grade", str(place / "a0_toys"), str(place / "loops"), "--out",
+               str(place / "stopped")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "[1/9]" not in process.stdout.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    told = process.communicate()[1]
+    assert process.returncode == 130 and time.monotonic() - started < 10     # the others would take half a minute
+    assert "minidl: stopped: 1 of 9 are graded; go on with --resume" in told
+    assert run(place, "stopped", submissions="loops", resume=True, jobs=4) == 0
+    assert results.read(place / "stopped" / "s8" / "result.json").points() == 4.0
 
 
 @pytest.mark.slow

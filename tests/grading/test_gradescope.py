@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from minidl import cli
+from minidl.errors import InputError
 from minidl.grading import gradescope, manifest
 from tests.grading import toy
 
@@ -52,3 +53,15 @@ def test_the_command_writes_it(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["gradescope", str(tmp_path / "a0_toys")]) == 0
     assert capsys.readouterr().out.strip() == "a0-gradescope.zip" and (tmp_path / "a0-gradescope.zip").exists()
+
+
+def test_an_archive_written_anew_keeps_its_secret_and_nothing_else_is_overwritten(tmp_path):
+    toys, path, secrets = manifest.read(toy.write(tmp_path)), tmp_path / "archive.zip", []
+    for _ in range(2):
+        with zipfile.ZipFile(gradescope.archive(toys, path)) as file:
+            secrets.append(file.read("secret"))
+    assert secrets[0] == secrets[1]
+    path.write_text("mine")
+    with pytest.raises(InputError, match="no archive of minidl gradescope"):
+        gradescope.archive(toys, path)
+    assert path.read_text() == "mine"

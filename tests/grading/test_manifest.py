@@ -75,3 +75,11 @@ def test_without_any_assignment_the_places_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(manifest, "folders", lambda: [tmp_path])
     with pytest.raises(InputError, match="none was found in .*MINIDL_ASSIGNMENTS"):
         manifest.find("a1")
+
+
+def test_a_folder_outside_holds_the_material_or_is_it(tmp_path):
+    found = manifest.read(toy.write(tmp_path))
+    (tmp_path / "out" / "a0_toys").mkdir(parents=True)
+    assert found.instructor() == found.folder / "instructor"
+    assert found.instructor(tmp_path / "out") == found.instructor(tmp_path / "out" / "a0_toys") \
+        == tmp_path / "out" / "a0_toys"

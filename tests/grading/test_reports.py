@@ -60,3 +60,19 @@ def test_a_hidden_tests_message_is_nowhere(tmp_path):
     result.add(Record("test_double_of_a_matrix", "1.1", "failed", 0.0, 2.0, True, "secret 42", "secret 43", 0.1))
     text = reports.feedback(assignment, result, reports.Marks(assignment, result, overrides.Overrides()))
     assert "secret" not in text and "failed: `test_double_of_a_matrix` (hidden), 0 of 2" in text
+
+
+def test_what_a_person_decided_is_told_as_such(tmp_path):
+    assignment = manifest.read(toy.write(tmp_path))
+    result = Result("a0", "x", "00", "none")
+    result.add(Record("test_stack", "1.2", "passed", 1.0, 1.0, False))
+    decided = overrides.Overrides({"x": overrides.Decision({"1.1": 3.0, "q1": 1.5}, late_days=1.0)}, 0.0, 0.5)
+    marks = reports.Marks(assignment, result, decided)
+    text = reports.feedback(assignment, result, marks)
+    assert "(3 of 3, given by hand; tests: infrastructure)" in text and "1 day late: 2.75 points taken off." in text
+    assert "**2.75 of 6 points**" in text and "not marked yet" not in text
+    assert reports.gradescope(assignment, result, marks)["output"].splitlines() == [
+        "1.1: 3, given by hand", "q1: 1.5 of 2", "1 day late: 2.75 points taken off"]
+    excused = overrides.Overrides({"x": overrides.Decision(late_days=2.0, excused=True)}, 0.0, 0.5)
+    text = reports.feedback(assignment, result, reports.Marks(assignment, result, excused))
+    assert "2 days late: excused." in text and "**1 of 6 points**, and 2 points not marked yet" in text

@@ -33,8 +33,8 @@ def blocks(source: str, name: str) -> list[Block]:
         if match := _BEGIN.match(line):
             if begun:
                 raise InputError(f"{name}:{number}: a solution begins within that of line {begun.first}")
-            if match[2][0] in "\"'":
-                raise InputError(f"{name}:{number}: a marker names its task without quotes: task=" + match[2].strip("\"'"))
+            if (plain := match[2].strip("\"'")) != match[2]:
+                raise InputError(f"{name}:{number}: a marker names its task without quotes: task={plain}")
             begun = Block(match[2], number, 0, match[1])
         elif _END.match(line):
             code = _code(lines[begun.first:number - 1]) if begun else []
@@ -59,7 +59,7 @@ def distinctive_lines(source: str, name: str) -> dict[str, str]:
 
     Of each block its long lines or, if it has none, all of its lines together; imports aside.
     """
-    lines, found = source.splitlines(), {}
+    lines, found = source.splitlines(), dict[str, str]()
     for block in blocks(source, name):
         code = [line.partition("  #")[0].strip() for line in _code(lines[block.first:block.last - 1])]
         long = [line for line in code if len(squeezed(line)) >= LONG and ("(" in line or "=" in line)

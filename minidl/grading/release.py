@@ -5,9 +5,11 @@ anywhere, and nothing is written.
 """
 from __future__ import annotations
 
+import ast
 import dataclasses
 import os
 import re
+import secrets
 import shutil
 import tempfile
 import tomllib
@@ -15,11 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from minidl.errors import InputError
-from minidl.grading import build
+from minidl.grading import build, markers
 from minidl.grading import manifest as manifests
 from minidl.grading.manifest import Manifest
 
-_MARKERS = ("BEGIN SOLUTION", "END SOLUTION", "CANARY")
+_MARKERS = ("BEGIN SOLUTION", "END SOLUTION")
 _PASSED_OVER = ("instructor", "__pycache__")
 
 
@@ -31,7 +33,12 @@ def release(manifest: Manifest, instructor: Path, out: Path) -> Path:
     target = out / manifest.folder.name
     if target.exists():
         raise InputError(f"{target} exists; remove it, or choose another folder")
-    found = contents(manifest, instructor)
+    try:
+        found = contents(manifest, instructor)
+        if faults := list(faults_in_tests(manifest, instructor)):
+            raise InputError("; ".join(faults))
+    except InputError as error:
+        raise InputError(f"nothing was released: {error}") from None
     out.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=out))
     try:
@@ -47,7 +54,10 @@ def release(manifest: Manifest, instructor: Path, out: Path) -> Path:
 
 
 def contents(manifest: Manifest, instructor: Path) -> dict[str, bytes]:
-    """The files that students get: names and contents. Raises InputError for any doubt about them."""
+    """The files that students get: names and contents. Raises InputError for any doubt about them.
+
+    But for its tests, which `faults_in_tests` looks at.
+    """
     if stale := build.outdated(manifest, instructor):
         raise InputError(f"{', '.join(stale)} is not what the solution makes of it; first: "
                          f"minidl assign build {manifest.name}")
@@ -70,17 +80,23 @@ def contents(manifest: Manifest, instructor: Path) -> dict[str, bytes]:
 
 def _secrets(manifest: Manifest, instructor: Path) -> dict[str, str]:
     """What must not be in a release, without white space, and what it is. Each instructor file needs a canary."""
-    found = {build.squeezed(marker): f"the marker {marker}" for marker in _MARKERS}
+    found = {markers.squeezed(marker): f"the marker {marker}" for marker in _MARKERS}
+    found["CANARY"] = "the word CANARY, which stands in instructor files only"
     for path in _files(instructor):
         if path.suffix in (".py", ".toml", ".md"):
-            canaries = build.CANARY.findall(build.read_text(path))
+            canaries, where = markers.CANARY.findall(build.read_text(path)), build.shown(manifest, path)
             if not canaries or len(canaries[0]) < 16:
-                raise InputError(f"{path} has no canary, by which a copy of it is found: add a line # CANARY and 32 "
-                                 "random digits and letters of its own")
-            found |= {canary: f"the canary of {path.name}" for canary in canaries}
-    for name in manifest.files:
-        lines = build.distinctive_lines(build.read_text(instructor / name), name)
-        found |= {line: f"a line of the solution in {name}" for line in lines}
+                raise InputError(f"{where} has no canary, by which a copy of it is found: add the line # CANARY "
+                                 f"{secrets.token_hex(16)}")
+            for canary in canaries:
+                if canary in found:
+                    raise InputError(f"{where} has {found[canary]}; give it one of its own: # CANARY "
+                                     f"{secrets.token_hex(16)}")
+                found[canary] = f"the canary of {where}: {canary}"
+    for name, source in build.sources(manifest, instructor).items():
+        where = build.shown(manifest, instructor / name)
+        found |= {line: f"a line of the solution in {where}: {written}"
+                  for line, written in markers.distinctive_lines(source, where).items()}
     return found
 
 
@@ -92,12 +108,37 @@ def _search(found: dict[str, bytes], manifest: Manifest, unwanted: dict[str, str
         except UnicodeDecodeError as error:
             raise InputError(f"{name} is not UTF-8: {error}") from None
         if named := hidden.intersection(re.findall(r"\w+", text)):
-            raise InputError(f"{name} names the hidden test {min(named)}; nothing was released")
+            raise InputError(f"{name} names the hidden test {min(named)}")
         for secret, what in unwanted.items():
-            if secret in build.squeezed(text):
-                line = next((number for number, line in enumerate(text.splitlines(), 1)
-                             if secret in build.squeezed(line)), 1)
-                raise InputError(f"{name}:{line} has {what}: {secret[:60]}; nothing was released")
+            if line := markers.place(secret, text):
+                raise InputError(f"{name}:{line} has {what}")
+
+
+def faults_in_tests(manifest: Manifest, material: Path) -> Iterator[str]:
+    """Tests that the manifest does not have, or the files."""
+    written = {False: test_functions(manifest.folder / "tests"), True: test_functions(material / "tests")}
+    for hidden, functions in written.items():
+        wanted = {test.name for _, test in manifest.tests() if test.hidden == hidden}
+        where = material / "tests" if hidden else manifest.folder / "tests"
+        for name in sorted(wanted - set(functions)):
+            yield f"{name} is in the manifest, but not in {where}"
+        for name in sorted(set(functions) - wanted):
+            yield f"{name} is in {where}, but not in the manifest as a {'hidden' if hidden else 'public'} test"
+    for name, fixtures in written[False].items():
+        if "reference" in fixtures:
+            yield f"{name} is public, and students have no reference: compute what it expects in the test"
+
+
+def test_functions(folder: Path) -> dict[str, list[str]]:
+    """The tests in a folder's files, with the names of their arguments. Raises InputError for one written twice."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("test_*.py")):
+        for node in ast.walk(build.parse(build.read_text(path), str(path))):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                if node.name in found:
+                    raise InputError(f"{path}:{node.lineno}: there is another {node.name}; rename one")
+                found[node.name] = [argument.arg for argument in node.args.args]
+    return found
 
 
 def _public_manifest(manifest: Manifest) -> str:

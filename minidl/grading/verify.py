@@ -5,17 +5,21 @@ fill the memory, and a test that passes only outside of a worker is no test.
 """
 from __future__ import annotations
 
-import ast
+import difflib
+import doctest
+import io
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from minidl.errors import InputError
 from minidl.grading import build, grade, release, results
-from minidl.grading.manifest import Manifest, read_toml
+from minidl.grading.manifest import Manifest, in_points, nearest, read_toml
 from minidl.grading.results import Result
+from minidl.grading.students import load_file
 
 MUTANTS = 3                            # of each task, at least
 _TEXTS = ("name", "task", "replace", "by")
@@ -36,24 +40,34 @@ class Mutant(NamedTuple):
 def verify(manifest: Manifest, instructor: Path | None, say: Callable[[str], None]) -> list[str]:
     """Check an assignment, saying what is done; returns a sentence for each fault.
 
+    First what can be seen without running anything, then the solution, then stub and mutants: it stops after the first
+    of these that has faults, since what comes next would only repeat them.
     `instructor` is the folder that holds its instructor material, where that is not its own. Raises InputError where
     the material cannot be read, so that nothing can be checked.
     """
     material = manifest.instructor(instructor)
-    right = solution(manifest, material)
-    if faults := list(_faults_in_tests(manifest, material)):
-        return faults                  # what the tests say would be of no use
+    right, wrong = build.sources(manifest, material), []
+    faults = list(release.faults_in_tests(manifest, material))
     try:
         release.contents(manifest, material)
     except InputError as error:
         faults.append(str(error))
-    wrong = mutants(manifest, material)
-    faults += _faults_in_mutants(manifest, wrong)
+    try:
+        wrong = mutants(manifest, material)
+        faults += _faults_in_mutants(manifest, wrong)
+    except InputError as error:
+        faults.append(str(error))
+    if faults:
+        say("nothing was graded yet: mend these first")
+        return faults
     with tempfile.TemporaryDirectory(prefix="minidl-verify-") as place:
         verifier = _Verifier(manifest, instructor, Path(place), say)
-        faults += verifier.check_reference(right)
-        faults += verifier.check_others(build.stubs(manifest, material), wrong)
-    return faults
+        faults += list(_faults_in_examples(manifest, material)) or verifier.check_reference(right)
+        if faults:
+            say("stub and mutants were not graded yet: mend these first")
+            return faults
+        say(f"stub and {len(wrong)} mutants are being graded ...")
+        return list(verifier.check_others(build.stubs(manifest, material), wrong))
 
 
 class _Verifier:
@@ -66,14 +80,22 @@ class _Verifier:
     def check_reference(self, files: Files) -> Iterator[str]:
         """Right and fast; and the same in reversed order with other random numbers: no test needs another before it."""
         result = self._grade("reference", {"reference": files}, jobs=1)["reference"]
+        failed: dict[str, list[str]] = {}        # by what came of them
         for record in result.records.values():
             if record.status != "passed":
-                yield _told(f"the reference does not pass {record.test}: {record.status}", record)
+                failed.setdefault(_told(record.status, record), []).append(record.test)
+        for message, names in failed.items():
+            more = f" and {len(names) - 1} more" * (len(names) > 1)
+            yield f"the reference does not pass {names[0]}{more}: {message}"
+        if failed:
+            return
+        for record in result.records.values():
             if record.seconds > SHARE * self.manifest.limits.seconds:
                 yield (f"{record.test} takes {record.seconds:.1f} s with the reference, more than a quarter of its "
                        f"limit of {self.manifest.limits.seconds:g} s")
         slowest = max(result.records.values(), key=lambda record: record.seconds)
-        self.say(f"reference: {result.points():g} of {self.manifest.points:g} points; slowest: {slowest.test}, "
+        whole = f"of {in_points(self.manifest.points)} in tests"
+        self.say(f"reference: {result.points():g} {whole}; slowest: {slowest.test}, "
                  f"{slowest.seconds:.1f} s of {self.manifest.limits.seconds:g} s; isolation: {result.isolation}")
         again = self._grade("reversed", {"reference": files}, jobs=1, reverse=True)["reference"]
         for name in self.tests:
@@ -81,7 +103,7 @@ class _Verifier:
             if first != second:
                 yield _told(f"{name} depends on the order of the tests or on its random numbers: {first}, then "
                             f"{second} in reversed order and with another seed", again.records[name])
-        self.say(f"in reversed order, with another seed: {again.points():g} of {self.manifest.points:g} points")
+        self.say(f"in reversed order, with another seed: {again.points():g} {whole}")
 
     def check_others(self, stub: Files, wrong: list[Mutant]) -> Iterator[str]:
         """The stub attempts nothing; each mutant loses what it must, and nothing else."""
@@ -89,8 +111,8 @@ class _Verifier:
         found = self._grade("others", variants, jobs=os.cpu_count() or 1)
         for record in found["stub"].records.values():
             if record.status != "not_attempted":
-                yield _told(f"with the stub, {record.test} is {record.status}, not not_attempted", record)
-        self.say(f"stub: {found['stub'].points():g} points")
+                yield _told(f"with the stub, {record.test} ends with {record.status}, not with not_attempted", record)
+        self.say(f"stub: {in_points(found['stub'].points())}")
         exact = 0
         for number, mutant in enumerate(wrong, 1):
             records = found[f"mutant-{number}"].records
@@ -126,56 +148,59 @@ def _told(fault: str, record: results.Record) -> str:
 
 # The material ---------------------------------------------------------------------------------------------------------
 
-def _faults_in_tests(manifest: Manifest, material: Path) -> Iterator[str]:
-    """Tests that the manifest does not have, or the files."""
-    written = {False: test_functions(manifest.folder / "tests"), True: test_functions(material / "tests")}
-    for hidden, functions in written.items():
-        wanted = {test.name for _, test in manifest.tests() if test.hidden == hidden}
-        where = material / "tests" if hidden else manifest.folder / "tests"
-        for name in sorted(wanted - set(functions)):
-            yield f"{name} is in the manifest, but not in {where}"
-        for name in sorted(set(functions) - wanted):
-            yield f"{name} is in {where}, but not in the manifest as a {'hidden' if hidden else 'public'} test"
-    for name, fixtures in written[False].items():
-        if "reference" in fixtures:
-            yield f"{name} is public, and students have no reference: compute what it expects in the test"
-
-
-def test_functions(folder: Path) -> dict[str, list[str]]:
-    """The tests in a folder's files, with the names of their arguments. Raises InputError for one written twice."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(folder.glob("test_*.py")):
+def _faults_in_examples(manifest: Manifest, material: Path) -> Iterator[str]:
+    """Examples in the solution's docstrings that give something else than they say."""
+    for name in manifest.files:
+        where = build.shown(manifest, material / name)
         try:
-            tree = ast.parse(build.read_text(path))
-        except (SyntaxError, ValueError) as error:
-            raise InputError(f"{path} is no valid Python: {error}") from None
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                if node.name in found:
-                    raise InputError(f"{path}:{node.lineno}: there is another {node.name}; rename one")
-                found[node.name] = [argument.arg for argument in node.args.args]
-    return found
+            module = load_file(material / name, Path(name).stem)
+        except Exception as error:
+            yield f"{where} cannot be loaded: {type(error).__name__}: {error}"
+            continue
+        runner = _Examples(verbose=False)
+        for examples in doctest.DocTestFinder().find(module, Path(name).stem):
+            runner.run(examples, out=io.StringIO().write)
+        yield from (f"{where}:{number}: the example {code} gives {got}, not {wanted}"
+                    for number, code, wanted, got in runner.wrong)
 
 
-def solution(manifest: Manifest, material: Path) -> Files:
-    """The instructor's solution."""
-    return {name: build.read_text(material / name) for name in manifest.files}
+class _Examples(doctest.DocTestRunner):
+    def __init__(self, *, verbose: bool) -> None:
+        super().__init__(verbose=verbose)
+        self.wrong: list[tuple[int, str, str, str]] = []       # line, code, what it should give, what it gave
+
+    def _add(self, test: doctest.DocTest, example: doctest.Example, got: str) -> None:
+        texts = (" ".join(text.split()) or "nothing" for text in (example.source, example.want, got))
+        code, wanted, got = texts
+        self.wrong.append(((test.lineno or 0) + example.lineno + 1, code, wanted, got))
+
+    def report_failure(self, out: Any, test: doctest.DocTest, example: doctest.Example, got: str) -> None:
+        self._add(test, example, got)
+
+    def report_unexpected_exception(self, out: Any, test: doctest.DocTest, example: doctest.Example,
+                                    exc_info: Any) -> None:
+        self._add(test, example, f"{exc_info[0].__name__}: {exc_info[1]}")
 
 
 def mutants(manifest: Manifest, material: Path) -> list[Mutant]:
     """The wrong solutions of `mutants.toml`. Raises InputError for one that does not come out of the solution."""
-    path, files = material / "mutants.toml", solution(manifest, material)
-    found = []
+    path, files = material / "mutants.toml", build.sources(manifest, material)
+    shown, wanted, found = build.shown(manifest, path), {*_TEXTS, "loses"}, []
     for entry in read_toml(path).get("mutant", []):
-        where, loses = f"{path}: mutant {entry.get('name', '(without name)')!r}", entry.get("loses")
-        if set(entry) != {*_TEXTS, "loses"} or not isinstance(loses, list) \
+        where, loses = f"{shown}: mutant {entry.get('name', '(without name)')!r}", entry.get("loses")
+        if missing := wanted - set(entry):
+            raise InputError(f"{where} has no {' and no '.join(sorted(missing))}")
+        if unknown := set(entry) - wanted:
+            raise InputError(f"{where} has an unknown key {min(unknown)!r}" + nearest(min(unknown), wanted))
+        if not isinstance(loses, list) \
                 or not all(isinstance(value, str) for value in [*loses, *(entry[key] for key in _TEXTS)]):
-            raise InputError(f"{where} needs the strings {', '.join(_TEXTS)}, and loses, a list of tests; not more")
-        manifest.task(entry["task"])
-        places = sum(text.count(entry["replace"]) for text in files.values())
-        if places != 1:
-            raise InputError(f"{where}: {entry['replace']!r} stands {places} times in the solution; exactly one place "
-                             "can be replaced")
+            raise InputError(f"{where} needs the strings {', '.join(_TEXTS)}, and loses, a list of tests")
+        try:
+            manifest.task(entry["task"])
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        if sum(text.count(entry["replace"]) for text in files.values()) != 1:
+            raise InputError(f"{where}: {_places(entry['replace'], files)}; exactly one place can be replaced")
         wrong = {name: text.replace(entry["replace"], entry["by"]) for name, text in files.items()}
         for name, text in wrong.items():
             try:
@@ -186,7 +211,21 @@ def mutants(manifest: Manifest, material: Path) -> list[Mutant]:
     return found
 
 
+def _places(wanted: str, files: Files) -> str:
+    """Where a text stands in the solution, or what is most like it."""
+    found = [f"{name}:{text.count(chr(10), 0, match.start()) + 1}" for name, text in files.items()
+             for match in re.finditer(re.escape(wanted), text)]
+    if found:
+        return (f"{wanted!r} stands {len(found)} times in the solution: {', '.join(found[:4])}"
+                + ", ..." * (len(found) > 4))
+    lines = {line.strip(): f"; the line most like it is {name}:{number}: {line.strip()!r}"
+             for name, text in files.items() for number, line in enumerate(text.splitlines(), 1)}
+    near = difflib.get_close_matches(wanted.strip().partition("\n")[0], lines, n=1, cutoff=0.5)
+    return f"{wanted!r} does not stand in the solution" + "".join(lines[line] for line in near)
+
+
 def _faults_in_mutants(manifest: Manifest, wrong: list[Mutant]) -> Iterator[str]:
+    everything = {test.name for _, test in manifest.tests()}
     for task in manifest.tasks:
         own, tests = [mutant for mutant in wrong if mutant.task == task.id], {test.name for test in task.tests}
         if len(own) < MUTANTS:
@@ -194,7 +233,10 @@ def _faults_in_mutants(manifest: Manifest, wrong: list[Mutant]) -> Iterator[str]
         for mutant in own:
             if not mutant.loses:
                 yield f"mutant {mutant.name!r} names no test that it loses"
-            if others := mutant.loses - tests:
+            for name in sorted(mutant.loses - everything):
+                yield (f"mutant {mutant.name!r} is to lose {name}, which is no test of {manifest.name}"
+                       + nearest(name, tests))
+            if others := mutant.loses & everything - tests:
                 yield (f"mutant {mutant.name!r} of task {task.id} is to lose {', '.join(sorted(others))}, which is no "
                        "test of that task: no task may depend on another being right")
         for name in sorted(tests - frozenset().union(*(mutant.loses for mutant in own))):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from minidl.errors import InputError
-from minidl.grading import build, manifest, template
+from minidl.grading import build, manifest, markers, template
 from tests.grading import toy
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "assignments"
@@ -72,12 +72,14 @@ def test_the_table_counts_public_and_hidden_points(toys):
     ("    # BEGIN SOLUTION task=1.1\n", "", "toys.py:7: no solution ends here"),
     ("    return 2 * x\n", "", "toys.py:7: a solution is empty"),
     ("# BEGIN SOLUTION task=1.1", "# BEGIN SOLUTION 1.1", "toys.py:6: a marker is a line"),
-    ("task=1.1", "task=1.7", "a0 has no task '1.7'"),
+    ("task=1.1", "task=1.7", "instructor/toys.py:6: a0 has no task '1.7'"),
+    ("task=1.1", 'task="1.1"', "instructor/toys.py:6: a marker names its task without quotes: task=1.1"),
     ("task=1.2", "task=1.1", "task 1.2 has no '# BEGIN SOLUTION task=1.2'"),
-    ("return 2 * x", "return 2 *", "toys.py is no valid Python"),
+    ("return 2 * x", "return 2 *", "instructor/toys.py is no valid Python: line 7: invalid syntax"),
     ('    """Twice x, of any shape."""\n', "", "double needs a docstring"),
     ("def push", "def psuh", "the stub has no Stack.push, which the manifest names"),
-    ("self.items = []", "self.items = []\n        # self.items.append(x)", "the stub would show it")])
+    ("self.items = []", "self.items = []\n        # self.items.append(x)",
+     "the stub would show it, in line 14: self.items.append(x)")])
 def test_a_solution_from_which_no_stub_comes_is_refused_by_line(toys, before, after, sentence):
     assert before in toy.SOLUTION
     (toys.instructor() / "toys.py").write_text(toy.SOLUTION.replace(before, after), encoding="utf-8")
@@ -87,16 +89,82 @@ def test_a_solution_from_which_no_stub_comes_is_refused_by_line(toys, before, af
 
 
 def test_a_stub_that_is_no_python_is_refused(toys):
-    source = toy.SOLUTION.replace("    # BEGIN SOLUTION task=1.1\n", "  # BEGIN SOLUTION task=1.1\n")
-    with pytest.raises(InputError, match="the stub of toys.py is no valid Python"):
+    source = "if True:\n    # BEGIN SOLUTION task=1.1\n    import math\n    # END SOLUTION\n"
+    with pytest.raises(InputError, match="the stub of toys.py is no valid Python: line 1: expected an indented block"):
         stub_of(toys, source)
+
+
+@pytest.mark.parametrize("markers, line, column", [
+    ("# BEGIN SOLUTION task=1.1\n    return 2 * x\n    # END SOLUTION", 6, 1),
+    ("    # BEGIN SOLUTION task=1.1\n    return 2 * x\n# END SOLUTION", 8, 1),
+    ("      # BEGIN SOLUTION task=1.1\n    return 2 * x\n    # END SOLUTION", 6, 7)])
+def test_a_marker_in_another_column_than_its_solution_is_refused(toys, markers, line, column):
+    source = toy.SOLUTION.replace("    # BEGIN SOLUTION task=1.1\n    return 2 * x\n    # END SOLUTION", markers)
+    with pytest.raises(InputError, match=f"toys.py:{line}: a marker begins in the column .*, 5, not in {column}"):
+        stub_of(toys, source)
+
+
+def test_a_stub_that_raises_when_it_is_imported_is_refused(toys):
+    with pytest.raises(InputError, match="has a raise outside of functions"):
+        stub_of(toys, toy.SOLUTION + "\n\nif Stack:\n    raise NotImplementedError\n")
+
+
+@pytest.mark.parametrize("typed", ["# BEGIN SOLUTON task=1.2", "# begin solution task=1.2", "#BEGIN SOLUTION task=1.2",
+                                   "# END SOLUTON", "# end of it  # End Solution", "# BEGIN-SOLUTIONS"])
+def test_a_comment_that_is_almost_a_marker_is_refused(toys, typed):
+    source = toy.SOLUTION.replace("self.items = []", f"self.items = []\n        {typed}")
+    with pytest.raises(InputError, match=r"toys.py:16: a marker is a line '# BEGIN SOLUTION task=2.1'"):
+        stub_of(toys, source)
+
+
+@pytest.mark.parametrize("comment", ["# begin with the solution", "# end", "# the end solution", "# Solution"])
+def test_other_comments_are_no_markers(toys, comment):
+    source = toy.SOLUTION.replace("self.items = []", f"self.items = []\n        {comment}")
+    assert f"        {comment}\n" in stub_of(toys, source)
+
+
+def write_solution(toys, text, *, functions='["Stack.push", "Stack.pop"]'):
+    (toys.instructor() / "toys.py").write_text(text, encoding="utf-8")
+    path = toys.folder / "manifest.toml"
+    path.write_text(toy.MANIFEST.replace('["Stack.push", "Stack.pop"]', functions), encoding="utf-8")
+    return manifest.read(toys.folder)
+
+
+def test_every_function_and_method_that_a_task_names_is_marked(toys):
+    pop = "        # BEGIN SOLUTION task=1.2\n        return self.items.pop()\n        # END SOLUTION\n"
+    unmarked = toy.SOLUTION.replace(pop, "        return self.items.pop()\n")
+    with pytest.raises(InputError, match="task 1.2: in Stack.pop nothing is marked, so that students would get it"):
+        build.build(write_solution(toys, unmarked), toys.instructor())
+    one_by_one = write_solution(toys, unmarked, functions='["Stack.push"]')
+    assert "toys.py" in build.build(one_by_one, toys.instructor())
+    with pytest.raises(InputError, match=r"task 1.2: in Stack.__init__ nothing is marked.* one by one in the manifest"):
+        build.build(write_solution(toys, toy.SOLUTION, functions='["Stack"]'), toys.instructor())
+
+
+def test_a_method_of_a_class_that_a_task_names_needs_a_docstring(toys):
+    init = "    def __init__(self):\n        self.items = []\n\n"
+    source = toy.SOLUTION.replace(init, "").replace('        """Put x on top."""\n', "")
+    with pytest.raises(InputError, match="task 1.2: Stack.push needs a docstring"):
+        build.build(write_solution(toys, source, functions='["Stack"]'), toys.instructor())
+
+
+def test_a_function_with_a_solution_is_named_by_its_task(toys):
+    with pytest.raises(InputError, match=r"instructor/toys.py:25: Stack.pop has a solution of task 1.2; add it to"):
+        build.build(write_solution(toys, toy.SOLUTION, functions='["Stack.push"]'), toys.instructor())
+
+
+def test_a_solution_of_short_lines_alone_may_not_stand_elsewhere(toys):
+    for line in ("return [x, x]", "return 2*x"):
+        source = toy.SOLUTION.replace("return 2 * x", line).replace('"""Toys."""', f'"""Toys: {line}."""')
+        with pytest.raises(InputError, match=r"the stub would show it, in line 1: return"):
+            stub_of(toys, source)
 
 
 def test_a_missing_solution_and_a_statement_without_table_are_told(toys):
     (toys.folder / "README.md").write_text("# Toys\n", encoding="utf-8")
     with pytest.raises(InputError, match="has no lines <!-- points -->"):
         build.build(toys, toys.instructor())
-    with pytest.raises(InputError, match=r"there is no .*elsewhere.a0_toys.toys\.py"):
+    with pytest.raises(InputError, match=r"there is no folder .*elsewhere.a0_toys with .* say --instructor DIR"):
         build.build(toys, toys.instructor(toys.folder.parent / "elsewhere"))
 
 
@@ -108,7 +176,7 @@ def test_a_new_assignment_is_whole_and_its_canaries_are_its_own(tmp_path, monkey
     for folder in folders:
         found = manifest.read(folder)
         assert build.outdated(found, found.instructor()) == []
-        canaries += [build.CANARY.findall(path.read_text()) for path in (folder / "instructor").rglob("*.*")]
+        canaries += [markers.CANARY.findall(path.read_text()) for path in (folder / "instructor").rglob("*.*")]
     assert len(canaries) == 6 == len({canary for canary, in canaries})
     for name, title, sentence in (("a9", "Again", "has a9_normalizing_flows already"), ("b9", "x", "called a and"),
                                   ("a11", "3 GANs", "gives no name for a file")):

@@ -7,7 +7,7 @@ import pytest
 
 from minidl import cli
 from minidl.errors import InputError
-from minidl.grading import build, manifest, release, template
+from minidl.grading import build, manifest, markers, release, template
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -42,9 +42,13 @@ def test_of_hidden_tests_only_number_and_points_are_released(flows, tmp_path):
 
 LEAKS = {
     "a marker in the statement": ("README.md", "\n# BEGIN SOLUTION task=1.1\n", "the marker BEGIN SOLUTION"),
-    "a line of the solution": ("README.md", "\n    mean=x.mean( axis=0, keepdims=True )\n", "a line of the solution"),
+    "a line of the solution": ("README.md", "\n    mean=x.mean( axis=0, keepdims=True )\n", "a line of the solution in "
+                               "instructor/flows.py: mean = x.mean(axis=0, keepdims=True)"),
     "a solution within a test": ("tests/test_flows.py", "\n# mean = x.mean(axis=0, keepdims=True)  # hm\n",
                                  "a line of the solution"),
+    "a word of instructor files": ("README.md", "\nCANARY\n", "has the word CANARY, which stands in instructor files"),
+    "a test that the manifest lacks": ("tests/test_flows.py", "\n\ndef test_more(student):\n    pass\n",
+                                       "test_more is in"),
     "a hidden test's name": ("README.md", "\nSee `test_large_offsets`.\n", "names the hidden test test_large_offsets"),
     "a file that nobody knows": ("tests/notes.txt", "", "none of the files that a release has"),
     "a copy of the solution": ("solution.py", "", "none of the files that a release has"),
@@ -61,17 +65,40 @@ def test_any_doubt_releases_nothing(flows, tmp_path, leak):
     path.write_bytes(before + text.encode("utf-8", "surrogateescape"))
     with pytest.raises(InputError) as refused:
         release.release(flows, flows.instructor(), tmp_path / "out")
-    assert sentence in str(refused.value) and not (tmp_path / "out").exists()
+    assert str(refused.value).startswith("nothing was released: ") and sentence in str(refused.value)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_canary_is_found_and_no_instructor_file_goes_without(flows, tmp_path):
     hidden = next((flows.instructor() / "tests").iterdir())
-    canary, = build.CANARY.findall(hidden.read_text(encoding="utf-8"))
+    canary, = markers.CANARY.findall(hidden.read_text(encoding="utf-8"))
     add(flows.folder / "tests" / "test_flows.py", f"# {canary}\n")
-    with pytest.raises(InputError, match=f"the canary of {hidden.name}"):
+    with pytest.raises(InputError, match=f"the canary of instructor/tests/{hidden.name}: {canary}"):
         release.release(flows, flows.instructor(), tmp_path / "out")
     hidden.write_text("x = 1\n", encoding="utf-8")
-    with pytest.raises(InputError, match="has no canary"):
+    with pytest.raises(InputError, match="has no canary.*: add the line # CANARY [0-9a-f]{32}$"):
+        release.release(flows, flows.instructor(), tmp_path / "out")
+    hidden.write_text((flows.instructor() / "flows.py").read_text(encoding="utf-8").partition("\n")[0] + "\n")
+    with pytest.raises(InputError, match="test_flows_hidden.py has the canary of instructor/flows.py: .* its own"):
+        release.release(flows, flows.instructor(), tmp_path / "out")
+
+
+def test_a_hidden_test_that_is_not_said_to_be_one_is_not_released_by_name(flows, tmp_path):
+    path = flows.folder / "manifest.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace(", hidden = true", ""), encoding="utf-8")
+    found = manifest.read(flows.folder)
+    build.build(found, found.instructor())
+    with pytest.raises(InputError, match="test_large_offsets is in the manifest, but not in .*tests"):
+        release.release(found, found.instructor(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_solution_of_one_short_line_is_found_in_a_public_test(flows, tmp_path):
+    solution = flows.instructor() / "flows.py"
+    solution.write_text(solution.read_text(encoding="utf-8").replace(
+        "    mean = x.mean(axis=0, keepdims=True)\n    return x - mean\n", "    return x @ W + b\n"))
+    add(flows.folder / "tests" / "test_flows.py", "\n\ndef layer(x, W, b):\n    return x@W + b\n")
+    with pytest.raises(InputError, match=r"tests/test_flows.py:20 has a line of .*: return x @ W \+ b"):
         release.release(flows, flows.instructor(), tmp_path / "out")
 
 
@@ -88,7 +115,7 @@ def test_a_missing_file_and_an_earlier_release_are_refused(flows, tmp_path):
     release.release(flows, flows.instructor(), tmp_path / "out")
     with pytest.raises(InputError, match="exists; remove it"):
         release.release(flows, flows.instructor(), tmp_path / "out")
-    with pytest.raises(InputError, match="there is no"):
+    with pytest.raises(InputError, match="there is no folder .* say --instructor DIR"):
         release.release(flows, flows.instructor(tmp_path / "elsewhere"), tmp_path / "new")
 
 

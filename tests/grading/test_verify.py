@@ -8,7 +8,7 @@ import pytest
 
 from minidl import cli
 from minidl.errors import InputError
-from minidl.grading import build, manifest, results, session, template, verify
+from minidl.grading import build, manifest, release, results, session, template, verify
 from minidl.grading.plugin import Plan
 from minidl.grading.students import Local
 
@@ -48,15 +48,15 @@ def faults_of(flows, place, part):
     """The faults that come up in `check_reference` or `check_others`."""
     found, material = manifest.read(flows.folder), flows.instructor()
     verifier = verify._Verifier(found, None, place, lambda line: None)
-    return list(verifier.check_reference(verify.solution(found, material)) if part == "reference" else
+    return list(verifier.check_reference(build.sources(found, material)) if part == "reference" else
                 verifier.check_others(build.stubs(found, material), verify.mutants(found, material)))
 
 
 def test_a_new_assignment_has_no_faults(flows, here):
     said = []
     assert verify.verify(flows, None, said.append) == []
-    assert said[0].startswith("reference: 4 of 4 points; slowest: ") and said[2:] == [
-        "stub: 0 points", "mutants: 3 of 3 lose exactly what they name"]
+    assert said[0].startswith("reference: 4 of 4 points in tests; slowest: ") and said[2:] == [
+        "stub and 3 mutants are being graded ...", "stub: 0 points", "mutants: 3 of 3 lose exactly what they name"]
 
 
 @pytest.mark.slow
@@ -79,6 +79,38 @@ def test_a_reference_that_fails_a_test_is_a_fault(flows, here, tmp_path):
     edit(flows.folder / "tests" / "test_flows.py", "np.zeros(3)", "np.ones(3)")
     fault, = faults_of(flows, tmp_path, "reference")
     assert fault.startswith("the reference does not pass test_columns_have_mean_zero: failed (the mean of centre(x)")
+    edit(flows.instructor() / "flows.py", "return x - mean", "return x - meen")
+    fault, = faults_of(flows, tmp_path / "again", "reference")
+    assert fault.startswith("the reference does not pass test_columns_have_mean_zero and 2 more: error (NameError")
+
+
+def test_nothing_is_run_before_the_files_are_right_and_no_mutant_before_the_solution(flows, here, monkeypatch):
+    said = []
+    monkeypatch.setattr(verify._Verifier, "check_others", None)
+    edit(flows.folder / "tests" / "test_flows.py", "np.zeros(3)", "np.ones(3)")
+    assert len(verify.verify(flows, None, said.append)) == 1
+    assert said[-1] == "stub and mutants were not graded yet: mend these first"
+    monkeypatch.setattr(verify._Verifier, "check_reference", None)
+    edit(flows.instructor() / "mutants.toml", LOSES, 'loses = ["test_more"]')
+    edit(flows.folder / "flows.py", "raise", "return")
+    faults = verify.verify(flows, None, said.append)
+    assert said[-1] == "nothing was graded yet: mend these first"
+    assert ["is not what the solution makes of it" in faults[0], "is to lose test_more" in faults[1]] == [True, True]
+
+
+@pytest.mark.parametrize("before, after, sentence", [
+    ("[3.0, 6.0]]))", "[3.0, 8.0]]))", "instructor/flows.py:9: the example centre(np.array([[1.0, 2.0], [3.0, 8.0]])) "
+     "gives array([[-1., -3.], [ 1., 3.]]), not array([[-1., -2.], [ 1., 2.]])"),
+    (">>> centre", ">>> center", "instructor/flows.py:9: the example center(np.array([[1.0, 2.0], [3.0, 6.0]])) gives "
+     "NameError: name 'center' is not defined, not array([[-1., -2.], [ 1., 2.]])"),
+    ("import numpy", "import nunpy", "instructor/flows.py cannot be loaded: ModuleNotFoundError: No module named "
+     "'nunpy'")])
+def test_an_example_that_does_not_hold_is_a_fault(flows, monkeypatch, before, after, sentence):
+    monkeypatch.setattr(verify._Verifier, "check_others", None)
+    edit(flows.instructor() / "flows.py", before, after)
+    build.build(flows, flows.instructor())
+    fault, = verify.verify(flows, None, lambda line: None)
+    assert fault.startswith(sentence)
 
 
 def test_a_slow_test_is_a_fault(flows, here, tmp_path):
@@ -122,7 +154,7 @@ def test_a_test_that_hangs_on_its_random_numbers_is_a_fault(flows, here, tmp_pat
 def test_a_stub_that_does_more_than_nothing_is_a_fault(flows, here, tmp_path):
     edit(flows.folder / "tests" / "test_flows.py", "    student.call_twice(\"centre\", x)", "    pass")
     faults = faults_of(flows, tmp_path, "others")
-    assert "with the stub, test_the_input_stays_as_it_is is passed, not not_attempted" in faults
+    assert "with the stub, test_the_input_stays_as_it_is ends with passed, not with not_attempted" in faults
     assert "mutant 'changes its input' passes test_the_input_stays_as_it_is, which it should lose" in faults
 
 
@@ -155,7 +187,10 @@ FILES = {
         "instructor/mutants.toml", LOSES, "loses = []", "mutant 'changes its input' names no test that it loses"),
     "a mutant of another task's test": (
         "instructor/mutants.toml", LOSES, LOSES.replace("]", ', "test_of_2_1"]'),
-        "is to lose test_of_2_1, which is no test of that task"),
+        "is to lose test_of_2_1, which is no test of a9$"),
+    "a mutant of a test with a typing error": (
+        "instructor/mutants.toml", LOSES, 'loses = ["test_the_input_stays_as_is"]',
+        "which is no test of a9; did you mean test_the_input_stays_as_it_is?"),
 }
 
 
@@ -164,7 +199,7 @@ def test_faults_in_the_files_are_told(flows, fault):
     name, before, after, sentence = FILES[fault]
     edit(flows.folder / name, before, after)
     found, material = manifest.read(flows.folder), flows.instructor()
-    faults = [*verify._faults_in_tests(found, material),
+    faults = [*release.faults_in_tests(found, material),
               *verify._faults_in_mutants(found, verify.mutants(found, material))]
     assert any(re.search(sentence, fault) for fault in faults), faults
 
@@ -178,10 +213,14 @@ def test_what_a_release_would_refuse_is_a_fault_too(flows, monkeypatch):
 
 
 @pytest.mark.parametrize("before, after, sentence", [
-    ('replace = "x.mean(axis=0, keepdims=True)"', 'replace = "nowhere"', "'nowhere' stands 0 times in the solution"),
-    ('replace = "x.mean(axis=0, keepdims=True)"', 'replace = "mean"', "exactly one place can be replaced"),
+    ('replace = "x.mean(axis=0, keepdims=True)"', 'replace = "nowhere"', "'nowhere' does not stand in the solution;"),
+    ('replace = "x.mean(axis=0, keepdims=True)"', 'replace = "mean = x.mean(axis=0)"',
+     "the line most like it is flows.py:14: 'mean = x.mean(axis=0, keepdims=True)'; exactly one place"),
+    ('replace = "x.mean(axis=0, keepdims=True)"', 'replace = "mean"',
+     "'mean' stands 5 times in the solution: flows.py:2, flows.py:7, flows.py:14, flows.py:14, ...; exactly one place"),
     ('by = "x.mean()"', 'by = "x.mean("', "mutant 'one mean for all columns' is no valid Python"),
-    ('by = "x.mean()"', "", "needs the strings name, task, replace, by, and loses"),
+    ('by = "x.mean()"', "", "mutant 'one mean for all columns' has no by"),
+    ('by = "x.mean()"', 'by = "x.mean()"\nlooses = []', "has an unknown key 'looses'; did you mean loses?"),
     ('by = "x.mean()"', "by = 3", "needs the strings"), ('task = "1.1"', 'task = "4.4"', "a9 has no task '4.4'"),
     ('name = "changes', "name = changes", "mutants.toml cannot be read")])
 def test_mutants_that_cannot_be_made_are_refused(flows, before, after, sentence):
@@ -195,7 +234,7 @@ def test_tests_of_one_name_are_refused(flows):
     path = flows.folder / "tests" / "test_flows.py"
     path.with_name("test_again.py").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     with pytest.raises(InputError, match="there is another test_columns_have_mean_zero"):
-        verify.test_functions(flows.folder / "tests")
+        release.test_functions(flows.folder / "tests")
 
 
 @pytest.mark.slow

@@ -46,6 +46,7 @@ def test_lecture_17_fast(a_place_of_its_own, capsys):
     assert f"{metrics['deep_error']:.3f}" in out and "PCA-10" in out and "slide-17.png" in record["figures"]
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_a_lecture(a_place_of_its_own):
     def errors(seed, out):
         assert cli.main(["lecture", "17", "--fast", "--seed", str(seed), "--out", out]) == 0

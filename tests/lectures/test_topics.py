@@ -25,6 +25,7 @@ def test_a_perceptron_reads_the_digits_and_a_wide_network_overfits(run, seed):
 # Convolutional networks -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_convolutional_networks(run):
     record = run("convolutional-networks", "--fast")
     assert record["figures"] == ["sliding-window.gif", "filters-by-hand.png", "learning.gif", "feature-maps.png",
@@ -73,6 +74,7 @@ def test_an_lstm_remembers_longer_and_foresees_a_book_better_than_counting(run, 
 # Training tricks ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_training_tricks(run):
     record = run("training-tricks", "--fast")
     assert record["figures"] == ["valley.gif", "learning-rates.png", "optimisers.png", "signal.png", "deep.png",

@@ -55,14 +55,22 @@ def test_a_seed_repeats_a_lecture(a_place_of_its_own):
     assert errors(1, "a") == errors(1, "b")
 
 
-def test_a_lecture_runs_as_a_plain_script(a_place_of_its_own):
+def script(folder, *arguments):
+    """Lecture 17 as a script of its own."""
     path = slides.find(17)[0].path
-    done = subprocess.run([sys.executable, str(path), "--fast", "--out", "s"], capture_output=True, text=True,
-                          cwd=a_place_of_its_own, env={**os.environ, "PYTHONPATH": str(path.parent.parent)})
+    return subprocess.run([sys.executable, str(path), *arguments], capture_output=True, text=True, cwd=folder,
+                          env={**os.environ, "PYTHONPATH": str(path.parent.parent)})
+
+
+@pytest.mark.slow
+def test_a_lecture_runs_as_a_plain_script(a_place_of_its_own):
+    done = script(a_place_of_its_own, "--fast", "--out", "s")
     assert done.returncode == 0, done.stderr
     check_files(a_place_of_its_own / "s", read(a_place_of_its_own / "s"))
-    wrong = subprocess.run([sys.executable, str(path), "--data", "mnits"], capture_output=True, text=True,
-                           cwd=a_place_of_its_own, env={**os.environ, "PYTHONPATH": str(path.parent.parent)})
+
+
+def test_a_script_takes_options_and_refuses_wrong_ones_in_a_line(a_place_of_its_own):
+    wrong = script(a_place_of_its_own, "--data", "mnits")
     assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1 and "mnist" in wrong.stderr
 
 

@@ -53,6 +53,7 @@ def test_convolutional_networks_start_on_mnist(run):
 # Recurrent networks ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_recurrent_networks(run):
     record = run("recurrent-networks", "--fast")
     assert record["figures"] == ["gradient.png", "recall.png", "training.png", "writing.png", "temperatures.png",

@@ -62,7 +62,7 @@ def verify(manifest: Manifest, instructor: Path | None, say: Callable[[str], Non
         return faults
     with tempfile.TemporaryDirectory(prefix="minidl-verify-") as place:
         verifier = _Verifier(manifest, instructor, Path(place), say)
-        faults += list(_faults_in_examples(manifest, material)) or verifier.check_reference(right)
+        faults += list(faults_in_examples(manifest, material)) or verifier.check_reference(right)
         if faults:
             say("stub and mutants were not graded yet: mend these first")
             return faults
@@ -148,7 +148,7 @@ def _told(fault: str, record: results.Record) -> str:
 
 # The material ---------------------------------------------------------------------------------------------------------
 
-def _faults_in_examples(manifest: Manifest, material: Path) -> Iterator[str]:
+def faults_in_examples(manifest: Manifest, material: Path) -> Iterator[str]:
     """Examples in the solution's docstrings that give something else than they say."""
     for name in manifest.files:
         where = build.shown(manifest, material / name)

@@ -46,7 +46,7 @@ examples:
   minidl sync a3             a new statement and new tests; your own files stay as they are
   minidl submit a3           writes the file to hand in, and says what it holds and gets
 
-A folder will do as well: minidl check . or minidl check a3_autoencoders/
+A folder will do as well: minidl check a3_autoencoders/; and within it minidl check, or minidl check 3.2
 Where an assignment did not come with minidl, give its folder: minidl start Downloads/a3_autoencoders, and later
 minidl sync Downloads/a3_autoencoders; or name the folder that holds it in MINIDL_ASSIGNMENTS.
 Exit code of check: 0 if all public tests passed, else 1; 2 for wrong input, 130 after Ctrl-C."""

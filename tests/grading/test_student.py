@@ -147,6 +147,7 @@ def test_check_takes_one_task_and_works_within_the_folder(work, capsys, monkeypa
     monkeypatch.chdir(work)
     said, code = checked(capsys, "a9", "1.1")
     assert code == 0 and "public: 2/2" in said and "answers.md" not in said
+    assert checked(capsys, "1.1") == (said, code) and "public: 2/2" in checked(capsys)[0]
 
 
 def test_a_wrong_value_is_a_sentence_with_what_was_printed(work, capsys):

@@ -49,7 +49,8 @@ def start(wanted: str, folder: Path | None = None) -> None:
     if kept:
         print(f"kept as they are in {shown}: {', '.join(kept)}; minidl sync {source.name} gets a new statement and "
               "new tests")
-    print(f"{source.name}, {source.title} (slides {source.slides}), is in {shown}: read README.md, write "
+    slides = "slide" if source.slides.isdecimal() else "slides"
+    print(f"{source.name}, {source.title} ({slides} {source.slides}), is in {shown}: read README.md, write "
           f"{source.files[0]}, then: minidl check {source.name}")
 
 

@@ -279,13 +279,14 @@ class Worker:
 class Workers:
     """A fresh worker for each of `tests` tests, of which some are started before it is their turn.
 
-    Most of a test's time is NumPy's import, which can go on while the test before it runs. That is done only where no
-    worker reaches another: not where they merely have the same user, or none of their own.
+    Most of a test's time is NumPy's import, which can go on while the test before it runs. Those that wait hold nothing
+    of a submission; one that has ended by its turn, since without isolation a worker can end others, is started again.
+    Under uid, where nothing but the filter stands between workers of one user, each starts in its turn.
     """
 
     def __init__(self, stage: Stage, isolation: Isolation, limits: Limits, tests: int) -> None:
         self.stage, self.isolation, self.limits, self.tests = stage, isolation, limits, tests
-        self.ahead = min((os.cpu_count() or 1) - 1, 3) if isolation.name in ("bwrap", "landlock") else 0
+        self.ahead = min((os.cpu_count() or 1) - 1, 3) if isolation.name != "uid" else 0
         self._waiting: deque[Worker] = deque()
 
     def take(self) -> Worker:
@@ -295,7 +296,14 @@ class Workers:
         try:
             while len(self._waiting) < min(self.ahead, self.tests):
                 self._waiting.append(self._one())
-            worker.wait()
+            try:
+                worker.wait()
+                if worker.process and worker.process.poll() is not None:
+                    raise Infrastructure("a worker ended before its turn")
+            except Infrastructure:
+                worker.close()
+                worker = self._one()
+                worker.wait()
         except BaseException:
             worker.close()
             raise

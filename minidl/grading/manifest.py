@@ -109,6 +109,12 @@ class Manifest:
         return folder if folder.resolve().name == self.folder.name and not inner.is_dir() else inner
 
 
+def drivers(public: Path, hidden: Path | None = None) -> Path:
+    """The drivers of tests in the folder `public`; of hidden tests, those in `hidden` if it has any."""
+    own = hidden / "drivers.py" if hidden else None
+    return own if own and own.is_file() else public / "drivers.py"
+
+
 def folders() -> list[Path]:
     """Where assignments lie: in the folders that `MINIDL_ASSIGNMENTS` names, separated as in PATH, or in a checkout."""
     named = [Path(name).expanduser() for name in os.environ.get("MINIDL_ASSIGNMENTS", "").split(os.pathsep) if name]
@@ -189,9 +195,9 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def parse(folder: Path, table: Mapping[str, Any]) -> Manifest:
     """The manifest that a table says. Raises InputError with a sentence for whatever is wrong in it."""
-    _known(table, "the manifest", {"name", "title", "slides", "files", "engine", "limits", "task", "question"})
+    known(table, "the manifest", {"name", "title", "slides", "files", "engine", "limits", "task", "question"})
     limits = _get(table, "limits", dict, "the manifest", {})
-    _known(limits, "limits", {"seconds", "memory"})
+    known(limits, "limits", {"seconds", "memory"})
     files = tuple(_texts(table, "files", "the manifest"))
     if not files or not all(name.endswith(".py") and Path(name).name == name for name in files):
         raise InputError(f"files is a list of Python files without folders, the tested one first; not {list(files)}")
@@ -211,10 +217,10 @@ def parse(folder: Path, table: Mapping[str, Any]) -> Manifest:
 
 def _task(table: Mapping[str, Any]) -> Task:
     where = f"task {table.get('id', '(without id)')}"
-    _known(table, where, {"id", "title", "functions", "test"})
+    known(table, where, {"id", "title", "functions", "test"})
     tests = []
     for test in _get(table, "test", list, where):
-        _known(test, f"a test of {where}", {"name", "points", "hidden"})
+        known(test, f"a test of {where}", {"name", "points", "hidden"})
         name = _get(test, "name", str, f"a test of {where}")
         if not name.startswith("test_"):
             raise InputError(f"{where}: a test's name begins with test_, not {name!r}")
@@ -228,7 +234,7 @@ def _task(table: Mapping[str, Any]) -> Task:
 
 def _question(table: Mapping[str, Any]) -> Question:
     where = f"question {table.get('id', '(without id)')}"
-    _known(table, where, {"id", "title", "points"})
+    known(table, where, {"id", "title", "points"})
     return Question(_get(table, "id", str, where), _get(table, "title", str, where),
                     _positive(table, "points", where))
 
@@ -259,7 +265,7 @@ def _positive(table: Mapping[str, Any], key: str, where: str, otherwise: Any = _
     return float(value)
 
 
-def _known(table: Any, where: str, keys: set[str]) -> None:
+def known(table: Any, where: str, keys: set[str]) -> None:
     if not isinstance(table, dict):
         raise InputError(f"{where} is a table, not {table!r}")
     for key in table:

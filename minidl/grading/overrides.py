@@ -12,7 +12,6 @@
 """
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from minidl.errors import InputError
-from minidl.grading.manifest import Manifest
+from minidl.grading.manifest import Manifest, known, nearest
 
 
 @dataclass(frozen=True)
@@ -56,15 +55,16 @@ def read(path: Path, manifest: Manifest, submissions: Iterable[str]) -> Override
     try:
         with path.open("rb") as file:
             table = tomllib.load(file)
-        _known(table, "the file", {"late", "submission"})
+        known(table, "the file", {"late", "submission"})
         late = table.get("late", {})
-        _known(late, "[late]", {"free_days", "per_day"})
+        known(late, "[late]", {"free_days", "per_day"})
         most = {task.id: task.points for task in manifest.tasks} | {q.id: q.points for q in manifest.questions}
         names = set(submissions)
         decisions = {}
         for name, entry in table.get("submission", {}).items():
             if name not in names:
-                raise InputError(f"there is no submission {name!r}{_near(name, names)}")
+                raise InputError(f"there is no submission {name!r}" + (
+                    nearest(name, names) or f"; there are {', '.join(sorted(names)[:20])}"))
             decisions[name] = _decision(f"submission.{name}", entry, most)
         if "late" not in table and (late_ones := [name for name, one in decisions.items() if one.late_days]):
             raise InputError(f"{late_ones[0]} has late_days, but nothing says what they cost: add [late] with per_day, "
@@ -77,11 +77,11 @@ def read(path: Path, manifest: Manifest, submissions: Iterable[str]) -> Override
 
 
 def _decision(where: str, entry: Any, most: Mapping[str, float]) -> Decision:
-    _known(entry, where, {"points", "late_days", "excused", "note"})
+    known(entry, where, {"points", "late_days", "excused", "note"})
     points = entry.get("points", {})
     if isinstance(points, dict) and any(isinstance(value, dict) for value in points.values()):
         raise InputError(f"{where}.points: a task's id has a dot, so write it in quotes: {{ \"2.1\" = 4 }}")
-    _known(points, f"{where}.points", set(most))
+    known(points, f"{where}.points", set(most))
     for id_, value in points.items():
         if not 0 <= _number(points, id_, f"{where}.points") <= most[id_]:
             raise InputError(f"{where}: {id_} gives 0 to {most[id_]:g} points, not {value!r}")
@@ -96,17 +96,3 @@ def _number(table: Mapping[str, Any], key: str, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise InputError(f"{where}: {key} is a number of 0 or more, not {value!r}")
     return float(value)
-
-
-def _known(table: Any, where: str, keys: set[str]) -> None:
-    if not isinstance(table, dict):
-        raise InputError(f"{where} is a table, not {table!r}")
-    for key in table:
-        if key not in keys:
-            raise InputError(f"{where} has an unknown key {key!r}{_near(key, keys)}")
-
-
-def _near(name: str, names: Iterable[str]) -> str:
-    names = sorted(names)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names[:20])}"

@@ -69,8 +69,8 @@ def grade(job: dict[str, Any]) -> results.Result:
             task=job["task"], reverse=job["reverse"], tell=job["tell"], seconds=3 * limits.wall,
             solution=instructor / assignment.files[0],
             report=lambda result: result.write(path),
-            student=lambda test: Remote(workers, assignment.module, (
-                instructor if test.hidden else assignment.folder / "tests") / "drivers.py"))
+            student=lambda test: Remote(workers, assignment.module, manifest.drivers(
+                assignment.folder / "tests", instructor if test.hidden else None)))
         run(plan, [assignment.folder / "tests", instructor / "tests"], ["-p", "no:terminal"])
     return result
 

@@ -22,8 +22,8 @@ def grade(assignment, files, place, seed):
     material = assignment.instructor()
     plan = Plan(assignment, results.Result(assignment.name, "somebody", "", "none"), hidden=True, seed=seed,
                 solution=material / assignment.files[0], student=lambda test: Local(
-                    place, assignment.module, (material if test.hidden else assignment.folder / "tests") / "drivers.py",
-                    seconds=assignment.limits.seconds))
+                    place, assignment.module, manifest.drivers(assignment.folder / "tests", material if test.hidden else
+                                                               None), seconds=assignment.limits.seconds))
     session.run(plan, [assignment.folder / "tests", material / "tests"], ["-p", "no:terminal"])
     assert set(plan.result.records) == {test.name for _, test in assignment.tests()}
     return plan.result.records

@@ -10,7 +10,7 @@ import pytest
 from minidl import cli
 from minidl.errors import InputError
 from minidl.grading import gradescope, manifest
-from tests.grading import toy
+from tests.grading import isolations, toy
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +38,14 @@ def test_the_archive_holds_the_package_the_assignment_and_the_solution_and_no_ca
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="Gradescope's machines run Linux")
 def test_the_script_grades_a_submission_in_a_sandbox(unpacked):
+    if isolations.named("auto").name == "none":
+        pytest.skip("this machine has no isolation, which the script asks for")
     (unpacked / "submission").mkdir()
     (unpacked / "submission" / "toys.py").write_text(toy.SOLUTION.replace("2 * x", "3 * x"))
     done = subprocess.run(["bash", str(unpacked / "source" / "run_autograder")], text=True, capture_output=True,
                           env={**os.environ, "AUTOGRADER": str(unpacked), "PYTHONPATH": ""})
     table = json.loads((unpacked / "results" / "results.json").read_text())
-    if "no isolation works" in done.stderr or table["output"].startswith("The autograder itself failed"):
-        pytest.skip(f"no isolation works here: {done.stderr[-300:]}")
-    assert table["score"] == 1.0 and [test["score"] for test in table["tests"]] == [0.0, 0.0, 1.0]
+    assert table["score"] == 1.0 and [test["score"] for test in table["tests"]] == [0.0, 0.0, 1.0], done.stderr
 
 
 def test_the_command_writes_it(tmp_path, monkeypatch, capsys):

@@ -42,11 +42,10 @@ def start(tmp_path):
         thing.__exit__()
 
 
-def test_the_next_workers_start_before_their_turn_and_each_is_used_once(tmp_path, monkeypatch):
+@pytest.mark.parametrize("isolation", ["bwrap", "landlock", "none"])
+def test_the_next_workers_start_before_their_turn_and_each_is_used_once(tmp_path, monkeypatch, isolation):
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    found = isolations.named("auto")
-    if found.name not in ("bwrap", "landlock"):
-        pytest.skip("no isolation here in which workers do not reach each other")
+    found = isolations.named(isolation)
     (tmp_path / "student.py").write_text("seen = []\n\ndef count():\n    seen.append(1)\n    return len(seen)\n")
     before = host._children()
     with host.Stage(tmp_path) as place, host.Workers(place, found, LIMITS, 4) as workers:
@@ -60,6 +59,11 @@ def test_the_next_workers_start_before_their_turn_and_each_is_used_once(tmp_path
         assert alive == [3, 3, 2, 1] and len(processes) == 4
         workers.tests = 4
         workers.take().close()
+        workers._waiting[0].process.kill()
+        workers._waiting[0].process.wait()                     # as a worker before it may, without isolation
+        with workers.take() as worker:
+            worker.load("student")
+            assert worker.call("student", "count") == 1
     assert host._children() == before
 
 

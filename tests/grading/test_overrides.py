@@ -30,14 +30,14 @@ def test_points_by_hand_are_kept_with_their_note(read):
 
 
 @pytest.mark.parametrize("text, sentence", [
-    ("[submission.alise]\n", "no submission 'alise'; did you mean 'alice'"),
+    ("[submission.alise]\n", "no submission 'alise'; did you mean alice"),
     ("[submission.bob]\npoints = { '1.1' = 4 }", "1.1 gives 0 to 3 points, not 4"),
     ("[submission.bob]\npoints = { '1.1' = true }", "a number of 0 or more, not True"),
     ("[submission.bob]\npoints = { q1 = nan }", "a number of 0 or more"),
     ("[submission.bob]\npoints = { 1.1 = 2 }", 'write it in quotes: { "2.1" = 4 }'),
     ("[submission.bob]\nlate_days = 2", "bob has late_days, but nothing says what they cost"),
     ("[submission.bob]\npoint = 3", "unknown key 'point'; did you mean 'points'"),
-    ("[submission.bob]\npoints = { q2 = 1 }", "unknown key 'q2'; there are 1.1, 1.2, q1"),
+    ("[submission.bob]\npoints = { q2 = 1 }", "unknown key 'q2'; it may have 1.1, 1.2, q1"),
     ("[submission]\nbob = 3", "submission.bob is a table, not 3"),
     ("submission = 3", "cannot be read"), ("[late]\nper_day = -1", "per_day is a number of 0 or more"),
     ("[[", "cannot be read"), ("[submission.bob]\nnote = 3", "note is a text")])

@@ -1,4 +1,5 @@
 """The training loop: exact resume after every way to be stopped, checkpoints whole or refused, what it measures."""
+import contextlib
 import errno
 import gc
 import io
@@ -148,6 +149,7 @@ from minidl.training import fit
 
 def loss(model, x):
     print("step", flush=True)
+    sys.stdin.readline()
     return nn.mse_loss(model(x), x)
 
 x = np.random.default_rng(0).uniform(0, 1, (40, 6)).astype(np.float32)
@@ -161,35 +163,38 @@ np.savez(sys.argv[2], **model.state_dict())
 """
 
 
-def start(folder):
-    return subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder / "run.npz"), str(folder / "end.npz")],
-                            stdout=subprocess.PIPE, text=True)
+@pytest.fixture
+def start():
+    """Starts the program: it takes as many steps as it gets lines, and all when its input is closed."""
+    with contextlib.ExitStack() as started:
+        def start(folder):
+            process = started.enter_context(subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, str(folder / "run.npz"), str(folder / "end.npz")], text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            started.callback(process.kill)
+            return process
+
+        yield start
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-def test_a_run_killed_at_random_moments_ends_like_the_unbroken_one_bit_for_bit(tmp_path):
+def test_a_run_killed_at_random_moments_ends_like_the_unbroken_one_bit_for_bit(start, tmp_path):
     rng = random.Random(0)
     (tmp_path / "unbroken").mkdir()
-    unbroken = start(tmp_path / "unbroken")
-    kills, steps = 0, 0
-    while kills < 6:                                  # about 6 of each 60 steps, at any moment within or between them
-        with start(tmp_path) as process:
-            target = rng.randrange(3, 12)
-            for _ in range(target):
-                if not process.stdout.readline():
-                    break
-                steps += 1
-            time.sleep(rng.uniform(0, 0.004))
-            process.send_signal(signal.SIGKILL)
-        kills += 1
-        assert process.returncode == -signal.SIGKILL
+    counts = [rng.randrange(3, 12) for _ in range(6)]                       # together fewer than the 60 steps of a run
+    for count in counts:
+        process = start(tmp_path)
+        process.stdin.write("\n" * count)
+        process.stdin.flush()
+        assert [process.stdout.readline() for _ in range(count)] == ["step\n"] * count
+        time.sleep(rng.uniform(0, 0.004))             # within this step or while it waits for the next, whichever it is
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
     saved = read_checkpoint(tmp_path / "run.npz")[1]
-    assert 0 < saved["epoch"] * 10 + saved["step"] <= steps < 60            # it went on each time, and is not through
-    with start(tmp_path) as process:
-        assert 0 < len(process.stdout.read().splitlines()) < 60
-    assert process.returncode == 0
-    unbroken.communicate()
-    assert unbroken.returncode == 0
+    assert sum(counts) - 6 <= saved["epoch"] * 10 + saved["step"] <= sum(counts) < 60            # it went on each time
+    process, unbroken = start(tmp_path), start(tmp_path / "unbroken")
+    assert 0 < len(process.communicate()[0].splitlines()) < 60 and process.returncode == 0
+    assert len(unbroken.communicate()[0].splitlines()) <= 60 and unbroken.returncode == 0
     assert whole(tmp_path / "run.npz") == whole(tmp_path / "unbroken" / "run.npz")
     with np.load(tmp_path / "end.npz") as a, np.load(tmp_path / "unbroken" / "end.npz") as b:
         assert {k: v.tobytes() for k, v in a.items()} == {k: v.tobytes() for k, v in b.items()}

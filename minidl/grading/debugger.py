@@ -19,7 +19,7 @@ def pytest_exception_interact(node: Any, call: Any) -> None:
     tests = [frame for frame in frames if is_within(folder, frame)]
     checked = [frame.f_locals for frame in frames if frame.f_code.co_filename == checks.__file__]
     if tests and checked:
-        for name in checked[0].keys() & {"answer", "expected"}:
+        for name in {"answer", "expected"}.intersection(checked[0]):
             tests[-1].f_locals.setdefault(name, checked[0][name])
     if not is_within(folder, frames[-1]):
         print("your function has returned, this is the test that got its value; breakpoint() in it stops there")

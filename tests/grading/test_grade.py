@@ -63,7 +63,7 @@ def statuses(result):
 
 def test_each_submission_gets_its_status_and_points(graded):
     found, said, incomplete = graded
-    assert incomplete == 0 and len(said) == 1 + len(found) == 9
+    assert incomplete == 0 and sum(line.startswith("[") for line in said) == len(found) == 8
     assert {name: (result.points(), statuses(result)) for name, result in found.items()} == {
         "alice": (4.0, ["passed"] * 3), "bob": (1.0, ["failed", "failed", "passed"]),
         "carol": (1.0, ["not_attempted", "not_attempted", "passed"]), "dave": (1.0, ["missing", "missing", "passed"]),

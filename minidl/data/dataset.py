@@ -1,10 +1,13 @@
 """What every data set looks like once it is loaded."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
+from minidl.errors import InputError
 
 # What a reader hands over: x_train, y_train, x_test, y_test; images as stored, labels None where there are none.
 Arrays = tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray | None]
@@ -15,7 +18,8 @@ class Dataset:
     """Images and labels, divided into a training and a test part.
 
     `x_train`, `x_test`: float32 in [0, 1], (N, H, W, C), C = 1 for grey. `y_train`, `y_test`: int64 labels (N,),
-    or None where a set has no labels. `credit` says whose data it is and which files were read.
+    or None where a set has no labels. `credit` says whose data it is and which files were read. `classes` are the names
+    of the classes, the one of label c at c; () where a set has no labels.
     """
 
     name: str
@@ -24,10 +28,23 @@ class Dataset:
     x_test: np.ndarray
     y_test: np.ndarray | None
     credit: str
+    classes: tuple[str, ...] = ()
 
     def flat(self) -> Dataset:
         """The same data with each image as one row: (N, H, W, C) -> (N, H*W*C)."""
         return replace(self, x_train=_rows(self.x_train), x_test=_rows(self.x_test))
+
+    def one_of_each(self) -> np.ndarray:
+        """Where in the test part the first image of each class is, in the order of the classes: int64 (classes,).
+
+        Raises InputError for a set without classes, and for a class without a test image.
+        """
+        if self.y_test is None or not self.classes:
+            raise InputError(f"one_of_each: {self.name} has no classes; the first images are x_test[:10]")
+        has = self.y_test == np.arange(len(self.classes))[:, None]                      # (classes, N)
+        if absent := [name for name, images in zip(self.classes, has, strict=True) if not images.any()]:
+            raise InputError(f"one_of_each: {self.name} has no test image of {', '.join(absent)}")
+        return has.argmax(1)
 
     def __repr__(self) -> str:
         return (f"Dataset({self.name!r}: {len(self.x_train)} to train and {len(self.x_test)} to test, "
@@ -38,13 +55,14 @@ def _rows(x: np.ndarray) -> np.ndarray:
     return x.reshape(len(x), -1)
 
 
-def from_arrays(name: str, arrays: Arrays, scale: float, credit: str) -> Dataset:
+def from_arrays(name: str, arrays: Arrays, scale: float, credit: str, classes: Sequence[str] = ()) -> Dataset:
     """A Dataset from a reader's arrays: images divided by `scale`, labels as int64.
 
     Images may come as (N, H, W) or (N, H, W, C).
     """
     x_train, y_train, x_test, y_test = arrays
-    return Dataset(name, _images(x_train, scale), _labels(y_train), _images(x_test, scale), _labels(y_test), credit)
+    return Dataset(name, _images(x_train, scale), _labels(y_train), _images(x_test, scale), _labels(y_test), credit,
+                   tuple(classes))
 
 
 def _images(x: np.ndarray, scale: float) -> np.ndarray:

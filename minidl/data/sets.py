@@ -32,6 +32,7 @@ class Spec:
     size: int                                           # bytes, embedded or to download
     credit: str
     sources: tuple[Source, ...]
+    classes: tuple[str, ...] = ()                       # their names, in the order of the labels
     scale: float = 255.0
     mirrors: tuple[str, ...] = ()
     checksums: tuple[str, ...] = ()                     # MD5 for each file of `download`
@@ -56,11 +57,12 @@ def _idx(folder: str) -> tuple[str, ...]:
 
 
 _CIFAR_FOLDER = tuple(f"cifar10/cifar-10-batches-bin/{batch}.bin" for batch in (*readers.CIFAR_BATCHES, "test_batch"))
+_NUMERALS = tuple("0123456789")
 _NYU = ("https://cs.nyu.edu/~roweis/data/",)
 
 SPECS: dict[str, Spec] = {
     "digits": Spec(
-        shape=(8, 8, 1), size=57_523, scale=16.0,
+        shape=(8, 8, 1), size=57_523, scale=16.0, classes=_NUMERALS,
         credit="E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI; CC BY 4.0",
         sources=(Source((), lambda _: embedded.read_digits(), 1797),)),
     "patches": Spec(
@@ -68,7 +70,7 @@ SPECS: dict[str, Spec] = {
         credit="patches of three photographs in the public domain or CC0 (raccoon; S. van der Walt's cat; gravel)",
         sources=(Source((), lambda _: embedded.read_patches(), 11_000),)),
     "mnist": Spec(
-        shape=(28, 28, 1), size=11_594_722,
+        shape=(28, 28, 1), size=11_594_722, classes=_NUMERALS,
         credit="Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits",
         sources=(Source(_idx("mnist"), readers.read_mnist, 70_000),),
         mirrors=("https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -78,6 +80,7 @@ SPECS: dict[str, Spec] = {
                    "2646ac647ad5339dbf082846283269ea", "27ae3e4e09519cfbb04c329615203637")),
     "fashion-mnist": Spec(
         shape=(28, 28, 1), size=30_878_645,
+        classes=("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
         credit="H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, Zalando SE; MIT",
         sources=(Source(_idx("fashion-mnist"), readers.read_mnist, 70_000),),
         mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
@@ -86,6 +89,7 @@ SPECS: dict[str, Spec] = {
                    "8181f5470baa50b63fa0f6fddb340f0a", "15d484375f8d13e6eb1aabb0c3f46965")),
     "cifar10": Spec(
         shape=(32, 32, 3), size=170_052_171,
+        classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
         credit="A. Krizhevsky, Learning multiple layers of features from tiny images, 2009; states no licence",
         sources=(
             Source(_CIFAR_FOLDER, readers.read_cifar_folder, 60_000, "the official binary files, exact"),
@@ -101,7 +105,7 @@ SPECS: dict[str, Spec] = {
         download=("cifar10/cifar-10-binary.tar.gz",),
         checksums=("c32a1d4ab5d03f1284b67883e8d87530",)),       # as published: of the archive as it is
     "olivetti": Spec(
-        shape=(64, 64, 1), size=4_261_047,
+        shape=(64, 64, 1), size=4_261_047, classes=tuple(f"person {i}" for i in range(40)),
         credit="AT&T Laboratories Cambridge, The ORL database of faces; by way of S. Roweis",
         sources=(Source(("olivetti/olivettifaces.mat",), readers.read_olivetti, 400),),
         mirrors=_NYU, download=("olivetti/olivettifaces.mat",),
@@ -158,7 +162,7 @@ def load(name: str, *, root: str | os.PathLike[str] | None = None) -> Dataset:
         raise InputError(_not_here(name, spec, folders))
     source, paths = found
     credit = f"{spec.credit} [{source.note}]" if source.note else spec.credit
-    return from_arrays(name, source.read(paths), spec.scale, credit)
+    return from_arrays(name, source.read(paths), spec.scale, credit, spec.classes)
 
 
 def where(name: str) -> Path | None:

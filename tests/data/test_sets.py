@@ -1,4 +1,5 @@
 """The catalogue: names, places, readers on small made-up files, and the sentences for what is not there."""
+import dataclasses
 import io
 import tarfile
 from pathlib import Path
@@ -9,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import minidl.data as data
-from minidl.data import readers
+from minidl.data import readers, sets
+from minidl.data.dataset import from_arrays
 from minidl.data.places import cache_folder
 from minidl.errors import InputError
 
@@ -133,6 +135,33 @@ def test_flat_keeps_all_but_the_shape_and_repr_stays_short():
     assert repr(digits) == "Dataset('digits': 1437 to train and 360 to test, each (8, 8, 1))"
     with pytest.raises(AttributeError):
         digits.name = "x"
+
+
+def test_classes_have_names_in_the_order_of_the_labels_wherever_there_are_labels(folder):
+    assert data.load("digits").classes == data.load("digits").flat().classes == tuple("0123456789")
+    assert data.load("patches").classes == ()
+    named = {name: spec.classes for name, spec in sets.SPECS.items() if spec.classes}
+    assert {name: len(classes) for name, classes in named.items()} == {
+        "digits": 10, "mnist": 10, "fashion-mnist": 10, "cifar10": 10, "olivetti": 40}
+    assert all(len(set(classes)) == len(classes) for classes in named.values())
+    assert (named["fashion-mnist"][9], named["cifar10"][5]) == ("boot", "dog")
+    made = batches()
+    save(folder / "cifar10/cifar10_lossless_first164_of_each_batch.npz",
+         **{f"{name}_{part}": value for name, pair in made.items() for part, value in zip("xy", pair, strict=True)})
+    assert data.load("cifar10").classes == named["cifar10"]
+
+
+def test_one_of_each_is_the_first_test_image_of_each_class():
+    digits = data.load("digits")
+    firsts = digits.one_of_each()
+    assert firsts.tolist() == [digits.y_test.tolist().index(label) for label in range(10)]
+    toy = from_arrays("toy", (np.zeros((1, 2, 2)), np.zeros(1), np.zeros((4, 2, 2)), np.array([2, 0, 2, 1])), 1.0, "",
+                      ["a", "b", "c"])
+    assert toy.one_of_each().tolist() == [1, 3, 0]
+    with pytest.raises(InputError, match="toy has no test image of b, d$"):
+        dataclasses.replace(toy, classes=("a", "b", "c", "d"), y_test=np.array([2, 0, 2, 2])).one_of_each()
+    with pytest.raises(InputError, match="patches has no classes"):
+        data.load("patches").one_of_each()
 
 
 def batches(n=20):

@@ -1,13 +1,15 @@
 """What all autoencoders share: an encoder, a decoder, the loss, and the four verbs."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Sequence, Set
 from typing import Any
 
 import numpy as np
 
 from minidl import nn, ops
-from minidl.backend import Array, backend_of
+from minidl.autoencoders.codes import CodeGaussian
+from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
 from minidl.tensor import Tensor, no_grad
 
@@ -35,9 +37,7 @@ class Autoencoder(nn.Module):
             raise InputError(f"{type(self).__name__}: output is 'linear' or 'logits', not {output!r}")
         self.input_shape, self.code_shape, self.output = tuple(input_shape), tuple(code_shape), output
         self.encoder, self.decoder = encoder, decoder
-        size = int(np.prod(self.code_shape))
-        self.code_mean = nn.Buffer(np.full(size, np.nan, np.float32))             # NaN until remember_codes()
-        self.code_factor = nn.Buffer(np.full((size, size), np.nan, np.float32))
+        self.codes: CodeGaussian | None = None
 
     def forward(self, x: Any) -> Tensor:
         return self.decoder(self.encoder(x))
@@ -67,18 +67,32 @@ class Autoencoder(nn.Module):
         return self.decode(self.encode(x))
 
     def remember_codes(self, x: Array) -> None:
-        """Fit the Gaussian that `sample` draws from to the codes of x (N, *input_shape), usually the training data.
+        """Fit the Gaussian that `sample` draws from, `codes`, to the codes of x (N, *input_shape), usually the training
+        data.
 
-        It becomes part of the model's state. Raises InputError for fewer than two items.
+        From then on it is part of the model's state, and with a state it comes and goes: after `load_state_dict` of one
+        without it the model has none, for the Gaussian before it was that of other weights' codes. Raises InputError
+        for fewer than two items.
         """
         if len(x) < 2:
             raise InputError(f"remember_codes: a Gaussian needs 2 or more rows, x has {len(x)}")
         codes = backend_of(x).to_host(self.encode(x)).astype(np.float64).reshape(len(x), -1)
-        mean = codes.mean(0)
-        variances, axes = np.linalg.eigh((codes - mean).T @ (codes - mean) / (len(codes) - 1))
-        factor = (axes * np.sqrt(np.maximum(variances, 0))).T                     # factor' factor = covariance
-        for buffer, value in ((self.code_mean, mean), (self.code_factor, factor)):
-            buffer.data[...] = buffer.device.put(value.astype(buffer.dtype))
+        gaussian = self.gaussian_of(codes)
+        gaussian.to(self.device).astype(self.dtype)
+        self.codes = gaussian
+
+    def gaussian_of(self, codes: np.ndarray) -> CodeGaussian:
+        """What `remember_codes` remembers of codes (N, size)."""
+        return CodeGaussian.like(codes)
+
+    def parts_of(self, names: Set[str]) -> dict[str, nn.Module | None]:
+        if "code_mean" in names:
+            raise InputError("this state is of an earlier version, where each model had code_mean and code_factor; "
+                             "load a dict without them, and call remember_codes(x_train) again")
+        if "codes.mean" not in names:
+            return {"codes": None}
+        size = math.prod(self.code_shape)
+        return {"codes": CodeGaussian(np.zeros(size), np.zeros((size, size))).to(self.device).astype(self.dtype)}
 
     def sample(self, n: int, rng: int | np.random.Generator) -> Array:
         """n new items (n, *input_shape): codes drawn from the Gaussian of `remember_codes`, decoded.
@@ -91,12 +105,19 @@ class Autoencoder(nn.Module):
 
     def draw_codes(self, n: int, rng: int | np.random.Generator) -> Array:
         """n codes (n, *code_shape) from the Gaussian of `remember_codes`. Raises InputError before that."""
-        mean, factor = self.code_mean.data, self.code_factor.data
-        if backend_of(mean).xp.isnan(mean).any():
+        if self.codes is None:
             raise InputError("sample: where codes lie is not known yet; after training, call remember_codes(x_train)")
-        noise = np.random.default_rng(rng).standard_normal((n, mean.size), dtype=np.float32)
-        codes = mean + self.code_mean.device.put(noise.astype(mean.dtype, copy=False)) @ factor
-        return codes.reshape(n, *self.code_shape)
+        return self.codes.draw(n, rng).reshape(n, *self.code_shape)
+
+    @property
+    def device(self) -> Device:
+        """Where the model's parameters are."""
+        return self.parameters()[0].device
+
+    @property
+    def dtype(self) -> np.dtype:
+        """That of the model's parameters."""
+        return self.parameters()[0].dtype
 
 
 def apply(network: nn.Module, x: Any, shape: Sequence[int], verb: str) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from minidl import nn, ops
 from minidl.autoencoders.base import apply
+from minidl.autoencoders.codes import CodeGaussian, root
 from minidl.autoencoders.deep import Activation, DeepAutoencoder
 from minidl.backend import Array, RandomStream, backend_of
 from minidl.errors import InputError
@@ -96,28 +97,20 @@ class BinaryAutoencoder(DeepAutoencoder):
             if not ((code == 0) | (code == 1)).all():
                 raise InputError("decode: codes are zeros and ones, and these hold other numbers; threshold them "
                                  "first, code > 0.5")
-            code = code.astype(self.code_mean.dtype)
+            code = code.astype(self.dtype)
         return super().decode(code)
 
-    def remember_codes(self, x: Array) -> None:
-        """Fit the Gaussian that `sample` thresholds at 0 to the bits of x (N, inputs), usually the training data.
+    def gaussian_of(self, codes: np.ndarray) -> CodeGaussian:
+        """The Gaussian that, thresholded at 0, gives bits like these (N, bits).
 
         Its variances are 1, and a bit of share p has the mean Phi^-1(p). Two balanced bits with the correlation r come
         from two numbers with the correlation sin(pi r / 2) (Sheppard 1899); for others that is near enough.
-
-        Raises InputError for fewer than two items.
         """
-        if len(x) < 2:
-            raise InputError(f"remember_codes: a Gaussian needs 2 or more rows, x has {len(x)}")
-        bits = backend_of(x).to_host(self.encode(x)).astype(np.float64)
-        share, half = bits.mean(0), 0.5 / len(bits)                     # no bit is taken to be certain
-        scaled = (bits - share) / np.maximum(bits.std(0), half)
-        variances, axes = np.linalg.eigh(np.sin(scaled.T @ scaled * (0.5 * np.pi / len(bits))))
-        factor = (axes * np.sqrt(np.maximum(variances, 0))).T           # factor' factor = correlations, nearly
+        share, half = codes.mean(0), 0.5 / len(codes)                   # no bit is taken to be certain
+        scaled = (codes - share) / np.maximum(codes.std(0), half)
+        factor = root(np.sin(scaled.T @ scaled * (0.5 * np.pi / len(codes))))
         factor /= np.sqrt(np.maximum((factor**2).sum(0), half))
-        mean = [NormalDist().inv_cdf(p) for p in share.clip(half, 1 - half)]
-        for buffer, value in ((self.code_mean, mean), (self.code_factor, factor)):
-            buffer.data[...] = buffer.device.put(np.asarray(value, buffer.dtype))
+        return CodeGaussian(np.array([NormalDist().inv_cdf(p) for p in share.clip(half, 1 - half)]), factor)
 
     def draw_codes(self, n: int, rng: int | np.random.Generator) -> Array:
         return (super().draw_codes(n, rng) > 0).astype(np.uint8)

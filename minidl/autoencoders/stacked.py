@@ -63,7 +63,7 @@ class StackedAutoencoder(Autoencoder):
         results = []
         for layer in self.layers:
             results.append(fit_layer(layer, target))
-            code = layer.encode(self.code_mean.device.put(target))
+            code = layer.encode(self.device.put(target))
             target = backend_of(code).to_host(code)
         return results
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -128,7 +128,10 @@ class Module:
 
         Raises InputError, and changes nothing, unless the names and shapes are exactly those of this module.
         """
-        own = dict(self._state())
+        own, parts = dict(self._state()), self._parts_of(state.keys())
+        for _, prefix, name, part in parts:
+            own = {n: t for n, t in own.items() if not n.startswith(f"{prefix}{name}.")}
+            own |= {f"{prefix}{name}.{n}": t for n, t in part._state()} if part else {}
         if "meta" in state and "meta" not in own:
             raise InputError("this is the checkpoint of a training run; training.load_model(path, model) takes the "
                              "model out of it")
@@ -136,12 +139,36 @@ class Module:
         if missing or foreign:
             raise InputError(f"this state is of another model than {type(self).__name__}: "
                              f"missing {_some(missing)}, unexpected {_some(foreign)}")
+        values = {name: np.asarray(state[name]) for name in own}
         for name, t in own.items():
-            if state[name].shape != t.shape:
+            if values[name].shape != t.shape:
                 raise InputError(f"this state is of another model than {type(self).__name__}: {name} has shape "
-                                 f"{state[name].shape} there and {t.shape} here")
+                                 f"{values[name].shape} there and {t.shape} here")
+            if values[name].dtype.kind not in "fiub":
+                raise InputError(f"this state is no model's: {name} holds {values[name].dtype}, not numbers")
+        for module, _, name, part in parts:
+            setattr(module, name, part)
         for name, t in own.items():
-            t.data[...] = t.device.put(np.asarray(state[name], dtype=t.dtype))
+            t.data[...] = t.device.put(values[name].astype(t.dtype, copy=False))
+
+    def parts_of(self, names: Set[str]) -> dict[str, Module | None]:
+        """Sub-modules that come and go with a state, by attribute, as this module needs them to load one.
+
+        None of them for most modules; one that makes a part after it is made itself, and saves it, overrides this.
+        `names` are those of the state's arrays, as of this module. It is asked before a load changes anything.
+        """
+        return {}
+
+    def _parts_of(self, names: Set[str]) -> list[tuple[Module, str, str, Module | None]]:
+        """`parts_of` of this module and all below: (module, prefix of its names, attribute, part)."""
+        found, seen = [], set[int]()
+        for path, module in self.named_modules():
+            prefix = f"{path}." if path else ""
+            if id(module) not in seen:
+                seen.add(id(module))
+                own = {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
+                found += [(module, prefix, name, part) for name, part in module.parts_of(own).items()]
+        return found
 
     def train(self, mode: bool = True) -> Module:
         """Switch this module and all below to training, or with False to evaluation; returns the module."""

@@ -108,7 +108,7 @@ BEHAVIOURS = {
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(module, "TIMEOUT", 5.0)
+    monkeypatch.setattr(module, "TIMEOUT", 60.0)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.behaviours, server.asked = BEHAVIOURS, []
     server.handle_error = lambda *args: None        # a client that hangs up is part of these tests

@@ -5,13 +5,13 @@ import runpy
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from lectures import runner, slides
 from minidl import cli, data, plotting
 from minidl.errors import InputError
+from tests.processes import running
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -81,16 +81,26 @@ def test_the_cells_run_in_a_notebook(tiny, a_place_of_its_own):
     check_files(a_place_of_its_own / "out" / "lecture-049", read(a_place_of_its_own / "out" / "lecture-049"))
 
 
+WAITING = """\
+import sys
+from minidl import cli, data
+begin = data.Loader.__iter__
+def wait(loader):
+    print("it trains", flush=True)
+    sys.stdin.read()
+    return begin(loader)
+data.Loader.__iter__ = wait
+sys.exit(cli.main(["lecture", "17"]))
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_leaves_cleanly(a_place_of_its_own):
-    process = subprocess.Popen([sys.executable, "-m", "minidl.cli", "lecture", "17"], stderr=subprocess.PIPE, text=True,
-                               stdout=subprocess.PIPE, cwd=a_place_of_its_own)
-    for line in process.stdout:
-        if "parameters" in line:
-            break
-    time.sleep(0.7)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    with running([sys.executable, "-c", WAITING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                 text=True, cwd=a_place_of_its_own) as process:
+        assert "it trains\n" in iter(process.stdout.readline, "")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
     assert process.returncode == 130 and "Traceback" not in err and "stopped" in err
     assert not (a_place_of_its_own / "out").exists()
 

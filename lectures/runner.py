@@ -1,7 +1,7 @@
 """What a lecture file sees of the stage: `talk = lecture(17)`, then tables, figures, metrics, and `talk.finish()`.
 
 A lecture runs in three ways, and its file need not know which: by `minidl lecture 17`, as a script
-(`python lectures/deep_autoencoder.py`, which hands itself and its options to that command), and in a notebook.
+(`python lectures/s008_deep_autoencoder.py`, which hands itself and its options to that command), and in a notebook.
 
 Files go to `out/lecture-017` below the current folder (`out/lecture-017-mnist` for another data set than the
 lecture's first, `out/lecture-017-fast` for a shortened run), or to the folder that `--out` names: the figures as PNG,
@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lectures import slides
 from minidl import data
 from minidl._version import __version__
 from minidl.backend import Device, backend_of
 from minidl.errors import BoundMissed, InputError
 from minidl.files import atomic_write
+from minidl.lectures import slides
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

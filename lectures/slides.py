@@ -6,6 +6,7 @@ still to come.
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ class Lecture(NamedTuple):
     name: str
     title: str
     slides: tuple[tuple[int, int], ...]
-    file: str = ""                 # below lectures/; empty for a lecture still to come
+    file: str = ""                 # below lectures/, named after its first slide; empty for a lecture still to come
 
     @property
     def numbers(self) -> list[int]:
@@ -51,14 +52,14 @@ class Lecture(NamedTuple):
 
 LECTURES = (
     Lecture("description-length", "Short descriptions and the manifold hypothesis", ((1, 4),),
-            "description_length.py"),
-    Lecture("pca-kmeans", "PCA and k-means: encode, decode, reconstruct, sample", ((5, 7),), "pca_kmeans.py"),
-    Lecture("deep-autoencoder", "Deep autoencoders against PCA", ((8, 9), (17, 17)), "deep_autoencoder.py"),
-    Lecture("sparse-autoencoder", "Sparse and stacked autoencoders", ((10, 16),), "sparse_autoencoder.py"),
+            "s001_description_length.py"),
+    Lecture("pca-kmeans", "PCA and k-means: encode, decode, reconstruct, sample", ((5, 7),), "s005_pca_kmeans.py"),
+    Lecture("deep-autoencoder", "Deep autoencoders against PCA", ((8, 9), (17, 17)), "s008_deep_autoencoder.py"),
+    Lecture("sparse-autoencoder", "Sparse and stacked autoencoders", ((10, 16),), "s010_sparse_autoencoder.py"),
     Lecture("binary-codes", "Krizhevsky's binary codes, and retrieval with them", ((18, 21),),
-            "binary_codes.py"),
+            "s018_binary_codes.py"),
     Lecture("convolutional-autoencoder", "Convolutional autoencoders", ((22, 22),),
-            "convolutional_autoencoder.py"),
+            "s022_convolutional_autoencoder.py"),
     Lecture("variational-autoencoder", "Variational autoencoders", ((23, 27),)),
     Lecture("gan", "Generative adversarial nets", ((28, 43),)),
     Lecture("improved-gan", "Hacks that matter, and the Inception score", ((44, 48),)),
@@ -76,13 +77,13 @@ LECTURES = (
     Lecture("effect-of-pretraining", "The effect of pretraining and of depth", ((110, 112),)),
     Lecture("wake-sleep", "Beyond layerwise pretraining: wake-sleep", ((113, 114),)),
     Lecture("basic-networks", "Basic neural networks: a neuron, a boundary, digits", ((115, 115),),
-            "basic_networks.py"),
+            "s115_basic_networks.py"),
     Lecture("convolutional-networks", "Convolutional networks: filters, and what they see", ((115, 115),),
-            "convolutional_networks.py"),
+            "s115_convolutional_networks.py"),
     Lecture("recurrent-networks", "Recurrent networks and long short-term memory", ((115, 115),),
-            "recurrent_networks.py"),
+            "s115_recurrent_networks.py"),
     Lecture("training-tricks", "Optimization and regularization tricks, side by side", ((115, 115),),
-            "training_tricks.py"),
+            "s115_training_tricks.py"),
 )
 
 
@@ -93,6 +94,7 @@ def find(wanted: str | int) -> list[Lecture]:
     several, and a lecture that is still to come.
     """
     text = str(wanted).strip().lower().replace("_", "-").removesuffix(".py")
+    text = re.sub(r"^s\d{3}-", "", text)                       # a file's name says its first slide, too
     found = _by_slide(int(text)) if text.removeprefix("-").isdecimal() else [_by_name(text)]
     if missing := [lecture for lecture in found if not lecture.file]:
         slide = f"slide {text}" if text.isdecimal() else missing[0].where

@@ -216,7 +216,7 @@ def _add_grade(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _lecture(arguments: argparse.Namespace) -> None:
-    from lectures import runner, slides
+    from minidl.lectures import runner, slides
 
     if arguments.wanted == ["list"]:
         print(slides.listing())

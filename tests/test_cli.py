@@ -6,8 +6,8 @@ import sys
 import pytest
 
 import minidl
-from lectures import runner
 from minidl import backend, cli, data
+from minidl.lectures import runner
 
 
 def said(capsys):
@@ -165,5 +165,5 @@ def test_a_closed_pipe_is_no_error():
 
 def test_help_is_quick():
     code = "import sys; from minidl import cli\ntry: cli.main(['--help'])\nexcept SystemExit: pass\n" \
-           "sys.exit(any(name in sys.modules for name in ('lectures.runner', 'matplotlib', 'tqdm')))"
+           "sys.exit(any(name in sys.modules for name in ('minidl.lectures', 'matplotlib', 'tqdm')))"
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0

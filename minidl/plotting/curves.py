@@ -1,4 +1,4 @@
-"""Numbers as lines and bars."""
+"""Numbers as lines."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from minidl.plotting.style import COLOURS, colours, on_host, styled
+from minidl.plotting.style import colours, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,14 +20,14 @@ def curves(series: Mapping[str, tuple[Any, Any]], *, x: str, y: str, title: str 
 
     figure = Figure(layout="constrained", figsize=(13, 7.5))
     axis = figure.subplots()
-    ends = _lines(axis, series)
+    ends = draw_lines(axis, series)
     for (label, level), colour in zip((levels or {}).items(), colours(len(series)), strict=False):
         axis.axhline(level, color=colour, linestyle="--")
-        ends.append(_End(label, None, level, colour))
+        ends.append(LineEnd(label, None, level, colour))
     axis.set(xlabel=x, ylabel=y, title=title)
     _scales(axis, log)
     figure.draw_without_rendering()                                        # settles the axis's limits and its size
-    _name_lines(axis, ends)
+    name_lines(axis, ends)
     return figure
 
 
@@ -45,7 +45,7 @@ def curve_panels(panels: Mapping[str, Mapping[str, tuple[Any, Any]]], *, x: str,
     figure = Figure(layout="constrained", figsize=(19 if len(panels) > 1 else 13, 8))
     figure.get_layout_engine().set(wspace=0.04, h_pad=0.1)                # type: ignore[call-arg, union-attr]
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
-    ends = [_lines(axis, series) for axis, series in zip(axes, panels.values(), strict=True)]
+    ends = [draw_lines(axis, series) for axis, series in zip(axes, panels.values(), strict=True)]
     for axis in axes:
         _scales(axis, log, log_x)
     if top is not None:
@@ -61,11 +61,11 @@ def curve_panels(panels: Mapping[str, Mapping[str, tuple[Any, Any]]], *, x: str,
     figure.suptitle(title, fontsize=28)
     figure.draw_without_rendering()                                        # settles the axes' limits and their size
     for axis, named in zip(axes, ends, strict=True):
-        _name_lines(axis, named)
+        name_lines(axis, named)
     return figure
 
 
-class _End(NamedTuple):
+class LineEnd(NamedTuple):
     """Where a line ends; x is None for one that goes all the way."""
 
     label: str
@@ -74,26 +74,26 @@ class _End(NamedTuple):
     colour: str
 
 
-def _lines(axis: Any, series: Mapping[str, tuple[Any, Any]]) -> list[_End]:
+def draw_lines(axis: Any, series: Mapping[str, tuple[Any, Any]]) -> list[LineEnd]:
     for (_, (xs, ys)), colour in zip(series.items(), colours(), strict=False):
         axis.plot(xs, ys, color=colour, marker="o" if len(xs) < 12 else "", markersize=9)
-    return [_End(label, float(xs[-1]), float(ys[-1]), colour)
+    return [LineEnd(label, float(xs[-1]), float(ys[-1]), colour)
             for (label, (xs, ys)), colour in zip(series.items(), colours(), strict=False)]
 
 
 def _scales(axis: Any, log: bool, log_x: bool = False) -> None:
     if log_x:
-        _log_scale(axis.xaxis)
+        log_scale(axis.xaxis)
     elif all(float(v).is_integer() for line in axis.lines for v in line.get_xdata()):
         axis.locator_params(axis="x", integer=True)                        # there is no epoch 2.5
     if log:
-        _log_scale(axis.yaxis)
+        log_scale(axis.yaxis)
     else:
         axis.set_ylim(bottom=0)
     axis.grid(axis="y", which="both")
 
 
-def _name_lines(axis: Any, ends: Sequence[_End]) -> None:
+def name_lines(axis: Any, ends: Sequence[LineEnd]) -> None:
     """Write lines' names beside their right ends, where no legend can cover a line or be covered.
 
     Names that would overlap are moved apart by as little as possible, and tied to their lines' ends.
@@ -123,34 +123,7 @@ def _name_lines(axis: Any, ends: Sequence[_End]) -> None:
                                                              "shrinkB": 0})
 
 
-@styled
-def explained_variance(ratios: Any, *, marks: Sequence[int] = (), title: str = "") -> Figure:
-    """The share of the variance that the first k components explain, against k, with some k written in.
-
-    `ratios`: each component's share, falling, as `PCA.explained_variance_ratio_`.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import PercentFormatter
-
-    total = np.cumsum(on_host(ratios))
-    figure = Figure(layout="constrained", figsize=(13, 7.5))
-    axis = figure.subplots()
-    axis.bar(np.arange(1, len(total) + 1), on_host(ratios), color=COLOURS[5], label="each component")
-    axis.plot(np.arange(1, len(total) + 1), total, color=COLOURS[0], label="the first k together")
-    for k in marks:
-        axis.plot(k, total[k - 1], "o", color=COLOURS[1], markersize=13)
-        last = k > 0.8 * len(total)                  # there is no room to its right
-        axis.annotate(f"k = {k}: {total[k - 1]:.0%}", (k, total[k - 1]), xytext=(0 if last else 14, -34),
-                      textcoords="offset points", ha="right" if last else "left", color=COLOURS[1])
-    axis.set(xlabel="number of components k", ylabel="share of the variance", title=title, ylim=(0, 1.02),
-             xlim=(0.3, len(total) * 1.06))
-    axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axis.grid(axis="y")
-    axis.legend(loc="center right")
-    return figure
-
-
-def _log_scale(axis: Any) -> None:
+def log_scale(axis: Any) -> None:
     """A logarithmic axis with plain numbers at its ticks."""
     from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 

@@ -59,7 +59,7 @@ def image_grid(images: Any, *, columns: int = 10, title: str = "", captions: Seq
     """
     from matplotlib.figure import Figure
 
-    images = _pictures(images)
+    images = pictures(images)
     count, height, width = images.shape[:3]
     columns = min(columns, count)
     rows = -(-count // columns)
@@ -83,7 +83,7 @@ def image_grid(images: Any, *, columns: int = 10, title: str = "", captions: Seq
     return figure
 
 
-def _pictures(images: Any) -> np.ndarray:
+def pictures(images: Any) -> np.ndarray:
     """Images on the host as (N, H, W, C)."""
     images = on_host(images)
     if images.ndim == 3:
@@ -95,7 +95,7 @@ def _pictures(images: Any) -> np.ndarray:
 
 def _tiles(images: Any, columns: int) -> np.ndarray:
     """One wide image of all of them, with white gaps: (N, H, W, C) -> (H', N*W', 3), every pixel several dots wide."""
-    images = _pictures(images).clip(0, 1)
+    images = pictures(images).clip(0, 1)
     height, width = images.shape[1:3]
     scale = max(1, 112 // max(height, width))
     images = np.broadcast_to(images, (*images.shape[:3], 3)).repeat(scale, axis=1).repeat(scale, axis=2)

@@ -70,7 +70,7 @@ def show(paths: Sequence[str | os.PathLike[str]]) -> str:
         return "no window can be opened: matplotlib has no window system here (on Debian: apt install python3-tk)"
     films = []                          # matplotlib stops an animation that nobody holds
     for path in paths:
-        frames = _frames(path)
+        frames = read_frames(path)
         figure = pyplot.figure(num=str(path), figsize=(frames[0].shape[1] / DPI, frames[0].shape[0] / DPI))
         axis = figure.add_axes((0, 0, 1, 1))
         shown = axis.imshow(frames[0])
@@ -82,7 +82,7 @@ def show(paths: Sequence[str | os.PathLike[str]]) -> str:
     return ""
 
 
-def _frames(path: str | os.PathLike[str]) -> list[np.ndarray]:
+def read_frames(path: str | os.PathLike[str]) -> list[np.ndarray]:
     """A picture file's pictures: one, or those of a film."""
     from PIL import Image, ImageSequence
 

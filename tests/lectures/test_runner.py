@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from lectures import runner, slides
 from minidl import cli, data, plotting
 from minidl.errors import InputError
+from minidl.lectures import runner, slides
 from tests.processes import running
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -111,7 +111,7 @@ TINY = """\
 # %% [markdown]
 # # Slide 49: a tiny lecture
 # %%
-from lectures.runner import lecture
+from minidl.lectures import lecture
 from minidl import plotting
 talk = lecture(49, data=["digits", "mnist"])
 talk.table(["name", "value"], [["one", 1.0], ["three", 3]])
@@ -248,7 +248,7 @@ def test_windows_open_only_where_somebody_looks(monkeypatch):
 STOPPED = """\
 # %%
 import os
-from lectures.runner import lecture
+from minidl.lectures import lecture
 from minidl import data, nn, optim, training
 talk = lecture(49)
 digits = talk.load()

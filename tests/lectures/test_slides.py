@@ -5,7 +5,7 @@ import re
 import pytest
 
 import minidl as md
-from lectures import slides
+from minidl.lectures import slides
 
 HERE = [lecture for lecture in slides.LECTURES if lecture.file]
 
@@ -20,13 +20,24 @@ def test_every_slide_belongs_to_one_lecture_and_the_last_one_to_four():
 def test_names_are_unique_and_what_they_announce_exists():
     assert len({lecture.name for lecture in slides.LECTURES}) == len(slides.LECTURES)
     files = {path.name for path in slides.Path(slides.__file__).parent.glob("*.py")}
-    assert {lecture.file for lecture in HERE} == files - {"__init__.py", "slides.py", "runner.py"}
+    assert {lecture.file for lecture in HERE} == files - {"slides.py", "runner.py"}
+
+
+def test_the_folder_reads_in_the_order_of_the_deck():
+    for lecture in HERE:
+        assert lecture.file == f"s{lecture.numbers[0]:03d}_{lecture.name.replace('-', '_')}.py"
+    assert [lecture.file for lecture in HERE] == sorted(lecture.file for lecture in HERE)
+
+
+def test_the_pictures_of_a_lecture_stand_beside_it():
+    files = {path.stem for path in (slides.Path(slides.__file__).parent / "pictures").glob("*.py")} - {"__init__"}
+    assert files <= {lecture.name.replace("-", "_") for lecture in HERE}
 
 
 @pytest.mark.parametrize("wanted, name", [
     (5, "pca-kmeans"), ("7", "pca-kmeans"), ("8", "deep-autoencoder"), (17, "deep-autoencoder"), ("deep-auto",
     "deep-autoencoder"), ("Deep_Autoencoder", "deep-autoencoder"), ("pca_kmeans.py", "pca-kmeans"), (" 17 ",
-    "deep-autoencoder")])
+    "deep-autoencoder"), ("s005_pca_kmeans.py", "pca-kmeans"), ("s115_training", "training-tricks")])
 def test_a_lecture_is_found_by_slide_or_name(wanted, name):
     assert [lecture.name for lecture in slides.find(wanted)] == [name]
 

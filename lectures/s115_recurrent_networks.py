@@ -16,8 +16,9 @@ from collections import Counter
 import numpy as np
 
 import minidl as md
-from lectures.runner import lecture
 from minidl import data, nn, optim, plotting
+from minidl.lectures import lecture
+from minidl.lectures.pictures import recurrent_networks as pictures
 from minidl.tuning import one_core
 
 talk = lecture("recurrent-networks", data=["alice"])
@@ -273,7 +274,7 @@ with one_core():
         lstm_bits.append(bits(model))
         written[epoch] = write(model, before, length, temperature=0.5)
         print(f"epoch {epoch:2}, {lstm_bits[-1]:.2f} bits: {' '.join(written[epoch].split()):.90}", flush=True)
-        frames.append(plotting.next_characters(
+        frames.append(pictures.next_characters(
             phrase, expected(model, phrase, before), alphabet.symbols,
             title=f"Expected next, after epoch {epoch} (framed: what comes)"))
     plain = CharacterModel(rnn(32, 128))
@@ -297,7 +298,7 @@ talk.table(["model", "bits per held-out character"], [
 
 # %%
 some = sorted({0, 1, min(3, epochs), epochs})
-talk.save(plotting.passages([(f"after\nepoch {epoch}" if epoch else "before\ntraining", written[epoch])
+talk.save(pictures.passages([(f"after\nepoch {epoch}" if epoch else "before\ntraining", written[epoch])
                              for epoch in some], title="It learns to write"), "writing")
 
 # %% [markdown]
@@ -305,7 +306,7 @@ talk.save(plotting.passages([(f"after\nepoch {epoch}" if epoch else "before\ntra
 # again. At 1 the network writes as often as it believes; above, it is bold and misspells.
 
 # %%
-talk.save(plotting.passages([(f"temperature\n{temperature:g}", write(model, before, length, temperature))
+talk.save(pictures.passages([(f"temperature\n{temperature:g}", write(model, before, length, temperature))
                              for temperature in (0.3, 0.7, 1.0, 1.5)], title="Bolder with rising temperature"),
           "temperatures")
 
@@ -374,7 +375,7 @@ talk.table(["is somebody speaking?", "correlation", "right"], [
 shown = int(np.abs(speaks.mean(1) - 0.5).argmin())                 # the stretch with the most even share of speech
 excerpt = held_out[stretch * shown:stretch * (shown + 1)]
 start, stop = excerpt.find("\n") + 1, excerpt.rfind("\n")
-talk.save(plotting.activity(excerpt[start:stop], np.clip(2 * readout[shown, start:stop] - 1, -1, 1),
+talk.save(pictures.activity(excerpt[start:stop], np.clip(2 * readout[shown, start:stop] - 1, -1, 1),
                             title="Red: the network's cells say that somebody is speaking"), "speech")
 
 # %% [markdown]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minidl.errors import InputError
-from minidl.plotting.curves import _lines, _log_scale, _name_lines
+from minidl.plotting.curves import draw_lines, log_scale, name_lines
 from minidl.plotting.style import COLOURS, colours, on_host, styled
 
 if TYPE_CHECKING:
@@ -89,19 +89,19 @@ def races(panels: Mapping[str, Mapping[str, tuple[Any, Any]]], *, y: str, title:
     figure = Figure(layout="constrained", figsize=(19, 8))
     figure.get_layout_engine().set(wspace=0.04, h_pad=0.1)                # type: ignore[call-arg, union-attr]
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    ends = [_lines(axis, series) for axis, series in zip(axes, panels.values(), strict=True)]
+    ends = [draw_lines(axis, series) for axis, series in zip(axes, panels.values(), strict=True)]
     lowest = min(np.min(ys) for series in panels.values() for _, ys in series.values())
     if top is not None and top > lowest:
         axes[0].set_ylim(lowest - 0.05 * (top - lowest), top)
     for axis, label in zip(axes, panels, strict=True):
         axis.set_xlabel(label)
-        _log_scale(axis.xaxis)
+        log_scale(axis.xaxis)
         axis.grid(axis="y")
     axes[0].set_ylabel(y)
     figure.suptitle(title, fontsize=28)
     figure.draw_without_rendering()                                        # settles the axes' limits and their size
     for axis, named in zip(axes, ends, strict=True):
-        _name_lines(axis, named)
+        name_lines(axis, named)
     return figure
 
 

@@ -12,9 +12,10 @@
 import numpy as np
 
 import minidl as md
-from lectures.runner import lecture
 from minidl import data, nn, optim, plotting, training
 from minidl.autoencoders import SparseAutoencoder, StackedAutoencoder
+from minidl.lectures import lecture
+from minidl.lectures.pictures import sparse_autoencoder as pictures
 from minidl.linear import PCA
 from minidl.metrics.filters import gabor_fit, orientation_selectivity
 from minidl.tuning import one_core
@@ -113,7 +114,7 @@ runs = {
     "Adam": Run(network(), lambda parameters: optim.Adam(parameters, lr=1e-2), **short),
     "momentum": Run(network(), lambda parameters: optim.SGD(parameters, lr=0.01, momentum=0.9), **short),
     "SGD": Run(network(), lambda parameters: optim.SGD(parameters, lr=0.1), **short)}
-talk.save(plotting.races({
+talk.save(pictures.races({
     "passes over the patches": {name: (run.passes, run.costs) for name, run in runs.items()},
     "seconds": {name: (run.seconds, run.costs) for name, run in runs.items()}},
     y="cost J of all patches", top=0.6, title="Who leaves the plateau?"), "optimisers")
@@ -134,7 +135,7 @@ talk.table(["optimiser", "passes", "seconds", "cost J"],
 # %%
 sparse = runs["L-BFGS"]
 shown = [0, 2] if talk.fast else [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 40]
-talk.save([plotting.filter_panels({f"{10 * i} steps of L-BFGS": sparse.filters[i]}) for i in shown], "filters-growing")
+talk.save([pictures.filter_panels({f"{10 * i} steps of L-BFGS": sparse.filters[i]}) for i in shown], "filters-growing")
 
 # %% [markdown]
 # ## Sparse how?
@@ -151,9 +152,9 @@ penalties = {
                            lambda parameters: optim.Adam(parameters, lr=3e-3), rows=patches - 0.5,
                            epochs=1 if talk.fast else 30)}
 activations = {name: talk.on_host(run.model.encode(run.everything.data)) for name, run in penalties.items()}
-talk.save(plotting.histograms({name: activations[name] for name in ("no penalty", "KL")}, x="activation",
+talk.save(pictures.histograms({name: activations[name] for name in ("no penalty", "KL")}, x="activation",
                               title="How active are the hidden units?"), "activations")
-talk.save(plotting.filter_panels({name: run.filters[-1] for name, run in penalties.items()},
+talk.save(pictures.filter_panels({name: run.filters[-1] for name, run in penalties.items()},
                                  title="What 25 units look for"), "filters")
 
 # %% [markdown]
@@ -191,12 +192,12 @@ talk.table(["filters", "orientation selectivity (median)", "Gabor fit (median)",
 
 # %%
 talk.save([
-    plotting.stacking([("x", 6), ("a", 4), ("x'", 6)], trained=[0, 1], title="1. Reconstruct x", note="x' shall be x"),
-    plotting.stacking([("x", 6), ("a", 4), ("b", 3), ("a'", 4)], trained=[1, 2], title="2. Reconstruct a, not x",
+    pictures.stacking([("x", 6), ("a", 4), ("x'", 6)], trained=[0, 1], title="1. Reconstruct x", note="x' shall be x"),
+    pictures.stacking([("x", 6), ("a", 4), ("b", 3), ("a'", 4)], trained=[1, 2], title="2. Reconstruct a, not x",
                       note="a' shall be a"),
-    plotting.stacking([("x", 6), ("a", 4), ("b", 3), ("softmax", 2)], trained=[2], title="3. Classify b",
+    pictures.stacking([("x", 6), ("a", 4), ("b", 3), ("softmax", 2)], trained=[2], title="3. Classify b",
                       note="the first labels"),
-    plotting.stacking([("x", 6), ("a", 4), ("b", 3), ("softmax", 2)], trained=[0, 1, 2], title="4. Fine-tune all",
+    pictures.stacking([("x", 6), ("a", 4), ("b", 3), ("softmax", 2)], trained=[0, 1, 2], title="4. Fine-tune all",
                       note="backpropagation through everything")], "stages")
 
 # %%
@@ -252,7 +253,7 @@ talk.save(plotting.image_rows([
     plotting.Row("from b", talk.images(stack.reconstruct(some)))], title="What the layers know of an image"),
     "reconstructions")
 side = int(np.sqrt(sizes[0]))
-talk.save(plotting.filter_panels({"": filters_of(stack.layers[0], side)[:60]}, columns=12,
+talk.save(pictures.filter_panels({"": filters_of(stack.layers[0], side)[:60]}, columns=12,
                                  title="What the units of the first layer look for"), "strokes")
 
 # %% [markdown]
@@ -295,7 +296,7 @@ def from_random(x, y, rounds, name=None):
 results["not pretrained"] = errors(from_random(x_train, y_train, tuning_rounds, "random"))
 results["not pretrained,\nas many rounds as all stages"] = errors(
     from_random(x_train, y_train, tuning_rounds + 2 * layer_rounds, "random-longer"))
-talk.save(plotting.bars(results, x="wrong test images", unit=" %", title="After each stage", emphasis=["fine-tuned"]),
+talk.save(pictures.bars(results, x="wrong test images", unit=" %", title="After each stage", emphasis=["fine-tuned"]),
           "accuracy")
 talk.table(["stage", "accuracy, %"], [[name.replace("\n", " "), 100 - error] for name, error in results.items()])
 

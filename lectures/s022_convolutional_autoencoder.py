@@ -11,9 +11,10 @@
 import numpy as np
 
 import minidl as md
-from lectures.runner import lecture
 from minidl import data, nn, optim, plotting, training
 from minidl.autoencoders import ConvolutionalAutoencoder, DeepAutoencoder
+from minidl.lectures import lecture
+from minidl.lectures.pictures import convolutional_autoencoder as pictures
 from minidl.tuning import one_core
 
 talk = lecture(22, data=["digits", "mnist", "fashion-mnist"])
@@ -158,7 +159,7 @@ def walk(model, a, b, n):
 
 
 start, end = x_test[labels == 3][0], x_test[labels == 8][0]
-path, pictures = walk(conv, start, end, 2 if talk.fast else 24)
+path, decoded = walk(conv, start, end, 2 if talk.fast else 24)
 way_up = look(conv.decoder, path)                  # what the layers make of all codes
 way_down = look(conv.encoder, x_test[chosen[3:4]])
 
@@ -169,11 +170,11 @@ def maps(passed, i):
     return [plotting.Maps(f"{y.shape[1]}x{y.shape[2]}", y[i, ..., :16], f"16 of {y.shape[3]} maps") for y in stages]
 
 
-talk.save(plotting.layers([
+talk.save(pictures.layers([
     plotting.Maps("image", x_test[chosen[3], ..., 0]), *maps(way_down, 0),
     plotting.Maps("code", way_down[-1][0], f"{code} numbers")], title="From an image to its code"), "feature-maps")
-talk.save([plotting.layers([
-    plotting.Maps("code", path[i], f"{code} numbers"), *maps(way_up, i), plotting.Maps("image", pictures[i])],
+talk.save([pictures.layers([
+    plotting.Maps("code", path[i], f"{code} numbers"), *maps(way_up, i), plotting.Maps("image", decoded[i])],
     limit=float(np.abs(path).max()), title="From a code to an image") for i in range(len(path))], "walk")
 talk.save(plotting.image_rows([
     plotting.Row("mixed pixels", between(start, end, 9)),
@@ -258,7 +259,7 @@ talk.save(plotting.image_rows([
 
 # %%
 ones, middle = np.ones((1, 8, 8, 1), np.float32), (0, slice(4, 10), slice(4, 10), 0)
-talk.save(plotting.overlaps({
+talk.save(pictures.overlaps({
     "kernel 3, stride 2": md.conv_transpose2d(ones, np.ones((3, 3, 1, 1), np.float32), stride=2)[middle],
     "kernel 4, stride 2": md.conv_transpose2d(ones, np.ones((4, 4, 1, 1), np.float32), stride=2)[middle],
     "upsampling, kernel 3": md.conv2d(md.upsample(ones, 2), np.ones((3, 3, 1, 1), np.float32))[middle]},

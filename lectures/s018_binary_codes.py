@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lectures.runner import lecture
 from minidl import Tensor, data, optim, plotting, training
 from minidl.autoencoders import BinaryAutoencoder
+from minidl.lectures import lecture
+from minidl.lectures.pictures import binary_codes as pictures
 from minidl.linear import PCA
 from minidl.metrics import EuclideanIndex, HammingIndex, hits, precision_at_k, precision_by_class
 from minidl.tuning import one_core
@@ -140,7 +141,7 @@ print(model)
 
 # %%
 units = {"without noise": models["no noise"].activities(queries), "with noise": models["noise"].activities(queries)}
-talk.save(plotting.activities(units, title="Code units for test images, before the threshold"), "code-units")
+talk.save(pictures.activities(units, title="Code units for test images, before the threshold"), "code-units")
 undecided = {name: float(((u > 0.1) & (u < 0.9)).mean()) for name, u in units.items()}
 
 # %% [markdown]
@@ -231,18 +232,18 @@ talk.table(["search by", "bytes an image", f"precision@{K}", "squared error", "s
 
 
 # %%
-def pictures(title: str, name: str, which: list[int], count: int = 7) -> plotting.Found:
+def first_found(title: str, name: str, which: list[int], count: int = 7) -> pictures.Found:
     """The first images that a search found for these queries."""
     indices = talk.on_host(found[name])[which, :count]
     shown = talk.images(talk.on_host(database)[indices.ravel()])
-    return plotting.Found(title, shown.reshape(len(which), count, *shown.shape[1:]),
+    return pictures.Found(title, shown.reshape(len(which), count, *shown.shape[1:]),
                           hits(indices, labels, query_labels[which]))
 
 
 for slide, some in (("slide-20", first_of_each[:5]), ("slide-21", first_of_each[5:])):
-    talk.save(plotting.retrieved(talk.images(queries[some]), [
-        pictures(f"by {plan.bits}-bit code: {precision['straight through']:.1%} right", "straight through", some),
-        pictures(f"by distance of pixels: {precision['pixels']:.1%} right", "pixels", some)],
+    talk.save(pictures.retrieved(talk.images(queries[some]), [
+        first_found(f"by {plan.bits}-bit code: {precision['straight through']:.1%} right", "straight through", some),
+        first_found(f"by distance of pixels: {precision['pixels']:.1%} right", "pixels", some)],
         title="The nearest images"), slide)
 
 # %% [markdown]
@@ -313,7 +314,7 @@ for r, places in ((0, "1 address"), (1, "20 addresses"), (2, "190 addresses")):
     there = indices[distances == r]
     row = f"{places}:\n{len(there)} image{'s' * (len(there) != 1)}"
     ball[row] = talk.images(talk.on_host(database)[there]), labels[there] == query_labels[typical]
-talk.save(plotting.rings(talk.images(queries[typical][None])[0], ball,
+talk.save(pictures.rings(talk.images(queries[typical][None])[0], ball,
                          title=f"What lies within {RADIUS} bits of the query's {BITS}-bit address"), "ball")
 
 # %% [markdown]

@@ -9,8 +9,9 @@
 import numpy as np
 
 import minidl as md
-from lectures.runner import lecture
 from minidl import data, nn, optim, plotting, training
+from minidl.lectures import lecture
+from minidl.lectures.pictures import basic_networks as pictures
 from minidl.tuning import one_core
 
 talk = lecture("basic-networks", data=["digits", "mnist", "fashion-mnist"])
@@ -133,7 +134,7 @@ with one_core():
         if step in shown:
             panels = {f"{name}\n{right(model, new_points, new_moon):.0%} of new points right": probability(model)
                       for name, model in both.items()}
-            frames.append(plotting.boundaries(panels, points, moon, title=f"after {step} steps"))
+            frames.append(pictures.boundaries(panels, points, moon, title=f"after {step} steps"))
 talk.save(frames, "two-moons")
 talk.table(["classifier", "training points right", "new points right"], [
     [name, right(model, points, moon), right(model, new_points, new_moon)] for name, model in both.items()])
@@ -162,7 +163,7 @@ for width in (2, 4, 300):
     new_losses.append(moon_loss(network, new_points, new_moon).item())
     panels[f"{width} hidden neurons\ntraining {known:.0%}, new {new:.0%}"] = probability(network)
     rows.append([width, known, new, new_losses[-1]])
-talk.save(plotting.boundaries(panels, points, moon, title="Share of points right"), "width")
+talk.save(pictures.boundaries(panels, points, moon, title="Share of points right"), "width")
 talk.table(["hidden neurons", "training points right", "new points right", "cross-entropy of new points"], rows)
 if not talk.fast:
     talk.metric("wide_training_points", known, at_least=0.95)

@@ -1,7 +1,7 @@
-"""Codes as geometry: what is projected where, and how k-means' cells come about."""
+"""Codes as geometry, how k-means' cells come about, and what PCA's components explain."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,6 +73,57 @@ def cells(points: Any, centres: Any, *, title: str = "") -> Figure:
     for j in range(path.shape[1]):
         axis.plot(*path[:, j].T, color="#222222", linewidth=2.5, zorder=4)
     axis.set_title(title, fontsize=30)
+    return figure
+
+
+@styled
+def explained_variance(ratios: Any, *, marks: Sequence[int] = (), title: str = "") -> Figure:
+    """The share of the variance that the first k components explain, against k, with some k written in.
+
+    `ratios`: each component's share, falling, as `PCA.explained_variance_ratio_`.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
+
+    total = np.cumsum(on_host(ratios))
+    figure = Figure(layout="constrained", figsize=(13, 7.5))
+    axis = figure.subplots()
+    axis.bar(np.arange(1, len(total) + 1), on_host(ratios), color=COLOURS[5], label="each component")
+    axis.plot(np.arange(1, len(total) + 1), total, color=COLOURS[0], label="the first k together")
+    for k in marks:
+        axis.plot(k, total[k - 1], "o", color=COLOURS[1], markersize=13)
+        last = k > 0.8 * len(total)                  # there is no room to its right
+        axis.annotate(f"k = {k}: {total[k - 1]:.0%}", (k, total[k - 1]), xytext=(0 if last else 14, -34),
+                      textcoords="offset points", ha="right" if last else "left", color=COLOURS[1])
+    axis.set(xlabel="number of components k", ylabel="share of the variance", title=title, ylim=(0, 1.02),
+             xlim=(0.3, len(total) * 1.06))
+    axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axis.grid(axis="y")
+    axis.legend(loc="center right")
+    return figure
+
+
+@styled
+def codes(points: Any, labels: Any = None, *, title: str = "", x: str = "first code number",
+          y: str = "second code number", names: Sequence[str] = ()) -> Figure:
+    """A scatter of codes (N, 2), coloured by label, with each label written at the median of its points."""
+    from matplotlib import colormaps, patheffects
+    from matplotlib.figure import Figure
+
+    points, labels = on_host(points), None if labels is None else on_host(labels).astype(int)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise InputError(f"codes: a picture has two directions; give two columns of the codes, not {points.shape}")
+    figure = Figure(layout="constrained", figsize=(12, 10))
+    axis = figure.subplots()
+    palette = colormaps["tab10"]
+    colours = [palette(0)] if labels is None else palette(labels % 10)
+    axis.scatter(points[:, 0], points[:, 1], c=colours, s=60 if len(points) < 1000 else 14, alpha=0.65, linewidths=0)
+    for label in [] if labels is None else np.unique(labels):
+        place = np.median(points[labels == label], axis=0)
+        axis.text(place[0], place[1], names[label] if names else str(label), fontsize=32, fontweight="bold",
+                  ha="center", va="center", color=palette(label % 10),
+                  path_effects=[patheffects.withStroke(linewidth=6, foreground="white")])
+    axis.set(xlabel=x, ylabel=y, title=title, aspect="equal")
     return figure
 
 

@@ -10,8 +10,9 @@
 import numpy as np
 
 import minidl as md
-from lectures.runner import lecture
 from minidl import data, nn, optim, plotting, training
+from minidl.lectures import lecture
+from minidl.lectures.pictures import convolutional_networks as pictures
 from minidl.tuning import one_core
 
 talk = lecture("convolutional-networks", data=["digits", "mnist", "fashion-mnist"])
@@ -27,7 +28,7 @@ numbers = data.load("digits").x_test[40] * 16                                   
 edges = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32)
 result = md.conv2d(md.Tensor(numbers[None]), edges[:, :, None, None]).numpy()[0]       # (6, 6, 1)
 places = list(np.ndindex(result.shape[:2]))
-talk.save([plotting.sliding_window(numbers[..., 0], edges, result[..., 0], place, title="One filter, everywhere")
+talk.save([pictures.sliding_window(numbers[..., 0], edges, result[..., 0], place, title="One filter, everywhere")
            for place in (places[::18] if talk.fast else places)], "sliding-window")
 
 # %% [markdown]
@@ -42,7 +43,7 @@ picture = data.embedded.nature()["raccoon"][10:165, 125:315] / np.float32(255)
 upright = np.tile(np.array([-1, -1, 0, 1, 1], np.float32), (5, 1))
 filters = {"blur": np.ones((5, 5), np.float32), "upright edges": upright, "level edges": upright.T}
 W = np.stack(list(filters.values()), axis=-1)[:, :, None]                              # (5, 5, 1, 3)
-talk.save(plotting.filtered(picture, filters, md.conv2d(md.Tensor(picture[None, :, :, None]), W).numpy()[0],
+talk.save(pictures.filtered(picture, filters, md.conv2d(md.Tensor(picture[None, :, :, None]), W).numpy()[0],
                             title="One picture, three filters"), "filters-by-hand")
 
 # %% [markdown]
@@ -170,7 +171,7 @@ def watch(model):
     epoch, maps = len(right), look(model, example)
     right.append(accuracy(model, x_test))
     if epoch in (0, 1, 2, 3, 5, 10, 20, epochs):
-        film.append(plotting.feature_maps(
+        film.append(pictures.feature_maps(
             example[0, :, :, 0], [plotting.Maps(name, maps[i][0, ..., :16], f"sees {fields[i]}x{fields[i]}")
                                   for i, name in stages.items()], md.softmax(maps[-1][0]), names=names,
             title=f"{epoch} epoch{'s' * (epoch != 1)}: {right[-1]:.1%} of the test images right"))
@@ -191,7 +192,7 @@ talk.save(film[-1], "feature-maps")
 
 # %%
 filters = {str(i + 1): f for i, f in enumerate(talk.on_host(model[0].weight.data)[:, :, 0].transpose(2, 0, 1))}
-talk.save(plotting.filtered(example[0, :, :, 0], filters, look(model, example)[0][0],
+talk.save(pictures.filtered(example[0, :, :, 0], filters, look(model, example)[0][0],
                             title="The filters of the first layer, and what they find"), "filters-learned")
 
 

@@ -2,23 +2,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minidl.errors import InputError
+from minidl.plotting.maps import Maps, map_sheet
 from minidl.plotting.style import COLOURS, on_host, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-class Maps(NamedTuple):
-    """One image's feature maps (H, W, C) after some layer: what they are, and a note that stands below them."""
-
-    title: str
-    maps: Any
-    note: str = ""
 
 
 @styled
@@ -94,7 +87,7 @@ def feature_maps(image: Any, layers: Sequence[Maps], probabilities: Any, *, name
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     image, probabilities = on_host(image), on_host(probabilities)
-    sheets = [_sheet(on_host(layer.maps)) for layer in layers]
+    sheets = [map_sheet(on_host(layer.maps)) for layer in layers]
     classes = np.arange(len(probabilities))
     figure = Figure(layout=ConstrainedLayoutEngine(wspace=0.1), figsize=(18, 6.6))
     first, *middle, last = figure.subplots(1, len(layers) + 2, width_ratios=[
@@ -126,16 +119,3 @@ def _cells(axis: Any, numbers: np.ndarray, shown: Any = True, *, cmap: str = "Rd
     axis.imshow(np.where(shown, numbers, np.nan), cmap=cmap, vmin=0 if cmap == "gray_r" else -limit, vmax=limit)
     for i, j in np.argwhere(shown & whole):
         axis.text(j, i, f"{numbers[i, j]:.0f}", ha="center", va="center", fontsize=25 if len(numbers) < 5 else 20)
-
-
-def _sheet(maps: np.ndarray) -> np.ndarray:
-    """All maps as one image, with gaps (NaN) between, four under each other: (H, W, C) -> (4 H', W' C / 4)."""
-    scale = max(1, 112 // maps.shape[0])
-    maps = maps.repeat(scale, axis=0).repeat(scale, axis=1)
-    h, w, channels = maps.shape
-    gap, columns = h // 10, -(-channels // 4)
-    sheet = np.full((4 * (h + gap) - gap, columns * (w + gap) - gap), np.nan, maps.dtype)
-    for i in range(channels):
-        top, left = i // columns * (h + gap), i % columns * (w + gap)
-        sheet[top:top + h, left:left + w] = maps[..., i]
-    return sheet

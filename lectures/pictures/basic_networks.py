@@ -1,7 +1,7 @@
-"""Points in the plane."""
+"""How classifiers divide the plane."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,30 +13,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SIDE = 160            # places a side at which a classifier is asked
-
-
-@styled
-def codes(points: Any, labels: Any = None, *, title: str = "", x: str = "first code number",
-          y: str = "second code number", names: Sequence[str] = ()) -> Figure:
-    """A scatter of codes (N, 2), coloured by label, with each label written at the median of its points."""
-    from matplotlib import colormaps, patheffects
-    from matplotlib.figure import Figure
-
-    points, labels = on_host(points), None if labels is None else on_host(labels).astype(int)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise InputError(f"codes: a picture has two directions; give two columns of the codes, not {points.shape}")
-    figure = Figure(layout="constrained", figsize=(12, 10))
-    axis = figure.subplots()
-    palette = colormaps["tab10"]
-    colours = [palette(0)] if labels is None else palette(labels % 10)
-    axis.scatter(points[:, 0], points[:, 1], c=colours, s=60 if len(points) < 1000 else 14, alpha=0.65, linewidths=0)
-    for label in [] if labels is None else np.unique(labels):
-        place = np.median(points[labels == label], axis=0)
-        axis.text(place[0], place[1], names[label] if names else str(label), fontsize=32, fontweight="bold",
-                  ha="center", va="center", color=palette(label % 10),
-                  path_effects=[patheffects.withStroke(linewidth=6, foreground="white")])
-    axis.set(xlabel=x, ylabel=y, title=title, aspect="equal")
-    return figure
 
 
 @styled

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minidl.errors import InputError
-from minidl.plotting.convolution import Maps, _sheet
+from minidl.plotting.maps import Maps, map_sheet
 from minidl.plotting.style import COLOURS, on_host, styled
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def layers(stages: Sequence[Maps], *, limit: float | None = None, title: str = "
     if not stages or any(array.ndim not in (1, 2, 3) or not array.size for array in arrays):
         raise InputError("layers: a stage is a code (K,), an image (H, W) or feature maps (H, W, C), and there is at "
                          f"least one; they are {[array.shape for array in arrays]}")
-    pictures = [_sheet(array) if array.ndim == 3 else array for array in arrays]
+    pictures = [map_sheet(array) if array.ndim == 3 else array for array in arrays]
     widths = [0.9 if picture.ndim == 1 else picture.shape[1] / picture.shape[0] for picture in pictures]
     gap = 0.12
     height = min(5.0, (18 - 0.4) / (sum(widths) + gap * (len(widths) - 1)))                # inches

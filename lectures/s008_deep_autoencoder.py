@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from lectures.runner import lecture
 from minidl import data, nn, optim, plotting, training
 from minidl.autoencoders import ContractiveAutoencoder, DeepAutoencoder, DenoisingAutoencoder, jacobian, start_centred
+from minidl.lectures import lecture
 from minidl.linear import PCA, LogisticPCA
 from minidl.tuning import one_core
 

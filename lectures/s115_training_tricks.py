@@ -10,9 +10,10 @@ import numpy as np
 from tqdm import tqdm
 
 import minidl as md
-from lectures.runner import lecture
 from minidl import data, nn, optim, plotting, training
 from minidl.data import augmentation
+from minidl.lectures import lecture
+from minidl.lectures.pictures import training_tricks as pictures
 from minidl.tuning import one_core
 
 talk = lecture("training-tricks")
@@ -68,7 +69,7 @@ with np.errstate(all="ignore"):                                                #
     walks = {name: [walk(optimizer, lr, steps) for lr in rates] for name, optimizer in optimizers.items()}
 paths = {name: min(tried, key=end) for name, tried in walks.items()}
 frames = [*range(9), 10, 12, 15, 20, 25, 30, 40, 50, 60]
-talk.save([plotting.descent(height, {name: path[:t + 1] for name, path in paths.items()}, x=(-4.8, 1.8), y=(-2.9, 1.1),
+talk.save([pictures.descent(height, {name: path[:t + 1] for name, path in paths.items()}, x=(-4.8, 1.8), y=(-2.9, 1.1),
                             minimum=(0, 0), title=f"Height above the bottom after {t} steps")
            for t in (frames[::len(frames) - 1] if talk.fast else frames)], "valley")
 

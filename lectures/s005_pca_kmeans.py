@@ -17,9 +17,10 @@
 # %%
 import numpy as np
 
-from lectures.runner import lecture
 from minidl import data, optim, plotting
 from minidl.autoencoders import DeepAutoencoder
+from minidl.lectures import lecture
+from minidl.lectures.pictures import pca_kmeans as pictures
 from minidl.linear import PCA, KMeans, MiniBatchKMeans, Whitening, principal_angles
 from minidl.tuning import one_core
 
@@ -47,7 +48,7 @@ plane = np.random.default_rng(4)
 where = np.array([[-4.0, -2.0], [-1.0, 1.5], [2.0, -0.5], [5.0, 2.5]])
 points = (where[plane.integers(4, size=160)] + 0.75 * plane.standard_normal((160, 2))).astype(np.float32)
 line, centres = PCA(1).fit(points), KMeans(4, n_init=5).fit(points)
-talk.save(plotting.geometry({"PCA, k = 1: onto a line": line, "k-means, k = 4: to a centre": centres}, points,
+talk.save(pictures.geometry({"PCA, k = 1: onto a line": line, "k-means, k = 4: to a centre": centres}, points,
                             title="Two ways to give up information"), "geometry")
 
 # %% [markdown]
@@ -66,7 +67,7 @@ for _ in range(2 if talk.fast else 12):
     moved = KMeans(4, init=path[-1], max_iter=1).fit(points)
     path.append(moved.cluster_centers_)
     errors.append(moved.inertia_ / len(points))
-talk.save([plotting.cells(points, np.stack(path[:i + 1]), title=f"Round {i}: squared error {errors[i]:.2f}")
+talk.save([pictures.cells(points, np.stack(path[:i + 1]), title=f"Round {i}: squared error {errors[i]:.2f}")
            for i in range(len(path))], "lloyd")
 talk.metric("largest_rise_in_a_round", max(np.diff(errors)), at_most=1e-6)
 talk.metric("corner_start_of_best", errors[-1] * len(points) / centres.inertia_, at_least=2)
@@ -81,7 +82,7 @@ numbers = {"digits": [2, 5, 10, 20, 40], "mnist": [2, 6, 10, 20, 30, 64, 100],
            "fashion-mnist": [2, 6, 10, 20, 30, 64, 100]}[talk.data]
 pca = PCA(numbers[-1], rng=talk.seed).fit(x_train)
 shares = talk.on_host(pca.explained_variance_ratio_)
-talk.save(plotting.explained_variance(shares, marks=numbers[1:5], title="How much do k numbers explain?"),
+talk.save(pictures.explained_variance(shares, marks=numbers[1:5], title="How much do k numbers explain?"),
           "explained-variance")
 
 # %% [markdown]
@@ -90,7 +91,7 @@ talk.save(plotting.explained_variance(shares, marks=numbers[1:5], title="How muc
 
 # %%
 coordinates = talk.on_host(pca.encode(x_test[:3000]))
-talk.save(plotting.codes(coordinates[:, :2], labels[:3000], title="Test images in PCA's first two directions"),
+talk.save(pictures.codes(coordinates[:, :2], labels[:3000], title="Test images in PCA's first two directions"),
           "subspace")
 
 # %% [markdown]

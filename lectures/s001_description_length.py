@@ -12,10 +12,11 @@
 # %%
 import numpy as np
 
-from lectures.runner import lecture
 from minidl import data, metrics, optim, plotting, training
 from minidl.autoencoders import DeepAutoencoder
 from minidl.data import augmentation
+from minidl.lectures import lecture
+from minidl.lectures.pictures import description_length as pictures
 from minidl.linear import PCA, KMeans
 from minidl.metrics.description_length import Message, message
 from minidl.tuning import one_core
@@ -104,7 +105,7 @@ best = {name: min(bars, key=lambda k: bars[k].sum()) for name, bars in lengths.i
 # No test set was needed to find it, and none was looked at.
 
 # %%
-talk.save(plotting.bit_bars({name: {k: list(bar[::-1]) for k, bar in bars.items()} for name, bars in lengths.items()},
+talk.save(pictures.bit_bars({name: {k: list(bar[::-1]) for k, bar in bars.items()} for name, bars in lengths.items()},
                             parts=["residual", "code", "model"], x="k", level=pixelwise,
                             level_name="each pixel by itself",
                             title=f"Bits to send {len(x):,} images, per image (raw: {raw:,.0f})"), "bits")
@@ -186,7 +187,7 @@ def shortest_path(way, a, b):
 
 
 path = shortest_path(way, a, b)
-talk.save(plotting.embeddings(
+talk.save(pictures.embeddings(
     {"a swiss roll": roll, "PCA": pca.encode(centred), "autoencoder": network.encode(centred), "Isomap": unrolled},
     along, ways={f"straight: {straight[a, b]:.0f}": roll[[a, b]], f"along the roll: {way[a, b]:.0f}": roll[path]},
     place="place along the roll", title="Two numbers for each point in space"), "swiss-roll")
@@ -245,7 +246,7 @@ turn_errors = {name: float(((model.reconstruct(held_out) - held_out)**2).sum(1).
                for name, model in (("PCA", plane), ("autoencoder", network))}
 codes = network.encode(turns)
 shown = {i: turns[i].reshape(size, size) for i in range(0, 180, 18)}
-talk.save(plotting.embeddings({f"PCA: error {turn_errors['PCA']:.1f}": plane.encode(turns),
+talk.save(pictures.embeddings({f"PCA: error {turn_errors['PCA']:.1f}": plane.encode(turns),
                                f"autoencoder: error {turn_errors['autoencoder']:.1f}": codes},
                               angles, cyclic=True, images=shown, place="angle in degrees",
                               title="A turning seven, in two numbers"), "turning")
@@ -284,13 +285,13 @@ walked = network.decode(steps_on)
 every_angle = turned(np.arange(720) / 2)
 
 
-def off_the_manifold(pictures):
+def off_the_manifold(rows):
     """Squared distance to the nearest seven at any angle."""
-    return np.array([((every_angle - picture)**2).sum(1).min() for picture in pictures])
+    return np.array([((every_angle - row)**2).sum(1).min() for row in rows])
 
 
 ghosts, walks = off_the_manifold(faded), off_the_manifold(walked)
-talk.save([plotting.walk({f"straight line: off by {ghosts[i]:.1f}": faded[i].reshape(size, size),
+talk.save([pictures.walk({f"straight line: off by {ghosts[i]:.1f}": faded[i].reshape(size, size),
                           f"along the manifold: {walks[i]:.1f}": walked[i].reshape(size, size)},
                          codes, angles, steps_on[i]) for i in range(len(share))], "walk")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minidl.errors import InputError
-from minidl.plotting.images import _pictures
+from minidl.plotting.images import pictures
 from minidl.plotting.style import COLOURS, colours, on_host, styled
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def retrieved(queries: Any, ways: Sequence[Found], *, title: str = "") -> Figure
     """
     from matplotlib.figure import Figure
 
-    queries = _pictures(queries)
+    queries = pictures(queries)
     for way in ways:
         if np.shape(way.right) != np.shape(way.images)[:2] or len(way.right) != len(queries):
             raise InputError(f"retrieved: {len(queries)} queries need images ({len(queries)}, k, ...) and which are "
@@ -114,7 +114,7 @@ def _framed(images: Any, right: Any) -> np.ndarray:
     """Images (R, k, H, W[, C]) as one sheet of R rows, each in a frame by `right` (R, k), white without one."""
     images = on_host(images)
     rows, columns = images.shape[:2]
-    flat = _pictures(images.reshape(rows * columns, *images.shape[2:])).clip(0, 1)
+    flat = pictures(images.reshape(rows * columns, *images.shape[2:])).clip(0, 1)
     scale = max(1, 112 // max(flat.shape[1:3]))
     flat = np.broadcast_to(flat, (*flat.shape[:3], 3)).repeat(scale, axis=1).repeat(scale, axis=2)
     gap = max(4, flat.shape[2] // 14)                                            # of the frame, and around it

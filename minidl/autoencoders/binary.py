@@ -10,7 +10,7 @@ import numpy as np
 from minidl import nn, ops
 from minidl.autoencoders.base import apply
 from minidl.autoencoders.codes import CodeGaussian, root
-from minidl.autoencoders.deep import Activation, DeepAutoencoder
+from minidl.autoencoders.deep import DeepAutoencoder
 from minidl.backend import Array, RandomStream, backend_of
 from minidl.errors import InputError
 from minidl.tensor import Tensor
@@ -41,7 +41,7 @@ class BinaryAutoencoder(DeepAutoencoder):
     """
 
     def __init__(self, sizes: Sequence[int], *, rng: nn.init.Seed, code: str = "noise", noise: float = 4.0,
-                 output: str = "logits", activation: Activation = nn.ELU, tied: bool = False) -> None:
+                 output: str = "logits", activation: nn.Activation = nn.ELU, tied: bool = False) -> None:
         if code not in CODES:
             raise InputError(f"BinaryAutoencoder: code is 'noise' or 'straight-through', not {code!r}")
         if not noise >= 0.0:

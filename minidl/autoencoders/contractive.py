@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minidl import nn, ops
-from minidl.autoencoders.deep import Activation, DeepAutoencoder
+from minidl.autoencoders.deep import DeepAutoencoder
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.tensor import Tensor, grad
@@ -27,7 +27,7 @@ class ContractiveAutoencoder(DeepAutoencoder):
     """
 
     def __init__(self, sizes: Sequence[int], *, rng: nn.init.Seed, penalty: float = 0.1, output: str = "linear",
-                 activation: Activation = nn.ELU, code_activation: Activation | None = None,
+                 activation: nn.Activation = nn.ELU, code_activation: nn.Activation | None = None,
                  tied: bool = True) -> None:
         if not penalty >= 0.0:
             raise InputError(f"ContractiveAutoencoder: penalty is 0 or more, not {penalty}")

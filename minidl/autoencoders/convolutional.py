@@ -1,15 +1,15 @@
 """The convolutional autoencoder (slide 22): images down to a code and back, with three ways of making them larger."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from minidl import nn
 from minidl.autoencoders.base import Autoencoder
 from minidl.errors import InputError
-
-UPS = {"transposed": 4, "upsample": 3, "unpool": 3}          # ways to enlarge, and the usual kernel of each
+from minidl.nn.networks import DOUBLINGS
 
 
 class ConvolutionalAutoencoder(Autoencoder):
@@ -42,51 +42,32 @@ class ConvolutionalAutoencoder(Autoencoder):
 
     def __init__(self, input_shape: Sequence[int], channels: Sequence[int] = (16, 32), *, code: int, rng: nn.init.Seed,
                  hidden: Sequence[int] = (), up: str = "transposed", kernel_size: int | None = None,
-                 output: str = "linear", activation: Callable[[], nn.Module] = nn.ELU) -> None:
-        if up not in UPS:
-            raise InputError(f"ConvolutionalAutoencoder: up is one of {', '.join(map(repr, UPS))}, not {up!r}")
-        kernel_size = UPS[up] if kernel_size is None else kernel_size
+                 output: str = "linear", activation: nn.Activation = nn.ELU) -> None:
+        if up not in DOUBLINGS:
+            raise InputError(f"ConvolutionalAutoencoder: up is one of {', '.join(map(repr, DOUBLINGS))}, not {up!r}")
+        kernel_size = DOUBLINGS[up] if kernel_size is None else kernel_size
         _check_sizes(input_shape, channels, [*hidden, code], kernel_size, odd=up != "transposed")
         rng = np.random.default_rng(rng)
         self.up, self.kernel_size = up, kernel_size
         steps = list(zip([input_shape[2], *channels], channels, strict=False))               # (channels before, after)
         coarse = (input_shape[0] >> len(channels), input_shape[1] >> len(channels), channels[-1])
         widths = [int(np.prod(coarse)), *hidden, code]
-        encoder = [layer for before, after in steps for layer in (*_halve(before, after, up, kernel_size, rng),
-                                                                  activation())]
-        encoder += [nn.Flatten()]
-        for before, after in zip(widths, widths[1:], strict=False):
-            encoder += [nn.Linear(before, after, rng=rng), activation()]
-        decoder: list[nn.Module] = []
-        for before, after in zip(widths[::-1], widths[-2::-1], strict=False):
-            decoder += [nn.Linear(before, after, rng=rng), activation()]
-        decoder += [nn.Unflatten(coarse)]
+        halve = partial(nn.halving, by="stride" if up == "transposed" else "pool", kernel_size=kernel_size, rng=rng)
+        double = partial(nn.doubling, by=up, kernel_size=kernel_size, rng=rng)
+        encoder: list[nn.Module] = []
+        for before, after in steps:
+            encoder += halve(before, after, activation=activation)
+        encoder += [nn.Flatten(), *nn.mlp(widths, rng=rng, activation=activation)]
+        decoder = [*nn.mlp(widths[::-1], rng=rng, activation=activation, output_activation=activation),
+                   nn.Unflatten(coarse)]
         for after, before in reversed(steps):
-            decoder += [*_double(before, after, up, kernel_size, rng), activation()]
-        super().__init__(nn.Sequential(*encoder[:-1]), nn.Sequential(*decoder[:-1]), input_shape=input_shape,
+            decoder += double(before, after, activation=activation)
+        super().__init__(nn.Sequential(*encoder), nn.Sequential(*decoder[:-1]), input_shape=input_shape,
                          code_shape=[code], output=output)
 
     def describe(self) -> str:
         shape = "x".join(map(str, self.input_shape))
         return f"ConvolutionalAutoencoder({shape} to {self.code_shape[0]}, up={self.up!r}, output={self.output!r})"
-
-
-def _halve(before: int, after: int, up: str, kernel_size: int, rng: np.random.Generator) -> list[nn.Module]:
-    """A stage of the encoder: (N, H, W, before) -> (N, H / 2, W / 2, after)."""
-    padding = (kernel_size - 1) // 2
-    if up == "transposed":
-        return [nn.Conv2d(before, after, kernel_size, stride=2, padding=padding, rng=rng)]
-    return [nn.Conv2d(before, after, kernel_size, padding=padding, rng=rng), nn.MaxPool2d(2)]
-
-
-def _double(before: int, after: int, up: str, kernel_size: int, rng: np.random.Generator) -> list[nn.Module]:
-    """A stage of the decoder: (N, H, W, before) -> (N, 2 H, 2 W, after)."""
-    padding = (kernel_size - 1) // 2
-    if up == "transposed":
-        return [nn.ConvTranspose2d(before, after, kernel_size, stride=2, padding=padding,
-                                   output_padding=kernel_size % 2, rng=rng)]
-    return [nn.Upsample(2) if up == "upsample" else nn.MaxUnpool2d(2),
-            nn.Conv2d(before, after, kernel_size, padding=padding, rng=rng)]
 
 
 def _check_sizes(input_shape: Sequence[int], channels: Sequence[int], widths: Sequence[int], kernel_size: int,

@@ -1,7 +1,7 @@
 """The deep autoencoder (slides 8, 9, 17): an encoder, a narrow code, and a decoder that is its mirror image."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,6 @@ from minidl.autoencoders.base import Autoencoder
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.tensor import Parameter, Tensor, no_grad
-
-Activation = Callable[[], nn.Module]
 
 
 class DeepAutoencoder(Autoencoder):
@@ -32,20 +30,20 @@ class DeepAutoencoder(Autoencoder):
     decoder: nn.Sequential
 
     def __init__(self, sizes: Sequence[int], *, rng: nn.init.Seed, output: str = "linear",
-                 activation: Activation = nn.ELU, code_activation: Activation | None = None,
+                 activation: nn.Activation = nn.ELU, code_activation: nn.Activation | None = None,
                  tied: bool = False) -> None:
         if len(sizes) < 2 or min(sizes) < 1:
             raise InputError(f"{type(self).__name__}: sizes are the number of inputs, then the widths down to the "
                              f"code, such as [64, 128, 64, 10], each 1 or more; not {list(sizes)}")
         rng = np.random.default_rng(rng)
         self.sizes, self.tied = [int(size) for size in sizes], tied
-        encoder = stack(self.sizes, activation, rng)
+        encoder = nn.mlp(self.sizes, rng=rng, activation=activation, output_activation=code_activation)
         if tied:
-            decoder = _with_activations([TiedLinear(layer) for layer in encoder[::-2]], activation)
+            linear = [layer for layer in encoder if isinstance(layer, nn.Linear)]
+            mirrored = [layer for tied_to in reversed(linear) for layer in (TiedLinear(tied_to), activation())]
+            decoder = nn.Sequential(*mirrored[:-1])
         else:
-            decoder = stack(self.sizes[::-1], activation, rng)
-        if code_activation:
-            encoder = nn.Sequential(*encoder, code_activation())
+            decoder = nn.mlp(self.sizes[::-1], rng=rng, activation=activation)
         super().__init__(encoder, decoder, input_shape=self.sizes[:1], code_shape=self.sizes[-1:], output=output)
 
     def describe(self) -> str:
@@ -69,19 +67,6 @@ class TiedLinear(nn.Module):
 
     def describe(self) -> str:
         return f"TiedLinear({self.weight.shape[1]}, {self.weight.shape[0]})"
-
-
-def stack(sizes: Sequence[int], activation: Activation, rng: np.random.Generator) -> nn.Sequential:
-    """Linear layers of these sizes with an activation between each two."""
-    return _with_activations([nn.Linear(before, after, rng=rng)
-                              for before, after in zip(sizes[:-1], sizes[1:], strict=True)], activation)
-
-
-def _with_activations(linear: Sequence[nn.Module], activation: Activation) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for layer in linear:
-        layers += [layer, activation()]
-    return nn.Sequential(*layers[:-1])
 
 
 def start_centred(model: DeepAutoencoder, x: Array) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minidl import nn
-from minidl.autoencoders.deep import Activation, DeepAutoencoder
+from minidl.autoencoders.deep import DeepAutoencoder
 from minidl.backend import Array, RandomStream
 from minidl.errors import InputError
 from minidl.tensor import Tensor
@@ -49,8 +49,8 @@ class DenoisingAutoencoder(DeepAutoencoder):
     """
 
     def __init__(self, sizes: Sequence[int], *, rng: nn.init.Seed, corruption: str = "masking", amount: float = 0.3,
-                 output: str = "linear", activation: Activation = nn.ELU, code_activation: Activation | None = None,
-                 tied: bool = False) -> None:
+                 output: str = "linear", activation: nn.Activation = nn.ELU,
+                 code_activation: nn.Activation | None = None, tied: bool = False) -> None:
         if corruption not in CORRUPTIONS:
             raise InputError(f"DenoisingAutoencoder: corruption is one of {', '.join(CORRUPTIONS)}, not {corruption!r}")
         if not 0.0 <= amount < (np.inf if corruption == "gaussian" else 1.0):

@@ -51,8 +51,10 @@ class SparseAutoencoder(Autoencoder):
         self.rho, self.beta, self.weight_decay = check_rho(rho), float(beta), float(weight_decay)
         self.penalty = penalty
         rng = np.random.default_rng(rng)
-        encoder = nn.Sequential(_linear(inputs, hidden, rng), nn.KSparse(k) if k else nn.Sigmoid())
-        decoder = nn.Sequential(_linear(hidden, inputs, rng), *([nn.Sigmoid()] if output == "sigmoid" else []))
+        encoder = nn.mlp([inputs, hidden], rng=rng, weight_init=_weights,
+                         output_activation=(lambda: nn.KSparse(k)) if k else nn.Sigmoid)
+        decoder = nn.mlp([hidden, inputs], rng=rng, weight_init=_weights,
+                         output_activation=nn.Sigmoid if output == "sigmoid" else None)
         super().__init__(encoder, decoder, input_shape=[inputs], code_shape=[hidden])
 
     def loss(self, x: Any) -> Tensor:
@@ -83,9 +85,6 @@ class SparseAutoencoder(Autoencoder):
         return f"SparseAutoencoder({inputs}-{hidden}-{inputs}, penalty={self.penalty!r})"
 
 
-def _linear(inputs: int, outputs: int, rng: np.random.Generator) -> nn.Linear:
-    def weight_init(shape: tuple[int, ...], *, rng: nn.init.Seed) -> np.ndarray:
-        r = math.sqrt(6.0 / (sum(shape) + 1))
-        return nn.init.uniform(shape, rng=rng, low=-r, high=r)
-
-    return nn.Linear(inputs, outputs, rng=rng, weight_init=weight_init)
+def _weights(shape: tuple[int, ...], *, rng: nn.init.Seed) -> np.ndarray:
+    r = math.sqrt(6.0 / (sum(shape) + 1))
+    return nn.init.uniform(shape, rng=rng, low=-r, high=r)

@@ -24,6 +24,7 @@ from minidl.nn.losses import (
     mse_loss,
 )
 from minidl.nn.module import Buffer, Module
+from minidl.nn.networks import Activation, doubling, halving, mlp
 from minidl.nn.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, PixelNorm
 from minidl.nn.pooling import AvgPool2d, Flatten, GlobalAvgPool2d, MaxPool2d, MaxUnpool2d, Unflatten, Upsample
 from minidl.nn.recurrent import GRU, LSTM, RNN, Embedding, detach_state, mask_from_lengths
@@ -34,11 +35,11 @@ from minidl.ops import linear
 from minidl.tensor import Parameter
 
 __all__ = [
-    "ELU", "GELU", "GRU", "LSTM", "RNN", "AvgPool2d", "BatchNorm", "Buffer", "Conv2d", "ConvTranspose2d",
-    "DropConnect", "Dropout", "Embedding", "EqualizedLR", "Flatten", "GlobalAvgPool2d", "GroupNorm", "InstanceNorm",
-    "KSparse", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "MaxUnpool2d", "Module", "Parameter", "PixelNorm",
-    "ReLU", "Sequential", "Sigmoid", "Softmax", "Softplus", "SpectralNorm", "Tanh", "Unflatten", "Upsample",
-    "WeightNorm", "binary_cross_entropy_with_logits", "cross_entropy", "detach_state", "hinge_loss", "huber_loss",
-    "init", "kl_gaussians", "kl_sparsity", "kl_unit_gaussian", "l1_loss", "l1_penalty", "l1_sparsity", "linear",
-    "mask_from_lengths", "mse_loss",
+    "ELU", "GELU", "GRU", "LSTM", "RNN", "Activation", "AvgPool2d", "BatchNorm", "Buffer", "Conv2d",
+    "ConvTranspose2d", "DropConnect", "Dropout", "Embedding", "EqualizedLR", "Flatten", "GlobalAvgPool2d",
+    "GroupNorm", "InstanceNorm", "KSparse", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "MaxUnpool2d",
+    "Module", "Parameter", "PixelNorm", "ReLU", "Sequential", "Sigmoid", "Softmax", "Softplus", "SpectralNorm",
+    "Tanh", "Unflatten", "Upsample", "WeightNorm", "binary_cross_entropy_with_logits", "cross_entropy",
+    "detach_state", "doubling", "halving", "hinge_loss", "huber_loss", "init", "kl_gaussians", "kl_sparsity",
+    "kl_unit_gaussian", "l1_loss", "l1_penalty", "l1_sparsity", "linear", "mask_from_lengths", "mlp", "mse_loss",
 ]

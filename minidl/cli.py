@@ -266,44 +266,47 @@ def _data_fetch(arguments: argparse.Namespace) -> None:
 
 
 def _start(arguments: argparse.Namespace) -> None:
-    from minidl.grading import student
+    from minidl.grading.taking import commands
 
-    student.start(arguments.assignment, Path(arguments.folder) if arguments.folder else None)
+    commands.start(arguments.assignment, Path(arguments.folder) if arguments.folder else None)
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from minidl.grading import inprocess, student
+    from minidl.grading.isolation import inprocess
+    from minidl.grading.taking import commands
 
-    return inprocess.alone(lambda: student.check(arguments.assignment, arguments.task, debug=arguments.debug))
+    return inprocess.alone(lambda: commands.check(arguments.assignment, arguments.task, debug=arguments.debug))
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from minidl.grading import inprocess, student
+    from minidl.grading.isolation import inprocess
+    from minidl.grading.taking import commands
 
-    return inprocess.alone(student.status)
+    return inprocess.alone(commands.status)
 
 
 def _sync(arguments: argparse.Namespace) -> None:
-    from minidl.grading import student
+    from minidl.grading.taking import commands
 
-    student.sync(arguments.assignment)
+    commands.sync(arguments.assignment)
 
 
 def _submit(arguments: argparse.Namespace) -> int:
-    from minidl.grading import inprocess, student
+    from minidl.grading.isolation import inprocess
+    from minidl.grading.taking import commands
 
-    return inprocess.alone(lambda: student.submit(arguments.assignment, force=arguments.force))
+    return inprocess.alone(lambda: commands.submit(arguments.assignment, force=arguments.force))
 
 
 def _assign_new(arguments: argparse.Namespace) -> None:
-    from minidl.grading import template
+    from minidl.grading.authoring import template
 
     print(f"{template.new(arguments.name, arguments.title)}: rewrite it, then minidl assign build {arguments.name} "
           f"and minidl assign verify {arguments.name}")
 
 
 def _assign_build(arguments: argparse.Namespace) -> int:
-    from minidl.grading import build
+    from minidl.grading.authoring import build
 
     manifest, material = _material(arguments)
     names = (build.outdated if arguments.check else build.build)(manifest, material)
@@ -313,7 +316,8 @@ def _assign_build(arguments: argparse.Namespace) -> int:
 
 
 def _assign_verify(arguments: argparse.Namespace) -> int:
-    from minidl.grading import manifest, verify
+    from minidl.grading import manifest
+    from minidl.grading.authoring import verify
 
     faults = verify.verify(manifest.find(arguments.assignment), _folder(arguments.instructor), print)
     for fault in faults:
@@ -323,13 +327,14 @@ def _assign_verify(arguments: argparse.Namespace) -> int:
 
 
 def _assign_release(arguments: argparse.Namespace) -> None:
-    from minidl.grading import release
+    from minidl.grading.authoring import release
 
     print(release.release(*_material(arguments), Path(arguments.out)))
 
 
 def _grade(arguments: argparse.Namespace) -> int:
-    from minidl.grading import grade, manifest
+    from minidl.grading import manifest
+    from minidl.grading.marking import grade
 
     options = grade.Options(
         jobs=arguments.jobs, isolation=arguments.isolation, require_isolation=arguments.require_isolation,
@@ -346,7 +351,8 @@ def _grade(arguments: argparse.Namespace) -> int:
 
 
 def _gradescope(arguments: argparse.Namespace) -> None:
-    from minidl.grading import gradescope, manifest
+    from minidl.grading import manifest
+    from minidl.grading.marking import gradescope
 
     found = manifest.find(arguments.assignment)
     print(gradescope.archive(found, Path(arguments.out or f"{found.name}-gradescope.zip"),

@@ -1,7 +1,8 @@
 """What several files of tests start from."""
 import pytest
 
-from minidl.grading import student, template
+from minidl.grading.authoring import template
+from minidl.grading.taking import commands
 
 
 @pytest.fixture
@@ -12,5 +13,5 @@ def work(tmp_path, monkeypatch):
     monkeypatch.setenv("MINIDL_ASSIGNMENTS", str(tmp_path / "course"))
     monkeypatch.chdir(tmp_path / "mine")
     template.new("a9", "Flows")
-    student.start("a9")
+    commands.start("a9")
     return tmp_path / "mine" / "a9_flows"

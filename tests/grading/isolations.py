@@ -4,7 +4,7 @@ import functools
 import pytest
 
 from minidl.errors import InputError
-from minidl.grading import sandbox
+from minidl.grading.isolation import sandbox
 
 
 @functools.cache

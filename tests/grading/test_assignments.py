@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from minidl.grading import build, manifest, release, results, session, verify
-from minidl.grading.plugin import Plan
-from minidl.grading.students import Local
+from minidl.grading import manifest
+from minidl.grading.authoring import build, release, verify
+from minidl.grading.marking import results, session
+from minidl.grading.marking.plugin import Plan
+from minidl.grading.marking.proxy import Local
 
 FOLDERS = sorted(path.parent for path in (Path(__file__).resolve().parents[2] / "assignments").glob("*/manifest.toml"))
 pytestmark = pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)

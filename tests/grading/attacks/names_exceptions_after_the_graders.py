@@ -4,7 +4,7 @@ count = 0
 
 
 class Infrastructure(Exception):
-    __module__ = "minidl.grading.host"
+    __module__ = "minidl.grading.isolation.host"
 
 
 class Skipped(BaseException):

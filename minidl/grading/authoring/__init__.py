@@ -1,0 +1,1 @@
+"""What instructors do with an assignment: begin one, build it from a solution, verify it, release it."""

@@ -1,0 +1,1 @@
+"""What students do with an assignment: start it, check it, be told what tests do not show, hand it in."""

@@ -128,18 +128,18 @@ def find(wanted: str) -> Manifest:
     """
     if "/" in wanted or os.sep in wanted:
         return read(Path(wanted).expanduser())
-    known: dict[str, Path] = {}
+    there: dict[str, Path] = {}
     for folder in folders():
         for path in sorted(folder.glob("*/manifest.toml")):
-            known.setdefault(path.parent.name, path.parent)
-    for name, folder in known.items():
+            there.setdefault(path.parent.name, path.parent)
+    for name, folder in there.items():
         if wanted in (name, name.partition("_")[0]):
             return read(folder)
-    if not known:
+    if not there:
         raise InputError(f"no assignment {wanted!r}: none was found in {' or '.join(map(str, folders()))}; give the "
                          "folder of one, with a slash in it, or name the folder that holds them in MINIDL_ASSIGNMENTS")
-    raise InputError(f"no assignment {wanted!r}; there are {', '.join(known)}" + nearest(
-        wanted, [*known, *(name.partition("_")[0] for name in known)]))
+    raise InputError(f"no assignment {wanted!r}; there are {', '.join(there)}" + nearest(
+        wanted, [*there, *(name.partition("_")[0] for name in there)]))
 
 
 def nearest(wanted: str, names: Iterable[str]) -> str:
@@ -251,8 +251,8 @@ def _get(table: Mapping[str, Any], key: str, kind: type, where: str, otherwise: 
     return value
 
 
-def _texts(table: Mapping[str, Any], key: str, where: str, otherwise: Any = _NEEDED) -> list[str]:
-    values = _get(table, key, list, where, otherwise)
+def _texts(table: Mapping[str, Any], key: str, where: str) -> list[str]:
+    values = _get(table, key, list, where)
     if not all(isinstance(value, str) for value in values):
         raise InputError(f"{where}: {key} is a list of strings, not {values}")
     return values
@@ -266,6 +266,7 @@ def _positive(table: Mapping[str, Any], key: str, where: str, otherwise: Any = _
 
 
 def known(table: Any, where: str, keys: set[str]) -> None:
+    """Raise InputError if a value of a TOML file is no table, or has a key that is none of these."""
     if not isinstance(table, dict):
         raise InputError(f"{where} is a table, not {table!r}")
     for key in table:

@@ -12,14 +12,13 @@
 """
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from minidl.errors import InputError
-from minidl.grading.manifest import Manifest, known, nearest
+from minidl.grading.manifest import Manifest, known, nearest, read_toml
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,8 @@ class Overrides:
 
 def read(path: Path, manifest: Manifest, submissions: Iterable[str]) -> Overrides:
     """The decisions in a file. Raises InputError for unknown keys, ids and submissions, and points out of range."""
+    table = read_toml(path)
     try:
-        with path.open("rb") as file:
-            table = tomllib.load(file)
         known(table, "the file", {"late", "submission"})
         late = table.get("late", {})
         known(late, "[late]", {"free_days", "per_day"})
@@ -70,7 +68,7 @@ def read(path: Path, manifest: Manifest, submissions: Iterable[str]) -> Override
             raise InputError(f"{late_ones[0]} has late_days, but nothing says what they cost: add [late] with per_day, "
                              "the share of the points that each day takes, or 0")
         return Overrides(decisions, _number(late, "free_days", "[late]"), _number(late, "per_day", "[late]"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as error:
+    except AttributeError as error:
         raise InputError(f"{path} cannot be read: {error}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

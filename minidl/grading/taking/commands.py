@@ -16,6 +16,7 @@ from pathlib import Path
 from minidl.errors import InputError
 from minidl.files import atomic_write
 from minidl.grading import manifest as manifests
+from minidl.grading.isolation.host import Infrastructure
 from minidl.grading.manifest import ANSWERS, Manifest, Task, in_points
 from minidl.grading.marking.proxy import Local, Noted
 from minidl.grading.marking.results import Record, Result
@@ -246,7 +247,7 @@ def run(manifest: Manifest, task: str | None = None, *, debug: bool = False, pri
         os.environ.setdefault("MPLBACKEND", "Agg")       # a window would wait for being closed
     try:
         session.run(plan, [manifest.folder / "tests"], options)
-    except session.host.Infrastructure as error:
+    except Infrastructure as error:
         raise InputError(f"{error}; minidl sync {manifest.name} brings the tests as they were") from None
     except KeyboardInterrupt:
         if printer.broken:

@@ -76,8 +76,8 @@ def debugged(work, capsys, monkeypatch, commands, *arguments):
 def test_the_debugger_opens_in_the_students_frame(work, capsys, monkeypatch):
     solve(work, SOLVED.replace("mean(", "meen("))
     said, code = debugged(work, capsys, monkeypatch, "p 'here', x.shape\nw\nu\np student\nc\nc\n", "--debug")
-    assert "('here', (20, 3))" in said and "-> return x - x.meen(axis=0)" in said and "students.Local" in said
-    assert "pluggy" not in said and "students.py" not in said and code == 1
+    assert "('here', (20, 3))" in said and "-> return x - x.meen(axis=0)" in said and "proxy.Local" in said
+    assert "pluggy" not in said and "proxy.py" not in said and code == 1
 
 
 def test_where_a_value_is_wrong_the_debugger_opens_in_the_test_with_the_answer(work, capsys, monkeypatch):

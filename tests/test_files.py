@@ -84,7 +84,31 @@ def test_a_process_that_is_killed_while_writing_leaves_the_old_file(tmp_path):
                "with atomic_write(sys.argv[1]) as file:\n"
                "    file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)")
     assert subprocess.run([sys.executable, "-c", program, str(path)]).returncode == -signal.SIGKILL
-    assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"old" and len(os.listdir(tmp_path)) == 2
+    with atomic_write(path) as file:
+        assert len(os.listdir(tmp_path)) == 2           # what the killed one left is gone, this one's half file is there
+        file.write(b"new")
+    assert os.listdir(tmp_path) == ["run.npz"] and path.read_bytes() == b"new"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only where it can be asked whether a process lives")
+def test_half_files_of_living_processes_and_of_other_files_stay(tmp_path):
+    path = tmp_path / "run.npz"
+    with atomic_write(path):
+        part, = os.listdir(tmp_path)
+    others = [part.replace(f".{os.getpid()}.", f".{os.getppid()}."), ".run.npz.999999999.part", "run.npz.part"]
+    for name in others:
+        (tmp_path / name).write_bytes(b"half")
+    with atomic_write(path):
+        pass
+    assert sorted(os.listdir(tmp_path)) == sorted([*others, "run.npz"])
+
+
+def test_a_name_as_long_as_the_system_allows_can_be_written(tmp_path):
+    path = tmp_path / ("n" * 255)
+    with atomic_write(path) as file:
+        file.write(b"new")
+    assert os.listdir(tmp_path) == [path.name]
 
 
 def test_a_place_that_cannot_be_written_is_told_in_a_sentence(tmp_path):

@@ -1,7 +1,8 @@
 """Batches of a data set, shuffled anew each epoch, resumable within an epoch."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,8 @@ class Loader:
         self._x = self.device.put(np.ascontiguousarray(x, dtype=np.int64 if tokens else np.float32))
         dtype = np.int64 if y is not None and y.dtype.kind in "iub" else np.float32
         self._y = None if y is None else self.device.put(np.ascontiguousarray(y, dtype=dtype))
-        self._start: Any = None         # the generator's state from which this epoch's order was drawn
-        self._done = 0                  # batches of this epoch that were handed out
-        self._resume = False            # the next pass continues the epoch
+        self._place = Batches(self)     # of the pass begun last
+        self._resume = False            # the next pass continues it
 
     def __len__(self) -> int:
         """The number of batches of a whole epoch."""
@@ -72,60 +72,95 @@ class Loader:
     def __iter__(self) -> Iterator[Any]:
         # Not itself a generator function: the order is drawn when the epoch begins, not at its first batch.
         if not self._resume:
-            self._start, self._done = self._state(), 0
-            order = self.rng.permutation(self.items) if self.shuffle else np.arange(self.items)
-        else:
-            self._resume = False
-            order = self._order_from(self._start)
-        return self._batches(self.device.put(order))
+            self._place = Batches(self)
+            self._place.begin()
+        self._resume = False
+        return itertools.islice(self._place, len(self) - self._place.done)
 
-    def _batches(self, order: Any) -> Iterator[Any]:
-        for i in range(self._done, len(self)):
-            index = order[i * self.batch_size:(i + 1) * self.batch_size]
-            x = self._x.take(index, axis=0)
-            y = None if self._y is None else self._y.take(index, axis=0)
-            if self.augment:
-                x = _checked_batch(self.augment(x, self.rng), x)
-            if self.mixup:
-                x, y = augmentation.mixup(x, y, self.rng, alpha=self.mixup)
-            self._done = i + 1          # counted before it is handed out: a checkpoint is written after its step
-            yield Tensor(x) if y is None else (Tensor(x), Tensor(y))
+    def batch(self, index: Array) -> Any:
+        """The items at these places, an array of whole numbers on the device, as a pass hands them out."""
+        x = self._x.take(index, axis=0)
+        y = None if self._y is None else self._y.take(index, axis=0)
+        if self.augment:
+            x = _checked_batch(self.augment(x, self.rng), x)
+        if self.mixup:
+            x, y = augmentation.mixup(x, y, self.rng, alpha=self.mixup)
+        return Tensor(x) if y is None else (Tensor(x), Tensor(y))
+
+    def forever(self) -> Batches:
+        """Batch after batch without end, each epoch in a new order; its place can be saved, whoever else reads here."""
+        return Batches(self)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where this epoch stands, as plain numbers and strings.
+        """Where the pass begun last stands: `Batches.state_dict`."""
+        return self._place.state_dict()
 
-        `start` is the generator's state at the epoch's beginning and `batches` the number handed out since; `now` is
-        its present state, which differs further if others draw from it too.
-        """
-        ended = self._done >= len(self)
-        return {"start": self._state() if ended or self._start is None else self._start, "now": self._state(),
-                "batches": 0 if ended else self._done, "items": self.items, "batch_size": self.batch_size}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go back to a saved place: the next pass hands out the rest of that epoch, the passes after it whole ones.
 
         Raises InputError if the state is of other data or of another batch size.
         """
-        if (state["items"], state["batch_size"]) != (self.items, self.batch_size):
-            raise InputError(f"this loader has {self.items} items in batches of {self.batch_size}, the saved one had "
-                             f"{state['items']} in batches of {state['batch_size']}: the same order cannot be resumed")
-        if (state["start"] is None) == (self.rng is not None) or not 0 <= state["batches"] < len(self):
+        place = Batches(self)
+        place.load_state_dict(state)
+        self._place, self._resume = place, place.done < len(self)
+
+
+class Batches(Iterator[Any]):
+    """A loader's batches without end, and the place that has been reached: `loader.forever()`.
+
+    `done` is the number of batches of the present epoch that were handed out; the next epoch begins with the batch
+    after its last. `state_dict` and `load_state_dict` continue within an epoch bit for bit.
+    """
+
+    def __init__(self, loader: Loader) -> None:
+        self.loader, self.done = loader, len(loader)     # at the end of an epoch before the first
+        self._start: Any = None         # the generator's state from which this epoch's order was drawn
+        self._order: Any = None
+
+    def begin(self) -> None:
+        """Begin an epoch: draw its order."""
+        self._start, self.done = self._generator_state(), 0
+        rng, items = self.loader.rng, self.loader.items
+        self._order = self.loader.device.put(rng.permutation(items) if self.loader.shuffle else np.arange(items))
+
+    def __next__(self) -> Any:
+        if self.done >= len(self.loader):
+            self.begin()
+        size = self.loader.batch_size
+        index = self._order[self.done * size:(self.done + 1) * size]
+        batch = self.loader.batch(index)
+        self.done += 1                  # counted before it is handed out: a checkpoint is written after its step
+        return batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place, as plain numbers and strings.
+
+        `start` is the generator's state at the epoch's beginning and `batches` the number handed out since; `now` is
+        its present state, which differs further if others draw from it too.
+        """
+        ended, now = self.done >= len(self.loader), self._generator_state()
+        return {"start": now if ended else self._start, "now": now, "batches": 0 if ended else self.done,
+                "items": self.loader.items, "batch_size": self.loader.batch_size}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to a saved place. Raises InputError if the state is of other data or of another batch size."""
+        loader = self.loader
+        if (state["items"], state["batch_size"]) != (loader.items, loader.batch_size):
+            raise InputError(f"this loader has {loader.items} items in batches of {loader.batch_size}, the saved one "
+                             f"had {state['items']} in batches of {state['batch_size']}: the same order cannot be "
+                             "resumed")
+        if (state["start"] is None) == (loader.rng is not None) or not 0 <= state["batches"] < len(loader):
             raise InputError("the saved state is of a loader that shuffles differently or has fewer batches to drop")
-        self._start, self._done = state["start"], state["batches"]
-        self._resume = self._done > 0
-        if self.rng and state["now"] is not None:
-            self.rng.bit_generator.state = state["now"] if self._resume else state["start"]
+        if loader.rng:
+            loader.rng.bit_generator.state = state["start"]          # refuses the state of another kind of generator
+        if state["batches"]:
+            self.begin()
+        self.done = state["batches"] or len(loader)
+        if loader.rng and state["batches"]:
+            loader.rng.bit_generator.state = state["now"]
 
-    def _state(self) -> Any:
-        return self.rng.bit_generator.state if self.rng else None
-
-    def _order_from(self, state: Any) -> np.ndarray:
-        """The order of the epoch that began with this state; drawn from a copy, so that `rng` itself stays put."""
-        if not self.shuffle:
-            return np.arange(self.items)
-        copy = type(self.rng.bit_generator)()
-        copy.state = state
-        return np.random.Generator(copy).permutation(self.items)
+    def _generator_state(self) -> Any:
+        return self.loader.rng.bit_generator.state if self.loader.rng else None
 
 
 def _numbers(values: Any, name: str) -> np.ndarray:

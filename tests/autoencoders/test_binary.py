@@ -19,7 +19,7 @@ def fitted(x, *, code, epochs, noise=4.0):
     rng = np.random.default_rng(0)
     model = BinaryAutoencoder([x.shape[1], 16], rng=rng, code=code, noise=noise)
     model.start_from(x)
-    training.fit(model, BinaryAutoencoder.loss, data.Loader(x, batch_size=64, rng=rng),
+    training.fit(model, data.Loader(x, batch_size=64, rng=rng),
                  optim.Adam(model.parameters(), lr=3e-2), epochs=epochs, progress=False)
     return model
 
@@ -135,7 +135,7 @@ def test_an_interrupted_training_goes_on_bit_for_bit(code, tmp_path):
         model = BinaryAutoencoder([64, 8], rng=rng, code=code)
         loader, optimizer = data.Loader(x, batch_size=50, rng=rng), optim.Adam(model.parameters())
         for epochs in stops:
-            training.fit(model, BinaryAutoencoder.loss, loader, optimizer, epochs=epochs, progress=False,
+            training.fit(model, loader, optimizer, epochs=epochs, progress=False,
                          checkpoint=tmp_path / f"{len(stops)}.npz")
             if epochs != stops[-1]:
                 rng = np.random.default_rng(99)

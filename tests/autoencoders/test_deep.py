@@ -78,7 +78,7 @@ def test_a_linear_autoencoder_learns_the_subspace_of_pca(rng):
     model = DeepAutoencoder([8, 2], rng=0)
     loader = data.Loader(x, batch_size=400, rng=rng)
     optimizer = optim.Adam(model.parameters(), lr=1e-2)
-    training.fit(model, DeepAutoencoder.loss, loader, optimizer, epochs=600,
+    training.fit(model, loader, optimizer, epochs=600,
                  schedule=optim.CosineAnnealingLR(optimizer, T_max=600), progress=False)
     pca = PCA(2).fit(x)
     basis = np.linalg.qr(model.decoder[0].weight.numpy().T)[0]         # columns span the decoder's subspace
@@ -151,7 +151,7 @@ def test_a_deep_logistic_network_gives_the_mean_image_unless_it_starts_centred()
         model = DeepAutoencoder([64, 128, 96, 64, 10], rng=0, activation=nn.Sigmoid)
         start(model, digits.x_train[:256])
         loader = data.Loader(digits.x_train, batch_size=64, rng=np.random.default_rng(0))
-        training.fit(model, DeepAutoencoder.loss, loader, optim.AdamW(model.parameters(), lr=4e-3), epochs=5,
+        training.fit(model, loader, optim.AdamW(model.parameters(), lr=4e-3), epochs=5,
                      progress=False)
         errors.append(error(model.reconstruct(digits.x_test)))
     assert errors[0] > 0.95 * error(digits.x_train.mean(0)) and errors[1] < 0.6 * errors[0]
@@ -168,6 +168,6 @@ def test_the_papers_logistic_network_passes_logistic_pca_without_pretraining():
     loader = data.Loader(mnist.x_train, batch_size=128, rng=rng)
     optimizer = optim.Adam(model.parameters(), lr=2e-3, betas=(0.9, 0.99))
     with one_core():
-        training.fit(model, DeepAutoencoder.loss, loader, optimizer, epochs=3, progress=False,
+        training.fit(model, loader, optimizer, epochs=3, progress=False,
                      schedule=optim.CosineAnnealingLR(optimizer, T_max=3 * len(loader)))
     assert ((model.reconstruct(mnist.x_test) - mnist.x_test)**2).sum(1).mean() < 8.01

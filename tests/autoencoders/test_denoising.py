@@ -66,7 +66,7 @@ def test_a_code_wider_than_the_input_learns_to_denoise_and_not_to_copy():
     x = (rng.standard_normal((600, 2)) @ rng.standard_normal((2, 12))).astype(np.float32)      # a plane
     model = denoiser("gaussian", amount=1.0)
     optimizer = optim.Adam(model.parameters(), lr=0.01)
-    training.fit(model, DenoisingAutoencoder.loss, data.Loader(x[:500], batch_size=50, rng=rng), optimizer, epochs=40,
+    training.fit(model, data.Loader(x[:500], batch_size=50, rng=rng), optimizer, epochs=40,
                  progress=False)
     clean = x[500:]
     noisy = model.corrupt(clean)
@@ -78,7 +78,7 @@ def test_a_run_resumes_bit_for_bit_with_its_noise(kind, tmp_path):
     def train(epochs, path):
         model = denoiser(kind)
         loader = data.Loader(X, batch_size=100, rng=np.random.default_rng(1))
-        training.fit(model, DenoisingAutoencoder.loss, loader, optim.Adam(model.named_parameters()), epochs=epochs,
+        training.fit(model, loader, optim.Adam(model.named_parameters()), epochs=epochs,
                      checkpoint=path, progress=False)
         return model.state_dict() | {"drawn later": model.corrupt(X)}
 

@@ -71,7 +71,7 @@ def test_training_stays_in_float32(rng, only_float32):
     x = rng.random((20, 6), dtype=np.float32)
     for settings in (dict(), dict(penalty="l1"), dict(penalty="k-sparse", k=2)):
         model = SparseAutoencoder(6, 5, rng=0, **settings)
-        training.fit(model, SparseAutoencoder.loss, data.Loader(x, batch_size=20, shuffle=False),
+        training.fit(model, data.Loader(x, batch_size=20, shuffle=False),
                      optim.LBFGS(model.parameters(), max_iter=2), epochs=1, progress=False)
         assert model.reconstruct(x).dtype == model.maximising_inputs().dtype == np.float32
 
@@ -117,7 +117,7 @@ def test_nan_in_the_data_stops_the_training_with_a_sentence(rng):
     model = SparseAutoencoder(6, 4, rng=0)
     before = model.state_dict()
     with pytest.raises(FloatingPointError, match="the loss became nan in epoch 1"):
-        training.fit(model, SparseAutoencoder.loss, data.Loader(x, batch_size=20, shuffle=False),
+        training.fit(model, data.Loader(x, batch_size=20, shuffle=False),
                      optim.LBFGS(model.parameters()), epochs=1, progress=False)
     np.testing.assert_array_equal(model.state_dict()["encoder.0.weight"], before["encoder.0.weight"])
 
@@ -138,7 +138,7 @@ def test_on_natural_patches_the_filters_become_edges(seed):
     x = data.load("patches").flat().x_train
     model = SparseAutoencoder(64, 25, rng=seed)
     untrained = model.maximising_inputs().reshape(-1, 8, 8)
-    training.fit(model, SparseAutoencoder.loss, data.Loader(x, batch_size=len(x), shuffle=False),
+    training.fit(model, data.Loader(x, batch_size=len(x), shuffle=False),
                  optim.LBFGS(model.parameters()), epochs=20, progress=False)
     filters, components = model.maximising_inputs().reshape(-1, 8, 8), PCA(25).fit(x).components_.reshape(-1, 8, 8)
     assert model.loss(md.Tensor(x)).item() < 0.50

@@ -14,7 +14,7 @@ def rng():
 
 
 def a_little_training(layer, target, checkpoint=None):
-    return training.fit(layer, SparseAutoencoder.loss, data.Loader(target, batch_size=len(target), shuffle=False),
+    return training.fit(layer, data.Loader(target, batch_size=len(target), shuffle=False),
                         optim.LBFGS(layer.parameters(), max_iter=3), epochs=2, progress=False, checkpoint=checkpoint)
 
 
@@ -68,8 +68,7 @@ def test_fine_tuning_the_network_changes_the_model_itself(rng):
     logits = network(md.Tensor(x)).numpy()
     np.testing.assert_array_equal(logits, classifier(md.Tensor(model.features(x))).numpy())
     before = model.features(x)
-    training.fit(network, lambda network, x, y: nn.cross_entropy(network(x), y),
-                 data.Loader(x, y, batch_size=20, rng=rng, classes=3), optim.Adam(network.parameters(), lr=0.01),
+    training.fit(network, data.Loader(x, y, batch_size=20, rng=rng, classes=3), optim.Adam(network.parameters(), lr=0.01), loss=lambda network, x, y: nn.cross_entropy(network(x), y),
                  epochs=2, progress=False)
     assert not np.allclose(model.features(x), before) and len(network.parameters()) == 6
 

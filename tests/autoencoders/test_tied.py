@@ -59,7 +59,7 @@ def test_training_keeps_the_weights_tied_and_resumes_bit_for_bit(tmp_path):
         loader = data.Loader(X, batch_size=8, rng=np.random.default_rng(1))
         optimizer = optim.AdamW(model.named_parameters(), lr=0.01)
         schedule = optim.CosineAnnealingLR(optimizer, T_max=schedule_epochs * len(loader))
-        return training.fit(model, DeepAutoencoder.loss, loader, optimizer, epochs=epochs, schedule=schedule,
+        return training.fit(model, loader, optimizer, epochs=epochs, schedule=schedule,
                             progress=False, **settings)
 
     unbroken, resumed = tied(), tied()

@@ -159,7 +159,7 @@ def loss_of(model, x, y):
 def trained(epochs, device="cpu", **settings):
     model, loader = classifier(device)
     optimizer = optim.LBFGS(model.named_parameters(), max_iter=3, history_size=4)
-    history = training.fit(model, loss_of, loader, optimizer, epochs=epochs, progress=False, **settings)
+    history = training.fit(model, loader, optimizer, loss=loss_of, epochs=epochs, progress=False, **settings)
     return model, history, optimizer
 
 

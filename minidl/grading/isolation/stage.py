@@ -18,8 +18,8 @@ import numpy as np
 _HERE = Path(__file__).parent
 # What of minidl a submission may import, where its assignment says so: nothing that solves a task on models.
 ENGINE = ("__init__.py", "_version.py", "arguments.py", "backend.py", "debugging.py", "errors.py", "files.py",
-          "gradcheck.py", "graph.py", "kernels.py", "operators.py", "tensor.py", "training.py", "tuning.py", "data",
-          "nn", "ops", "optim")
+          "gradcheck.py", "graph.py", "kernels.py", "operators.py", "tensor.py", "tuning.py", "data",
+          "nn", "ops", "optim", "training")
 _PACKAGES = ("site-packages", "dist-packages")
 _PYTHON = os.path.realpath(sys.executable)       # not a virtual environment's link, which needs what lies beside it
 

@@ -36,10 +36,10 @@ class Job:
         self.optimizer = optim.Adam(self.model.named_parameters(), lr=0.05)
 
     def fit(self, epochs=2):
-        return fit(self.model, loss, self.loader, self.optimizer, epochs=epochs, progress=False).loss
+        return fit(self.model, self.loader, self.optimizer, loss=loss, epochs=epochs, progress=False).loss
 
     def test(self, **kwargs):
-        return lr_range_test(self.model, loss, self.loader, self.optimizer, **kwargs)
+        return lr_range_test(self.model, self.loader, self.optimizer, loss=loss, **kwargs)
 
     def state(self):
         arrays = {**self.model.state_dict(), **self.optimizer.state_dict()}
@@ -101,7 +101,7 @@ def test_everything_is_left_as_it_was_also_when_the_loss_fails():
 
     state = job.state()
     with pytest.raises(KeyboardInterrupt):
-        lr_range_test(job.model, failing, job.loader, job.optimizer)
+        lr_range_test(job.model, job.loader, job.optimizer, loss=failing)
     assert job.state() == state
 
 
@@ -129,7 +129,7 @@ def test_on_a_quadratic_it_stops_where_gradient_descent_diverges_and_suggests_a_
     """A step multiplies the distance along the steep axis by 1 - 10 lr: it grows from lr = 0.2 on."""
     model, rng = Point(), np.random.default_rng(0)
     loader = Loader(rng.standard_normal((800, 2), dtype=np.float32), batch_size=8, shuffle=False)
-    found = lr_range_test(model, lambda model, x: model(x), loader, optim.SGD(model.parameters()), low=1e-4)
+    found = lr_range_test(model, loader, optim.SGD(model.parameters()), loss=lambda model, x: model(x), low=1e-4)
     best = int(np.argmin(found.losses))
     assert len(found.rates) < 100 and 0.2 < found.rates[-1] < 0.6
     assert 0.1 < found.rates[best] < 0.3 and found.suggestion == found.rates[best] / 10
@@ -145,17 +145,17 @@ def test_it_stops_at_a_loss_that_is_no_longer_finite_and_reports_what_came_befor
         calls.append(x)
         return loss(model, x) * (bad if len(calls) == 8 else 1.0)
 
-    found = lr_range_test(job.model, turning, job.loader, job.optimizer, low=1e-6, high=1e-3, steps=50)
+    found = lr_range_test(job.model, job.loader, job.optimizer, loss=turning, low=1e-6, high=1e-3, steps=50)
     assert len(found.rates) == len(found.losses) == 7 and np.isfinite(found.losses).all()
     with pytest.raises(FloatingPointError, match=f"lr_range_test: the loss is {bad} before any step was made"):
-        lr_range_test(job.model, lambda model, x: loss(model, x) * bad, job.loader, job.optimizer)
+        lr_range_test(job.model, job.loader, job.optimizer, loss=lambda model, x: loss(model, x) * bad)
 
 
 def test_a_loss_below_0_is_no_divergence():
     """As a critic's: it falls from 0 without end."""
     model = nn.Linear(1, 1, rng=0)
     loader = Loader(np.ones((4, 1), np.float32), batch_size=2, shuffle=False)
-    found = lr_range_test(model, lambda model, x: model(x).sum(), loader, optim.SGD(model.parameters()), low=1e-2,
+    found = lr_range_test(model, loader, optim.SGD(model.parameters()), loss=lambda model, x: model(x).sum(), low=1e-2,
                           high=1.0, steps=30)
     assert len(found.rates) == 30 and found.losses[-1] < -5
 
@@ -172,9 +172,9 @@ def test_the_suggested_rate_trains_where_the_default_one_is_too_small():
     for suggested in (True, False):
         model = nn.Sequential(nn.Linear(2, 30, rng=0), nn.Tanh(), nn.Linear(30, 2, rng=1))
         optimizer = optim.SGD(model.named_parameters(), momentum=0.9)
-        run = (model, lambda model, x, y: nn.cross_entropy(model(x), y),
-               Loader(x, y, batch_size=20, rng=np.random.default_rng(1)), optimizer)
+        run = model, Loader(x, y, batch_size=20, rng=np.random.default_rng(1)), optimizer
+        loss = lambda model, x, y: nn.cross_entropy(model(x), y)
         if suggested:
-            optimizer.lr = lr_range_test(*run).suggestion
-        losses.append(fit(*run, epochs=15, progress=False).loss[-1])
+            optimizer.lr = lr_range_test(*run, loss=loss).suggestion
+        losses.append(fit(*run, loss=loss, epochs=15, progress=False).loss[-1])
     assert losses[0] < 0.27 < 0.3 < losses[1], losses

@@ -65,7 +65,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
     """The states of a checkpoint's parts, by name. Raises InputError if the file is none, or broken."""
     arrays = _read(path)
     if "meta" not in arrays:
-        raise InputError(f"{path} is no minidl checkpoint, or it is damaged (it has no entry 'meta'); {_ADVICE}")
+        raise InputError(f"{path} is no minidl checkpoint, or it is damaged: it is no run's checkpoint, but perhaps "
+                         "weights alone, which training.load_model(path, model) takes; choose another file")
     try:
         meta = json.loads(str(arrays.pop("meta")))
         parts = {str(name): _with_arrays(state, arrays) for name, state in meta["parts"].items()}
@@ -95,7 +96,7 @@ def load_model(path: str | os.PathLike[str], model: Module, part: str = "model")
             own |= _under("ema/average/", arrays)
         arrays = best or own
         if not arrays:
-            raise InputError(f"checkpoint {path}: it holds no {part!r}; load_model(path, model, part) takes another name")
+            raise InputError(f"checkpoint {path} holds no {part!r}; load_model(path, model, part) takes another name")
     try:
         model.load_state_dict(arrays)
     except InputError as error:
@@ -125,7 +126,7 @@ def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
 
 
 def _without_arrays(state: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
-    """The state as JSON has it; its arrays go into `arrays`, and in their places stand the names that they have there."""
+    """The state as JSON has it: its arrays go into `arrays`, and their names there stand in their places."""
     if isinstance(state, Mapping):
         return {str(key): _without_arrays(value, f"{path}/{key}", arrays) for key, value in state.items()}
     if isinstance(state, list | tuple):

@@ -15,7 +15,7 @@ Transform = Callable[[Iterable[Tensor]], object]
 
 
 def check_training(who: str, model: Any, loader: Any, optimizer: Any, misplaced: Sequence[Any], loss: Any) -> Loss:
-    """The loss to be minimised, `model.loss` without one. Raises InputError, named `who`, for what cannot be trained."""
+    """The loss to be minimised: `loss`, or the model's own. Raises InputError, for what cannot be trained."""
     if misplaced or isinstance(optimizer, Loader):
         raise InputError(f"{who}: the loss is a keyword: {who}(model, loader, optimizer, loss=loss, ...); without it, "
                          "model.loss(*batch) is minimised")

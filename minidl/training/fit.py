@@ -27,8 +27,8 @@ def fit(model: Module, loader: Loader, optimizer: Optimizer, *misplaced: Any, ep
     """Minimise `loss(model, *batch)`, by default `model.loss(*batch)`, over the loader's batches; returns the history.
 
     A loss is a Tensor of one number, or several by name, `{"loss": ..., "kl": ...}`: the first is minimised, and the
-    history has a series of each. `gradients` are called one after the other, each with the parameters, after `backward`
-    and before the optimiser's step: `[optim.ClipGradNorm(1.0), optim.GradientNoise(rng=0)]`, or a look at the gradients.
+    history has a series of each. `gradients` are called in their order, each with the parameters, between `backward`
+    and the optimiser's step: `[optim.ClipGradNorm(1.0), optim.GradientNoise(rng=0)]`, or a look at the gradients.
 
     A Schedule is stepped after each batch, ReduceLROnPlateau after each epoch with the validation (or training) loss.
     `validate(model)` measures the model after each epoch, in evaluation mode and unrecorded; the lower the better.
@@ -36,15 +36,17 @@ def fit(model: Module, loader: Loader, optimizer: Optimizer, *misplaced: Any, ep
     `average`, an `optim.EMA` of the model, its averages are what is validated and what the model holds at the end.
 
     The model is left in evaluation mode: in a loop of your own call `model.train()` and `model.eval()` yourself.
-    `checkpoint`, `checkpoint_every`, `progress` and Ctrl-C are those of `training.run`. A run that stopped early goes on
-    from its checkpoint with more patience or more epochs.
+    `checkpoint`, `checkpoint_every`, `progress`, `description` and Ctrl-C are those of `training.run`. A run that
+    stopped early goes on from its checkpoint with more patience or more epochs.
 
     Raises FloatingPointError when the loss is no longer finite, and InputError for a checkpoint of another run, for an
     optimiser, a schedule or an average that are not the model's, and for a loss that is not one number.
     """
     loss = check_training("fit", model, loader, optimizer, misplaced, loss)
     check_extras(model, optimizer, schedule, validate, patience, average, gradients)
-    best = _Best(model, whole_number("epochs", epochs), None if patience is None else whole_number("patience", patience))
+    if patience is not None:
+        whole_number("patience", patience)
+    best = _Best(model, whole_number("epochs", epochs), patience)
     in_training = False
 
     def step(batch: Any) -> dict[str, Tensor]:

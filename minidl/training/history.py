@@ -14,4 +14,5 @@ class History(dict[str, list[float]]):
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(f"this history has no series {name!r}; it has {', '.join(self) or 'none yet'}") from None
+            known = ", ".join(self) or "none yet"
+            raise AttributeError(f"this history has no series {name!r}; it has {known}") from None

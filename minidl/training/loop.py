@@ -1,4 +1,4 @@
-"""The one loop for everything that learns: it counts, shows, looks, saves and resumes; what a step does is handed in."""
+"""The one loop for everything that learns: it counts, shows, saves and resumes. What a step does is handed in."""
 from __future__ import annotations
 
 import math
@@ -49,9 +49,9 @@ def run(step: Callable[[Any], Mapping[str, Any]], loader: Batched, parts: Mappin
 
         def step(x):
             loss = train_critic(x)
-            return {"critic": loss, "generator": train_generator()} if critic_turns() % 5 == 0 else {"critic": loss}
+            return {"critic": loss} if next(turns) % 5 else {"critic": loss, "generator": train_generator()}
 
-        training.run(step, loader, {"G": G, "D": D, "adam_G": adam_G, "adam_D": adam_D}, epochs=20, checkpoint="gan.npz")
+        training.run(step, loader, {"G": G, "D": D, "adam_G": adam_G, "adam_D": adam_D, "turns": turns}, epochs=20)
 
     A network that grows is a run for each of its stages, each with its loader and checkpoint.
 
@@ -78,7 +78,8 @@ def run(step: Callable[[Any], Mapping[str, Any]], loader: Batched, parts: Mappin
                 "nothing is left to train; delete it to start afresh"
             bar.write(f"{loop.path} holds {loop.epoch} of {epochs} epochs: {left}{found}", file=sys.stderr)
         while loop.epoch < epochs and not (stopped and stopped()):
-            bar.set_description(", ".join(filter(None, [description, f"epoch {loop.epoch + 1}/{epochs}"])), refresh=False)
+            about = f"{description}, epoch" if description else "epoch"
+            bar.set_description(f"{about} {loop.epoch + 1}/{epochs}", refresh=False)
             started = time.perf_counter()
             for batch in loop.batches():
                 loop.count(step(batch))
@@ -109,7 +110,7 @@ class _Run:
             raise InputError("a run has a 'run', a 'loader' and 'streams' of its own; name your parts otherwise")
         self.history = History()
         self.epoch = self.step = 0               # whole epochs done, and steps of the present one
-        self.sums: dict[str, Any] = {}           # of the present epoch's losses, on their device: adding waits for nothing
+        self.sums: dict[str, Any] = {}           # of its losses, on their device: adding waits for nothing
         self.counts: dict[str, int] = {}
 
     def batches(self) -> Iterator[Any]:
@@ -136,9 +137,10 @@ class _Run:
         means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
         for name, mean in means.items():
             if not math.isfinite(mean):
+                which = "the loss" if name == "loss" else f"the loss {name!r}"
                 raise FloatingPointError(
-                    f"the {'loss' if name == 'loss' else f'loss {name!r}'} became {mean} in epoch {self.epoch + 1} before "
-                    f"step {self.step + 1}{self._rates_in_words()}; try a smaller rate or clip the gradients, "
+                    f"{which} became {mean} in epoch {self.epoch + 1} before step {self.step + 1}{self._at()}; try a "
+                    "smaller rate or clip the gradients, "
                     "gradients=[optim.ClipGradNorm(1.0)], or look for the cause within md.debug()")
         return means
 
@@ -147,12 +149,12 @@ class _Run:
         return {name: float(part.lr) for name, part in self.own.items() if hasattr(part, "lr")}
 
     def _asked(self) -> dict[str, float]:
-        """The rates that whoever made the optimisers asked for: where a schedule moves one, the rate that it began with."""
+        """The rates that the optimisers were made with; without a schedule, those that they have."""
         moved = [getattr(part, "optimizer", None) for part in self.own.values()]
         return {name: getattr(part, "first_lr", part.lr) if any(part is m for m in moved) else part.lr
                 for name, part in self.own.items() if hasattr(part, "lr")}
 
-    def _rates_in_words(self) -> str:
+    def _at(self) -> str:
         rates = self.rates()
         if len(rates) == 1:
             return f", at learning rate {next(iter(rates.values())):g}"

@@ -62,7 +62,7 @@ def as_parts(parts: Any) -> dict[str, Stateful]:
     for name, part in parts.items():
         known[name] = RandomStream(part) if isinstance(part, np.random.Generator) else part
         if isinstance(part, type) or not isinstance(known[name], Stateful):
-            raise InputError(f"the part {name!r}, {_named(part)}, has no state_dict and load_state_dict to be saved with")
+            raise InputError(f"the part {name!r}, {_named(part)}, has no state_dict and load_state_dict")
     return known
 
 

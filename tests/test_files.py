@@ -86,7 +86,7 @@ def test_a_process_that_is_killed_while_writing_leaves_the_old_file(tmp_path):
     assert subprocess.run([sys.executable, "-c", program, str(path)]).returncode == -signal.SIGKILL
     assert path.read_bytes() == b"old" and len(os.listdir(tmp_path)) == 2
     with atomic_write(path) as file:
-        assert len(os.listdir(tmp_path)) == 2           # what the killed one left is gone, this one's half file is there
+        assert len(os.listdir(tmp_path)) == 2       # what the killed one left is gone, this one's half file is here
         file.write(b"new")
     assert os.listdir(tmp_path) == ["run.npz"] and path.read_bytes() == b"new"
 

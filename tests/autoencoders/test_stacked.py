@@ -4,7 +4,7 @@ import pytest
 
 import minidl as md
 from minidl import data, nn, optim, training
-from minidl.autoencoders import SparseAutoencoder, StackedAutoencoder
+from minidl.autoencoders import StackedAutoencoder
 from tests.standin.device import install
 
 
@@ -68,7 +68,8 @@ def test_fine_tuning_the_network_changes_the_model_itself(rng):
     logits = network(md.Tensor(x)).numpy()
     np.testing.assert_array_equal(logits, classifier(md.Tensor(model.features(x))).numpy())
     before = model.features(x)
-    training.fit(network, data.Loader(x, y, batch_size=20, rng=rng, classes=3), optim.Adam(network.parameters(), lr=0.01), loss=lambda network, x, y: nn.cross_entropy(network(x), y),
+    training.fit(network, data.Loader(x, y, batch_size=20, rng=rng, classes=3),
+                 optim.Adam(network.parameters(), lr=0.01), loss=lambda network, x, y: nn.cross_entropy(network(x), y),
                  epochs=2, progress=False)
     assert not np.allclose(model.features(x), before) and len(network.parameters()) == 6
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from minidl.errors import InputError
-from minidl.grading import host, sandbox
+from minidl.grading.isolation import host, sandbox
 
 TURNS, CALLS = 8, 50
 

@@ -14,9 +14,10 @@ from minidl.errors import InputError
 from minidl.gradcheck import gradcheck
 from minidl.graph import graph
 from minidl.ops import *  # noqa: F403
+from minidl.randomness import RandomStream
 from minidl.tensor import Parameter, Primitive, Tensor, grad, no_grad
 from minidl.tensor import primitive as custom
 from minidl.tuning import tune
 
-__all__ = ["Device", "InputError", "Parameter", "Primitive", "Tensor", "__version__", "custom", "debug", "devices",
-           "grad", "gradcheck", "graph", "nn", "no_grad", "ops", "optim", "tune", *ops.__all__]
+__all__ = ["Device", "InputError", "Parameter", "Primitive", "RandomStream", "Tensor", "__version__", "custom", "debug",
+           "devices", "grad", "gradcheck", "graph", "nn", "no_grad", "ops", "optim", "tune", *ops.__all__]

@@ -12,13 +12,14 @@ import numpy as np
 
 from minidl.errors import InputError
 from minidl.ops import sum
+from minidl.randomness import Seed, generator
 from minidl.tensor import Tensor, grad
 
 STEP = 1e-5            # about the cube root of float64's precision: truncation and rounding errors balance
 
 
 def gradcheck(f: Callable[..., Any], *inputs: Any, order: int = 2, directions: int = 3, tolerance: float = 1e-6,
-              rng: int | np.random.Generator = 0) -> None:
+              rng: Seed = 0) -> None:
     """Check the gradient of `f` by all its inputs against central differences; the second derivative too for order 2.
 
     `inputs` are arrays or Tensors of float; they are converted to float64. `f` takes them as Tensors and returns a
@@ -27,7 +28,7 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, order: int = 2, directions: i
     Raises AssertionError with both values and the worst entry if they differ by more than `tolerance` (relative to
     their size, or absolutely below 1), and InputError at a kink, where there is no derivative to check.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng, "gradcheck")
     xs = [np.array(x.numpy() if isinstance(x, Tensor) else x, dtype=np.float64) for x in inputs]
     weights = rng.standard_normal(_evaluate(f, xs).shape)
 

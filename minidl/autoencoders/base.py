@@ -11,6 +11,7 @@ from minidl import nn, ops
 from minidl.autoencoders.codes import CodeGaussian
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
+from minidl.randomness import Seed, generator
 from minidl.tensor import Tensor, no_grad
 
 OUTPUTS = ("linear", "logits")
@@ -94,20 +95,20 @@ class Autoencoder(nn.Module):
         size = math.prod(self.code_shape)
         return {"codes": CodeGaussian(np.zeros(size), np.zeros((size, size))).to(self.device).astype(self.dtype)}
 
-    def sample(self, n: int, rng: int | np.random.Generator) -> Array:
+    def sample(self, n: int, rng: Seed) -> Array:
         """n new items (n, *input_shape): codes drawn from the Gaussian of `remember_codes`, decoded.
 
         An autoencoder says nothing about where codes lie; a Gaussian with the mean and covariance of the training
         data's codes is the simplest guess. Where it is wrong the samples look wrong: the variational autoencoder
         (slides 23-27) trains the codes to fit it. Raises InputError before `remember_codes`.
         """
-        return self.decode(self.draw_codes(n, rng))
+        return self.decode(self.draw_codes(n, generator(rng, f"{type(self).__name__}.sample")))
 
-    def draw_codes(self, n: int, rng: int | np.random.Generator) -> Array:
+    def draw_codes(self, n: int, rng: Seed) -> Array:
         """n codes (n, *code_shape) from the Gaussian of `remember_codes`. Raises InputError before that."""
         if self.codes is None:
             raise InputError("sample: where codes lie is not known yet; after training, call remember_codes(x_train)")
-        return self.codes.draw(n, rng).reshape(n, *self.code_shape)
+        return self.codes.draw(n, generator(rng, f"{type(self).__name__}.draw_codes")).reshape(n, *self.code_shape)
 
     @property
     def device(self) -> Device:

@@ -11,8 +11,9 @@ from minidl import nn, ops
 from minidl.autoencoders.base import apply
 from minidl.autoencoders.codes import CodeGaussian, root
 from minidl.autoencoders.deep import DeepAutoencoder
-from minidl.backend import Array, RandomStream, backend_of
+from minidl.backend import Array, backend_of
 from minidl.errors import InputError
+from minidl.randomness import RandomStream, Seed
 from minidl.tensor import Tensor
 
 CODES = ("noise", "straight-through")
@@ -40,15 +41,15 @@ class BinaryAutoencoder(DeepAutoencoder):
     Source: A. Krizhevsky and G. Hinton, "Using very deep autoencoders for content-based image retrieval", 2011.
     """
 
-    def __init__(self, sizes: Sequence[int], *, rng: nn.init.Seed, code: str = "noise", noise: float = 4.0,
+    def __init__(self, sizes: Sequence[int], *, rng: Seed, code: str = "noise", noise: float = 4.0,
                  output: str = "logits", activation: nn.Activation = nn.ELU, tied: bool = False) -> None:
         if code not in CODES:
             raise InputError(f"BinaryAutoencoder: code is 'noise' or 'straight-through', not {code!r}")
         if not noise >= 0.0:
             raise InputError(f"BinaryAutoencoder: noise is a deviation of 0 or more, not {noise}")
-        rng = np.random.default_rng(rng)
-        super().__init__(sizes, rng=rng, output=output, activation=activation, tied=tied)
-        self.code, self.noise, self.stream = code, float(noise), RandomStream(rng)
+        stream = RandomStream.of(rng, "BinaryAutoencoder")
+        super().__init__(sizes, rng=stream, output=output, activation=activation, tied=tied)
+        self.code, self.noise, self.stream = code, float(noise), stream
 
     def forward(self, x: Any) -> Tensor:
         return self.decoder(self.code_units(self.encoder(x)))
@@ -112,7 +113,7 @@ class BinaryAutoencoder(DeepAutoencoder):
         factor /= np.sqrt(np.maximum((factor**2).sum(0), half))
         return CodeGaussian(np.array([NormalDist().inv_cdf(p) for p in share.clip(half, 1 - half)]), factor)
 
-    def draw_codes(self, n: int, rng: int | np.random.Generator) -> Array:
+    def draw_codes(self, n: int, rng: Seed) -> Array:
         return (super().draw_codes(n, rng) > 0).astype(np.uint8)
 
     def describe(self) -> str:

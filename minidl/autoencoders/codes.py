@@ -5,6 +5,7 @@ import numpy as np
 
 from minidl import nn
 from minidl.backend import Array
+from minidl.randomness import Seed, generator
 
 
 class CodeGaussian(nn.Module):
@@ -22,9 +23,9 @@ class CodeGaussian(nn.Module):
         mean = codes.mean(0)
         return cls(mean, root((codes - mean).T @ (codes - mean) / (len(codes) - 1)))
 
-    def draw(self, n: int, rng: int | np.random.Generator) -> Array:
+    def draw(self, n: int, rng: Seed) -> Array:
         """n codes (n, size), drawn on the host, so that each device gets the same."""
-        noise = np.random.default_rng(rng).standard_normal((n, self.mean.size), dtype=np.float32)
+        noise = generator(rng, "CodeGaussian.draw").standard_normal((n, self.mean.size), dtype=np.float32)
         return self.mean.data + self.mean.device.put(noise.astype(self.mean.dtype, copy=False)) @ self.factor.data
 
     def describe(self) -> str:

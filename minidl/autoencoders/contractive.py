@@ -8,6 +8,7 @@ from minidl import nn, ops
 from minidl.autoencoders.deep import DeepAutoencoder
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
+from minidl.randomness import Seed
 from minidl.tensor import Tensor, grad
 
 
@@ -26,7 +27,7 @@ class ContractiveAutoencoder(DeepAutoencoder):
     the encoder is one layer, `[inputs, code]` with `code_activation=nn.Sigmoid`.
     """
 
-    def __init__(self, sizes: Sequence[int], *, rng: nn.init.Seed, penalty: float = 0.1, output: str = "linear",
+    def __init__(self, sizes: Sequence[int], *, rng: Seed, penalty: float = 0.1, output: str = "linear",
                  activation: nn.Activation = nn.ELU, code_activation: nn.Activation | None = None,
                  tied: bool = True) -> None:
         if not penalty >= 0.0:

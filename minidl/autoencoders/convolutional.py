@@ -10,6 +10,7 @@ from minidl import nn
 from minidl.autoencoders.base import Autoencoder
 from minidl.errors import InputError
 from minidl.nn.networks import DOUBLINGS
+from minidl.randomness import Seed, generator
 
 
 class ConvolutionalAutoencoder(Autoencoder):
@@ -40,14 +41,14 @@ class ConvolutionalAutoencoder(Autoencoder):
     convolutional auto-encoders for hierarchical feature extraction", 2011.
     """
 
-    def __init__(self, input_shape: Sequence[int], channels: Sequence[int] = (16, 32), *, code: int, rng: nn.init.Seed,
+    def __init__(self, input_shape: Sequence[int], channels: Sequence[int] = (16, 32), *, code: int, rng: Seed,
                  hidden: Sequence[int] = (), up: str = "transposed", kernel_size: int | None = None,
                  output: str = "linear", activation: nn.Activation = nn.ELU) -> None:
         if up not in DOUBLINGS:
             raise InputError(f"ConvolutionalAutoencoder: up is one of {', '.join(map(repr, DOUBLINGS))}, not {up!r}")
         kernel_size = DOUBLINGS[up] if kernel_size is None else kernel_size
         _check_sizes(input_shape, channels, [*hidden, code], kernel_size, odd=up != "transposed")
-        rng = np.random.default_rng(rng)
+        rng = generator(rng, "ConvolutionalAutoencoder")
         self.up, self.kernel_size = up, kernel_size
         steps = list(zip([input_shape[2], *channels], channels, strict=False))               # (channels before, after)
         coarse = (input_shape[0] >> len(channels), input_shape[1] >> len(channels), channels[-1])

@@ -10,6 +10,7 @@ from minidl import nn, ops
 from minidl.autoencoders.base import Autoencoder
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
+from minidl.randomness import Seed, generator
 from minidl.tensor import Parameter, Tensor, no_grad
 
 
@@ -29,13 +30,13 @@ class DeepAutoencoder(Autoencoder):
     encoder: nn.Sequential
     decoder: nn.Sequential
 
-    def __init__(self, sizes: Sequence[int], *, rng: nn.init.Seed, output: str = "linear",
+    def __init__(self, sizes: Sequence[int], *, rng: Seed, output: str = "linear",
                  activation: nn.Activation = nn.ELU, code_activation: nn.Activation | None = None,
                  tied: bool = False) -> None:
         if len(sizes) < 2 or min(sizes) < 1:
             raise InputError(f"{type(self).__name__}: sizes are the number of inputs, then the widths down to the "
                              f"code, such as [64, 128, 64, 10], each 1 or more; not {list(sizes)}")
-        rng = np.random.default_rng(rng)
+        rng = generator(rng, type(self).__name__)
         self.sizes, self.tied = [int(size) for size in sizes], tied
         encoder = nn.mlp(self.sizes, rng=rng, activation=activation, output_activation=code_activation)
         if tied:

@@ -8,8 +8,9 @@ import numpy as np
 
 from minidl import nn
 from minidl.autoencoders.deep import DeepAutoencoder
-from minidl.backend import Array, RandomStream
+from minidl.backend import Array
 from minidl.errors import InputError
+from minidl.randomness import RandomStream, Seed
 from minidl.tensor import Tensor
 
 
@@ -48,7 +49,7 @@ class DenoisingAutoencoder(DeepAutoencoder):
     Source: P. Vincent et al., "Stacked denoising autoencoders", 2010, section 3.3.
     """
 
-    def __init__(self, sizes: Sequence[int], *, rng: nn.init.Seed, corruption: str = "masking", amount: float = 0.3,
+    def __init__(self, sizes: Sequence[int], *, rng: Seed, corruption: str = "masking", amount: float = 0.3,
                  output: str = "linear", activation: nn.Activation = nn.ELU,
                  code_activation: nn.Activation | None = None, tied: bool = False) -> None:
         if corruption not in CORRUPTIONS:
@@ -57,10 +58,10 @@ class DenoisingAutoencoder(DeepAutoencoder):
             raise InputError("DenoisingAutoencoder: amount is " + (
                 "a standard deviation of 0 or more" if corruption == "gaussian" else "a share from 0 to below 1")
                 + f", not {amount}")
-        rng = np.random.default_rng(rng)
-        super().__init__(sizes, rng=rng, output=output, activation=activation, code_activation=code_activation,
+        stream = RandomStream.of(rng, "DenoisingAutoencoder")
+        super().__init__(sizes, rng=stream, output=output, activation=activation, code_activation=code_activation,
                          tied=tied)
-        self.corruption, self.amount, self.stream = corruption, float(amount), RandomStream(rng)
+        self.corruption, self.amount, self.stream = corruption, float(amount), stream
 
     def corrupt(self, x: Any) -> Any:
         """A damaged copy of x (B, ...), drawn anew each time."""

@@ -11,6 +11,7 @@ from minidl.autoencoders.base import Autoencoder
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.nn.sparsity import check_rho
+from minidl.randomness import Seed, generator
 from minidl.tensor import Tensor
 
 PENALTIES = ("kl", "l1", "k-sparse")
@@ -37,7 +38,7 @@ class SparseAutoencoder(Autoencoder):
     encoder: nn.Sequential
     decoder: nn.Sequential
 
-    def __init__(self, inputs: int, hidden: int, *, rng: nn.init.Seed, rho: float = 0.01, beta: float = 3.0,
+    def __init__(self, inputs: int, hidden: int, *, rng: Seed, rho: float = 0.01, beta: float = 3.0,
                  weight_decay: float = 1e-4, penalty: str = "kl", k: int | None = None,
                  output: str = "sigmoid") -> None:
         if penalty not in PENALTIES or output not in ("sigmoid", "linear"):
@@ -50,7 +51,7 @@ class SparseAutoencoder(Autoencoder):
             raise InputError(f"SparseAutoencoder: beta and weight_decay are 0 or more, not {beta} and {weight_decay}")
         self.rho, self.beta, self.weight_decay = check_rho(rho), float(beta), float(weight_decay)
         self.penalty = penalty
-        rng = np.random.default_rng(rng)
+        rng = generator(rng, "SparseAutoencoder")
         encoder = nn.mlp([inputs, hidden], rng=rng, weight_init=_weights,
                          output_activation=(lambda: nn.KSparse(k)) if k else nn.Sigmoid)
         decoder = nn.mlp([hidden, inputs], rng=rng, weight_init=_weights,
@@ -85,6 +86,6 @@ class SparseAutoencoder(Autoencoder):
         return f"SparseAutoencoder({inputs}-{hidden}-{inputs}, penalty={self.penalty!r})"
 
 
-def _weights(shape: tuple[int, ...], *, rng: nn.init.Seed) -> np.ndarray:
+def _weights(shape: tuple[int, ...], *, rng: Seed) -> np.ndarray:
     r = math.sqrt(6.0 / (sum(shape) + 1))
     return nn.init.uniform(shape, rng=rng, low=-r, high=r)

@@ -11,6 +11,7 @@ from minidl.autoencoders.base import Autoencoder
 from minidl.autoencoders.sparse import SparseAutoencoder
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
+from minidl.randomness import Seed, generator
 
 T = TypeVar("T")
 
@@ -32,11 +33,11 @@ class StackedAutoencoder(Autoencoder):
     Source: slides 11-16, which are A. Ng's; the UFLDL tutorial, "Stacked autoencoders".
     """
 
-    def __init__(self, sizes: Sequence[int], *, rng: nn.init.Seed, **sparse: Any) -> None:
+    def __init__(self, sizes: Sequence[int], *, rng: Seed, **sparse: Any) -> None:
         if len(sizes) < 2:
             raise InputError(f"StackedAutoencoder: sizes are the number of inputs and then each layer's units, such as "
                              f"[784, 196, 196], not {list(sizes)}")
-        rng = np.random.default_rng(rng)
+        rng = generator(rng, "StackedAutoencoder")
         self.sizes = [int(size) for size in sizes]
         layers = [SparseAutoencoder(before, after, rng=rng, **sparse)
                   for before, after in zip(sizes[:-1], sizes[1:], strict=True)]

@@ -1,7 +1,8 @@
 """Data augmentation: new training images from old ones, by changes that leave their meaning as it is.
 
-Each function takes a batch of images x (N, H, W, C) and a `numpy.random.Generator`, and returns a new batch of the same
-shape, dtype and device; every image gets its own change. They are composed as functions are, and handed to the loader:
+Each function takes a batch of images x (N, H, W, C) and `rng`, an int, a Generator or a RandomStream, and returns a new
+batch of the same shape, dtype and device; every image gets its own change. They are composed as functions are, and
+handed to the loader, which gives them its Generator:
 
     def augment(x, rng):
         x = augmentation.rotate(x, rng, degrees=10)
@@ -19,26 +20,25 @@ from numpy.typing import ArrayLike
 
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
+from minidl.randomness import Seed, generator
 
-Rng = np.random.Generator
 
-
-def shift(x: Array, rng: Rng, *, pixels: int) -> Array:
+def shift(x: Array, rng: Seed, *, pixels: int) -> Array:
     """Move each image by up to so many whole pixels, down or up and right or left; zeros come in from outside."""
     n, h, w, c = _images("shift", x)
     if pixels < 0:
         raise InputError(f"shift: pixels is 0 or more, not {pixels}")
     put, xp = backend_of(x).from_host, backend_of(x).xp
-    down, right = rng.integers(0, 2 * pixels + 1, size=(2, n))
+    down, right = generator(rng, "shift").integers(0, 2 * pixels + 1, size=(2, n))
     rows = _with_border(x, pixels, pixels)
     windows = xp.lib.stride_tricks.sliding_window_view(rows, (h, w * c), axis=(1, 2))    # (N, 2p + 1, 2pC + 1, H, W*C)
     return windows[xp.arange(n), put(down), put(right * c)].reshape(x.shape)
 
 
-def rotate(x: Array, rng: Rng, *, degrees: float) -> Array:
+def rotate(x: Array, rng: Seed, *, degrees: float) -> Array:
     """Turn each image about its centre by up to so many degrees either way, as `rotate_by` does."""
     n, *_ = _images("rotate", x)
-    return rotate_by(x, rng.uniform(-degrees, degrees, n))
+    return rotate_by(x, generator(rng, "rotate").uniform(-degrees, degrees, n))
 
 
 def rotate_by(x: Array, degrees: ArrayLike, *, zoom: ArrayLike = 1.0) -> Array:
@@ -74,23 +74,23 @@ def rotate_by(x: Array, degrees: ArrayLike, *, zoom: ArrayLike = 1.0) -> Array:
     return _between(upper, lower, below).reshape(x.shape)
 
 
-def flip(x: Array, rng: Rng) -> Array:
+def flip(x: Array, rng: Seed) -> Array:
     """Mirror each image, left to right, with probability 1/2 (not for digits and letters)."""
     n, *_ = _images("flip", x)
-    mirrored = backend_of(x).from_host(np.flatnonzero(rng.random(n) < 0.5))
+    mirrored = backend_of(x).from_host(np.flatnonzero(generator(rng, "flip").random(n) < 0.5))
     y = x.copy()
     y[mirrored] = x[mirrored][:, :, ::-1]
     return y
 
 
-def noise(x: Array, rng: Rng, *, sd: float) -> Array:
+def noise(x: Array, rng: Seed, *, sd: float) -> Array:
     """Add normal noise of standard deviation `sd` to each number; x may have any shape."""
     if not sd >= 0.0:
         raise InputError(f"noise: sd is a standard deviation, 0 or more, not {sd}")
-    return x + backend_of(x).from_host(rng.standard_normal(x.shape, dtype=x.dtype)) * float(sd)
+    return x + backend_of(x).from_host(generator(rng, "noise").standard_normal(x.shape, dtype=x.dtype)) * float(sd)
 
 
-def mixup(x: Array, y: Array, rng: Rng, *, alpha: float) -> tuple[Array, Array]:
+def mixup(x: Array, y: Array, rng: Seed, *, alpha: float) -> tuple[Array, Array]:
     """Mix each example with another one of the batch: s x + (1 - s) x' and s y + (1 - s) y'.
 
     x (N, ...), and y (N, ...) of floats: distributions over classes, as `cross_entropy` takes them, or any numbers.
@@ -102,6 +102,7 @@ def mixup(x: Array, y: Array, rng: Rng, *, alpha: float) -> tuple[Array, Array]:
                          "x; turn labels into rows by md.one_hot, or let data.Loader(mixup=, classes=) do it")
     if not alpha > 0.0:
         raise InputError(f"mixup: alpha is above 0, not {alpha}")
+    rng = generator(rng, "mixup")
     share = float(rng.beta(alpha, alpha))
     partner = backend_of(x).from_host(rng.permutation(len(x)))
     x_mixed, y_mixed = (a * share + a.take(partner, axis=0) * (1.0 - share) for a in (x, y))

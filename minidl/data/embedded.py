@@ -7,6 +7,7 @@ import numpy as np
 
 from minidl.data.dataset import Arrays
 from minidl.errors import InputError
+from minidl.randomness import Seed, generator
 
 FILES = Path(__file__).parent / "files"
 DIGITS, NATURE = FILES / "digits.csv.gz", FILES / "nature.npz"
@@ -28,7 +29,7 @@ def read_digits() -> Arrays:
 
 def read_patches() -> Arrays:
     """10,000 patches to train and 1,000 to test, 8x8, drawn with a fixed seed from the same pictures."""
-    x = patches(11_000, rng=np.random.default_rng(0))
+    x = patches(11_000, rng=0)
     return x[:10_000], None, x[10_000:], None
 
 
@@ -38,12 +39,13 @@ def nature() -> dict[str, np.ndarray]:
         return {name: file[name] for name in file.files}
 
 
-def patches(n: int, size: int = 8, *, rng: np.random.Generator, whiten: bool = True) -> np.ndarray:
+def patches(n: int, size: int = 8, *, rng: Seed, whiten: bool = True) -> np.ndarray:
     """Patches at random places of the natural pictures, for the sparse autoencoder: float32 (n, size, size, 1).
 
     As in the UFLDL exercise: the pictures are whitened (leave it out with `whiten=False`), each patch loses its mean,
     values are cut at 3 standard deviations and brought to [0.1, 0.9], where a sigmoid can reach them.
-    Larger pictures give more patches. Raises InputError if n < 1 or the patches don't fit into the pictures.
+    Larger pictures give more patches. `rng` is an int, a Generator or a RandomStream. Raises InputError if n < 1 or the
+    patches don't fit into the pictures.
 
     Source: A. Ng, "Sparse autoencoder", CS294A lecture notes, and the UFLDL tutorial (sampleIMAGES.m).
     """
@@ -51,6 +53,7 @@ def patches(n: int, size: int = 8, *, rng: np.random.Generator, whiten: bool = T
     largest = min(min(picture.shape) for picture in pictures)
     if n < 1 or not 2 <= size <= largest:
         raise InputError(f"patches: n is {n} and size {size}; n must be at least 1 and size between 2 and {largest}")
+    rng = generator(rng, "patches")
     pictures = [_whitened(picture) if whiten else _standardised(picture) for picture in pictures]
     areas = np.array([picture.size for picture in pictures], dtype=float)
     which = rng.choice(len(pictures), size=n, p=areas / areas.sum())

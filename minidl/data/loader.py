@@ -10,6 +10,7 @@ import numpy as np
 from minidl.backend import Array, Device
 from minidl.data import augmentation
 from minidl.errors import InputError
+from minidl.randomness import RandomStream, Seed, generator
 from minidl.tensor import Tensor
 
 
@@ -19,7 +20,7 @@ class Loader:
     `x` (N, ...) becomes contiguous float32, or with `tokens=n`, the size of the vocabulary, int64 ids that are checked
     to be 0 .. n-1; `y` (N, ...), if given, int64 labels or float32 targets. Both are moved to the device once, so that
     a batch costs one `take` and no transfer. With `shuffle` each epoch's order is a permutation that is drawn, as the
-    epoch begins, from `rng`, a `numpy.random.Generator` of the host. The last batch is smaller if N is no multiple of
+    epoch begins, from `rng`, an int, a Generator or a RandomStream. The last batch is smaller if N is no multiple of
     `batch_size`, unless `drop_last` leaves it out. With `classes` the labels, (N,) or of tokens' shape, are checked to
     be 0 .. classes-1.
 
@@ -35,7 +36,7 @@ class Loader:
     """
 
     def __init__(self, x: np.ndarray, y: np.ndarray | None = None, *, batch_size: int, shuffle: bool = True,
-                 rng: np.random.Generator | None = None, drop_last: bool = False, device: str | Device = "cpu",
+                 rng: Seed | None = None, drop_last: bool = False, device: str | Device = "cpu",
                  classes: int | None = None, tokens: int | None = None,
                  augment: Callable[[Array, np.random.Generator], Array] | None = None,
                  mixup: float | None = None) -> None:
@@ -51,11 +52,8 @@ class Loader:
         if mixup is not None:
             y = _checked_for_mixup(y, classes, mixup)
         random = shuffle or augment is not None or mixup is not None
-        if random and not isinstance(rng, np.random.Generator):
-            raise InputError(f"shuffling and augmenting need an explicit generator, not {rng!r}: "
-                             "Loader(..., rng=numpy.random.default_rng(0))")
         self.batch_size, self.shuffle, self.drop_last = int(batch_size), shuffle, drop_last
-        self.rng: Any = rng if random else None      # if it draws nothing, the generator is not its to restore
+        self.rng: Any = generator(rng, "Loader") if random else None     # if it draws nothing, it is not its to restore
         self.augment, self.mixup = augment, mixup
         self.device = Device(device)
         self.items = len(x)
@@ -152,15 +150,15 @@ class Batches(Iterator[Any]):
         if (state["start"] is None) == (loader.rng is not None) or not 0 <= state["batches"] < len(loader):
             raise InputError("the saved state is of a loader that shuffles differently or has fewer batches to drop")
         if loader.rng:
-            loader.rng.bit_generator.state = state["start"]          # refuses the state of another kind of generator
+            RandomStream(loader.rng).load_state_dict(state["start"])
         if state["batches"]:
             self.begin()
         self.done = state["batches"] or len(loader)
         if loader.rng and state["batches"]:
-            loader.rng.bit_generator.state = state["now"]
+            RandomStream(loader.rng).load_state_dict(state["now"])
 
     def _generator_state(self) -> Any:
-        return self.loader.rng.bit_generator.state if self.loader.rng else None
+        return RandomStream(self.loader.rng).state_dict() if self.loader.rng else None
 
 
 def _numbers(values: Any, name: str) -> np.ndarray:

@@ -1,29 +1,35 @@
-"""Toy sets: small enough to plot, hard enough to show what a model misses. All points are float32."""
+"""Toy sets: small enough to plot, hard enough to show what a model misses.
+
+All points are float32; `rng` is an int, a Generator or a RandomStream.
+"""
 from __future__ import annotations
 
 import numpy as np
 
 from minidl.errors import InputError
+from minidl.randomness import Seed, generator
 
 
-def swiss_roll(n: int, *, rng: np.random.Generator, noise: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def swiss_roll(n: int, *, rng: Seed, noise: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """A rolled-up sheet in space: points (n, 3) and the place t (n,) along the roll, from 1.5 pi to 4.5 pi.
 
     `noise` is the standard deviation of a normal error on each coordinate. Source: J. Tenenbaum, V. de Silva and
     J. Langford, "A global geometric framework for nonlinear dimensionality reduction", 2000.
     """
     _check(n, noise)
+    rng = generator(rng, "swiss_roll")
     t = 1.5 * np.pi * (1 + 2 * rng.random(n))
     x = np.stack([t * np.cos(t), 21 * rng.random(n), t * np.sin(t)], axis=1)
     return _blurred(x, noise, rng), t.astype(np.float32)
 
 
-def two_moons(n: int, *, rng: np.random.Generator, noise: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
+def two_moons(n: int, *, rng: Seed, noise: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
     """Two half circles of radius 1 that reach into each other: points (n, 2) and the moon (n,), 0 or 1.
 
     Both moons have n/2 points (the first one more if n is odd), in a random order.
     """
     _check(n, noise)
+    rng = generator(rng, "two_moons")
     y = rng.permutation(np.arange(n) % 2)
     angle = np.pi * rng.random(n)
     upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -31,23 +37,23 @@ def two_moons(n: int, *, rng: np.random.Generator, noise: float = 0.1) -> tuple[
     return _blurred(np.where(y[:, None] == 0, upper, lower), noise, rng), y
 
 
-def ring(n: int, *, rng: np.random.Generator, modes: int = 8, radius: float = 2.0,
+def ring(n: int, *, rng: Seed, modes: int = 8, radius: float = 2.0,
          sd: float = 0.01) -> tuple[np.ndarray, np.ndarray]:
     """A mixture of `modes` equal round Gaussians on a circle: points (n, 2), and each point's mode (n,).
 
     The set on which GANs are seen to lose modes. Source: L. Metz et al., "Unrolled generative adversarial networks",
     2017.
     """
-    return _mixture(n, ring_centres(modes, radius), sd, rng)
+    return _mixture(n, ring_centres(modes, radius), sd, generator(rng, "ring"))
 
 
-def grid(n: int, *, rng: np.random.Generator, side: int = 5, spacing: float = 2.0,
+def grid(n: int, *, rng: Seed, side: int = 5, spacing: float = 2.0,
          sd: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
     """A mixture of side x side equal round Gaussians on a grid around 0: points (n, 2), and each point's mode (n,).
 
     Source: A. Srivastava et al., "VEEGAN", 2017.
     """
-    return _mixture(n, grid_centres(side, spacing), sd, rng)
+    return _mixture(n, grid_centres(side, spacing), sd, generator(rng, "grid"))
 
 
 def ring_centres(modes: int = 8, radius: float = 2.0) -> np.ndarray:

@@ -18,6 +18,7 @@ from minidl.linear.rows import (
     rows_that_meet,
     square,
 )
+from minidl.randomness import Seed, generator
 from minidl.tensor import Tensor
 
 BLOCK = 512                # rows that are looked at together: they stay in the cache
@@ -41,7 +42,7 @@ class KMeans:
     from those before, and keeps the best of 2 + log k candidates; or an array (k, d). Of `n_init` starts the one with
     the least inertia is kept. Lloyd's rounds end when no row changes its cluster, when the centres' squared shifts add
     up to at most `tol` times the mean variance of a feature, or after `max_iter`. No cluster is left empty: a centre
-    without rows moves to the row that is farthest from its own centre. `rng` is an int or a generator.
+    without rows moves to the row that is farthest from its own centre. `rng` is an int, a Generator or a RandomStream.
 
     The four verbs: `encode` (N, d) -> labels (N,), `decode` labels -> their centres (N, d), `reconstruct`, `sample`.
     They give arrays, to Tensors too: a label has no derivative. Rows of another dtype are converted to that of the fit.
@@ -62,7 +63,7 @@ class KMeans:
     shares_: Array
 
     def __init__(self, n_clusters: int, *, n_init: int = 1, max_iter: int = 300, tol: float = 1e-4,
-                 init: Any = "k-means++", rng: int | np.random.Generator = 0) -> None:
+                 init: Any = "k-means++", rng: Seed = 0) -> None:
         name = type(self).__name__
         self.n_clusters = check_count(name, "n_clusters", n_clusters)
         self.n_init, self.max_iter = check_count(name, "n_init", n_init), check_count(name, "max_iter", max_iter)
@@ -72,6 +73,7 @@ class KMeans:
             raise InputError(f"{name}: init is 'k-means++' or an array of {n_clusters} centres, not {init!r}")
         if not isinstance(init, str) and n_init > 1:
             raise InputError(f"{name}: all {n_init} starts would begin at the same init; leave n_init at 1")
+        generator(rng, name)                                          # refuses here what fit would
         self.tol, self.init, self.rng = float(tol), init, rng
 
     def fit(self, x: Any) -> KMeans:
@@ -82,7 +84,7 @@ class KMeans:
         if k > n or not x.shape[1]:
             raise InputError(f"{name}: {k} clusters need at least {k} rows of numbers; x has shape {x.shape}: give "
                              f"more data or n_clusters up to {n}")
-        xp, rng = backend_of(x).xp, np.random.default_rng(self.rng)
+        xp, rng = backend_of(x).xp, generator(self.rng, name)
         squares = _squares_of_rows(xp, x)
         total = float(squares.sum(dtype=np.float64))
         if not np.isfinite(total):
@@ -143,13 +145,14 @@ class KMeans:
         """Each row's nearest centre: (N, d) -> (N, d)."""
         return self.decode(self.encode(x))
 
-    def sample(self, n: int, rng: int | np.random.Generator) -> Array:
+    def sample(self, n: int, rng: Seed) -> Array:
         """n rows (n, d): clusters drawn by their shares of the data, decoded (slide 7). They are centres, all of them:
         the rows' scatter around their centre is not added."""
         check_fitted(self, "cluster_centers_")
         backend = backend_of(self.shares_)
         shares = backend.to_host(self.shares_).astype(np.float64)
-        labels = np.random.default_rng(rng).choice(self.n_clusters, size=n, p=shares / shares.sum())
+        rng = generator(rng, f"{type(self).__name__}.sample")
+        labels = rng.choice(self.n_clusters, size=n, p=shares / shares.sum())
         return self.decode(Device(backend).put(labels))
 
     # How they are found -----------------------------------------------------------------------------------------------
@@ -217,7 +220,7 @@ class MiniBatchKMeans(KMeans):
     """
 
     def __init__(self, n_clusters: int, *, batch_size: int = 1024, n_init: int = 1, max_iter: int = 10,
-                 init: Any = "k-means++", rng: int | np.random.Generator = 0) -> None:
+                 init: Any = "k-means++", rng: Seed = 0) -> None:
         super().__init__(n_clusters, n_init=n_init, max_iter=max_iter, init=init, rng=rng)
         self.batch_size = check_count("MiniBatchKMeans", "batch_size", batch_size)
 

@@ -10,6 +10,7 @@ from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
 from minidl.linear.pca import PCA
 from minidl.linear.rows import check_count, check_fitted, rows_of_floats, rows_that_meet
+from minidl.randomness import Seed, generator
 
 _NUMBERS = 2**21       # logits that are looked at together: some arrays of this size are small beside the data
 _HALVINGS = 20         # of a Newton step that makes things worse
@@ -33,7 +34,8 @@ class LogisticPCA:
     then one for each column, and all of these convex problems take a Newton step together (halved where it would make
     one worse). `ridge` / 2 times the squares of codes, components and intercepts is added to the cross-entropy: without
     it, a pixel that is always 0 wants log-odds of minus infinity. The rounds end when one gains less than the share
-    `tol`, or after `max_iter`. `rng`, an int or a generator, is what PCA starts from, and that is where `fit` starts.
+    `tol`, or after `max_iter`. `rng`, an int, a Generator or a RandomStream, is what PCA starts from, and
+    that is where `fit` starts.
 
     The four verbs: `encode` (N, d) -> (N, k), each row's own optimum; `decode` (N, k) -> probabilities (N, d), of
     Tensors Tensors that can be differentiated; `reconstruct`; `sample`.
@@ -54,11 +56,12 @@ class LogisticPCA:
     code_covariance_: Array
 
     def __init__(self, n_components: int, *, ridge: float = 0.1, max_iter: int = 50, tol: float = 1e-3,
-                 rng: int | np.random.Generator = 0) -> None:
+                 rng: Seed = 0) -> None:
         self.n_components = check_count("LogisticPCA", "n_components", n_components)
         self.max_iter = check_count("LogisticPCA", "max_iter", max_iter)
         if not ridge > 0.0 or not tol >= 0.0:
             raise InputError(f"LogisticPCA: ridge is above 0 and tol 0 or more, not {ridge} and {tol}")
+        generator(rng, "LogisticPCA")            # refuses here what fit would
         self.ridge, self.tol, self.rng = float(ridge), float(tol), rng
 
     def fit(self, x: Any) -> LogisticPCA:
@@ -126,12 +129,12 @@ class LogisticPCA:
         """Through the code and back: (N, d) -> probabilities (N, d)."""
         return self.decode(self.encode(x))
 
-    def sample(self, n: int, rng: int | np.random.Generator) -> Array:
+    def sample(self, n: int, rng: Seed) -> Array:
         """n rows of probabilities (n, d), of codes drawn from the Gaussian of the training codes (slide 7)."""
         check_fitted(self, "components_")
         backend = backend_of(self.code_mean_)
         variances, axes = np.linalg.eigh(backend.to_host(self.code_covariance_))
-        noise = np.random.default_rng(rng).standard_normal((n, len(axes))) * np.sqrt(np.maximum(variances, 0))
+        noise = generator(rng, "LogisticPCA.sample").standard_normal((n, len(axes))) * np.sqrt(np.maximum(variances, 0))
         code = Device(backend).put((noise @ axes.T).astype(self.code_mean_.dtype))
         return self.decode(code + self.code_mean_)
 

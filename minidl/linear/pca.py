@@ -18,6 +18,7 @@ from minidl.linear.rows import (
     rows_that_meet,
     square,
 )
+from minidl.randomness import Seed, generator
 
 SOLVERS = ("auto", "svd", "covariance", "randomized")
 _OVERSAMPLE = 10           # directions carried along beyond the k that are wanted
@@ -41,7 +42,8 @@ class PCA:
     `svd_solver`: "svd" decomposes the centred data; "covariance" the (d, d) covariance, much faster for tall data, but
     variances below about 1e-7 (float32) or 1e-16 (float64) of the greatest are lost in rounding; "randomized" iterates
     a random subspace with `power_iterations` rounds, for data both tall and wide of which few components are wanted;
-    "auto" chooses by the shape. `rng`, an int or a generator, is what the last two start from.
+    "auto" chooses by the shape. `rng`, an int, a Generator or a RandomStream, is what the last two start
+    from.
     With `whiten` each code coordinate has variance 1.
 
     The four verbs: `encode` (N, d) -> (N, k), `decode` (N, k) -> (N, d), `reconstruct`, `sample`. Arrays of another
@@ -60,12 +62,13 @@ class PCA:
     solver_: str
 
     def __init__(self, n_components: int, *, svd_solver: str = "auto", whiten: bool = False,
-                 power_iterations: int = 8, rng: int | np.random.Generator = 0) -> None:
+                 power_iterations: int = 8, rng: Seed = 0) -> None:
         n_components = check_count("PCA", "n_components", n_components)
         if svd_solver not in SOLVERS:
             raise InputError(f"PCA: svd_solver is one of {', '.join(SOLVERS)}, not {svd_solver!r}")
         if power_iterations < 0:
             raise InputError(f"PCA: power_iterations is 0 or more, not {power_iterations}")
+        generator(rng, "PCA")                    # refuses here what fit would
         self.n_components, self.svd_solver, self.whiten = n_components, svd_solver, bool(whiten)
         self.power_iterations, self.rng = int(power_iterations), rng
 
@@ -108,13 +111,13 @@ class PCA:
         """The nearest point of the subspace: (N, d) -> (N, d)."""
         return self.decode(self.encode(x))
 
-    def sample(self, n: int, rng: int | np.random.Generator) -> Array:
+    def sample(self, n: int, rng: Seed) -> Array:
         """n new rows (n, d): codes drawn from a Gaussian with the learned variances, decoded (slide 7).
 
         They lie in the subspace: the noise of the directions left out is not added.
         """
         check_fitted(self, "components_")
-        noise = np.random.default_rng(rng).standard_normal((n, self.n_components))
+        noise = generator(rng, "PCA.sample").standard_normal((n, self.n_components))
         code = Device(backend_of(self.mean_)).put(noise.astype(self.mean_.dtype))
         return self.decode(code if self.whiten else code * self._deviations())
 
@@ -129,7 +132,7 @@ class PCA:
 
     def _covariance(self, xp: Any, x: Array) -> tuple[Array, Array, float]:
         c = _scatter(xp, x, self.mean_).astype(np.float64) / (len(x) - 1)
-        variances, axes = _leading(xp, c, self.n_components, self.rng, quick=x.dtype == np.float32)
+        variances, axes = _leading(xp, c, self.n_components, generator(self.rng, "PCA"), quick=x.dtype == np.float32)
         return variances, axes.T, float(xp.trace(c))
 
     def _randomized(self, xp: Any, x: Array) -> tuple[Array, Array, float]:
@@ -139,7 +142,7 @@ class PCA:
         total = _total_variance(x, mean)
         if dwarfs(mean, total):                                       # see _scatter
             x, mean = x - mean, xp.zeros_like(mean)
-        v = _random_directions(x, d, min(k + _OVERSAMPLE, n, d), self.rng)
+        v = _random_directions(x, d, min(k + _OVERSAMPLE, n, d), generator(self.rng, "PCA"))
         for _ in range(self.power_iterations):
             u = xp.linalg.qr(x @ v - mean @ v)[0]                     # (n, q); x - mean is not formed
             v = xp.linalg.qr(x.T @ u - xp.outer(mean, u.sum(0)))[0]   # (d, q)
@@ -188,7 +191,7 @@ def _total_variance(x: Array, mean: Array) -> float:
     return sum(float(((block - mean)**2).sum()) for block in blocks(x)) / (len(x) - 1)
 
 
-def _leading(xp: Any, c: Array, k: int, rng: int | np.random.Generator, quick: bool) -> tuple[Array, Array]:
+def _leading(xp: Any, c: Array, k: int, rng: np.random.Generator, quick: bool) -> tuple[Array, Array]:
     """The k greatest eigenvalues of a symmetric matrix, falling, and their eigenvectors as columns.
 
     Where k is small and float32's precision is enough (`quick`), a random subspace is multiplied by the matrix again
@@ -209,9 +212,9 @@ def _leading(xp: Any, c: Array, k: int, rng: int | np.random.Generator, quick: b
     return xp.maximum(values[::-1][:k], 0), vectors[:, ::-1][:, :k]
 
 
-def _random_directions(like: Array, d: int, q: int, rng: int | np.random.Generator) -> Array:
+def _random_directions(like: Array, d: int, q: int, rng: np.random.Generator) -> Array:
     """Orthonormal columns (d, q), drawn on the host so that every device starts from the same."""
-    v = np.linalg.qr(np.random.default_rng(rng).standard_normal((d, q)))[0]
+    v = np.linalg.qr(rng.standard_normal((d, q)))[0]
     return Device(backend_of(like)).put(v.astype(like.dtype))
 
 

@@ -3,12 +3,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.linear.pca import PCA
 from minidl.linear.rows import check_count, check_fitted, rows_of_floats, rows_that_meet
+from minidl.randomness import Seed, generator
 
 KINDS = ("pca", "zca")
 
@@ -81,10 +80,10 @@ class Whitening:
         """There and back: x itself where no direction is left out. (N, d) -> (N, d)."""
         return self.decode(self.encode(x))
 
-    def sample(self, n: int, rng: int | np.random.Generator) -> Array:
+    def sample(self, n: int, rng: Seed) -> Array:
         """n new rows (n, d): white noise, decoded; a Gaussian with the data's mean and covariance."""
         check_fitted(self, "matrix_")
-        return self.pca_.sample(n, rng)
+        return self.pca_.sample(n, generator(rng, "Whitening.sample"))
 
     def __repr__(self) -> str:
         return f"Whitening(n_components={self.n_components}, kind={self.kind!r}, eps={self.eps:g})"

@@ -12,6 +12,7 @@ from minidl.kernels import Pair
 from minidl.nn import init
 from minidl.nn.module import Module
 from minidl.ops.convolution import geometry_of, pair_of
+from minidl.randomness import Seed, generator
 from minidl.tensor import Parameter, Tensor
 
 
@@ -27,14 +28,15 @@ class Conv2d(Module):
     smaller, padded, than the kernel.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | Pair, *, rng: init.Seed,
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | Pair, *, rng: Seed,
                  stride: int | Pair = 1, padding: int | Pair = 0, dilation: int | Pair = 1, groups: int = 1,
                  bias: bool = True, weight_init: Callable[..., np.ndarray] = init.he_uniform) -> None:
         kernel, geometry = geometry_of("Conv2d", kernel_size, stride, padding, dilation, groups)
         _check_channels("Conv2d", in_channels, out_channels, groups)
         self.in_channels, self.kernel_size = in_channels, kernel
         self.stride, self.padding, self.dilation, self.groups = geometry
-        self.weight = Parameter(weight_init((*kernel, in_channels // groups, out_channels), rng=rng))
+        drawn = weight_init((*kernel, in_channels // groups, out_channels), rng=generator(rng, "Conv2d"))
+        self.weight = Parameter(drawn)
         self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
 
     def forward(self, x: Any) -> Tensor:
@@ -57,7 +59,7 @@ class ConvTranspose2d(Module):
     Initial values and errors are those of `Conv2d`: `weight_init` draws (KH, KW, in_channels / groups, out_channels).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | Pair, *, rng: init.Seed,
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | Pair, *, rng: Seed,
                  stride: int | Pair = 1, padding: int | Pair = 0, output_padding: int | Pair = 0,
                  dilation: int | Pair = 1, groups: int = 1, bias: bool = True,
                  weight_init: Callable[..., np.ndarray] = init.he_uniform) -> None:
@@ -66,7 +68,7 @@ class ConvTranspose2d(Module):
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel
         self.stride, self.padding, self.dilation, self.groups = geometry
         self.output_padding = pair_of("ConvTranspose2d", "output_padding", output_padding, 0)
-        drawn = weight_init((*kernel, in_channels // groups, out_channels), rng=rng)
+        drawn = weight_init((*kernel, in_channels // groups, out_channels), rng=generator(rng, "ConvTranspose2d"))
         drawn = drawn.reshape(*kernel, in_channels // groups, groups, -1).swapaxes(2, 4)
         self.weight = Parameter(np.ascontiguousarray(drawn).reshape(*kernel, -1, in_channels))
         self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None

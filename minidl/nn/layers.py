@@ -11,6 +11,7 @@ from minidl.errors import InputError
 from minidl.nn import init
 from minidl.nn.module import Module
 from minidl.ops.activation import check_slope
+from minidl.randomness import Seed, generator
 from minidl.tensor import Parameter, Tensor
 
 
@@ -47,11 +48,11 @@ class Linear(Module):
     `weight_init(shape, rng=)` is one of `nn.init`, by default Glorot's uniform; biases start at 0.
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: init.Seed,
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: Seed,
                  weight_init: Callable[..., np.ndarray] = init.glorot_uniform) -> None:
         if in_features < 1 or out_features < 1:
             raise InputError(f"Linear: sizes are 1 or more, not {in_features} and {out_features}")
-        self.weight = Parameter(weight_init((in_features, out_features), rng=rng))
+        self.weight = Parameter(weight_init((in_features, out_features), rng=generator(rng, "Linear")))
         self.bias = Parameter(np.zeros(out_features, np.float32)) if bias else None
 
     def forward(self, x: Any) -> Tensor:

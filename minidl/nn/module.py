@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
-from minidl.backend import Device, RandomStream
+from minidl.backend import Device
 from minidl.errors import InputError
+from minidl.randomness import RandomStream
 from minidl.tensor import Parameter, Tensor
 
 
@@ -26,6 +28,7 @@ class Module:
 
     They are found in the order of their assignment, also within lists, tuples and dicts, and named by the
     path of attributes: `encoder.0.weight`. A parameter shared by two modules appears once, under its first name.
+    RandomStreams and NumPy's Generators are found as well (`random_streams`), and a checkpoint saves where they stand.
     """
 
     training = True
@@ -105,13 +108,24 @@ class Module:
         return self._named_tensors(Buffer)
 
     def random_streams(self) -> list[RandomStream]:
-        """The distinct streams from which the random layers draw, in order of definition."""
-        streams: list[RandomStream] = []
-        for _, module in self.named_modules():
-            for value in vars(module).values():
-                if isinstance(value, RandomStream) and all(value is not s for s in streams):
-                    streams.append(value)
-        return streams
+        """The streams from which the module and all below it draw, each once, in order of definition.
+
+        For a Generator that no stream draws from, there is a stream over it: restoring that restores the Generator.
+        Two streams over one Generator are both there, for each has generators of its own on other devices. Raises
+        InputError for a `numpy.random.RandomState` and a `random.Random`, which a checkpoint does not save.
+        """
+        found: list[Any] = []
+        for path, module in self.named_modules():
+            for name, value in _flat_items(module):
+                if isinstance(value, np.random.RandomState | random.Random):
+                    raise InputError(f"{path}{'.' * bool(path)}{name} in {type(module).__name__} is a "
+                                     f"{type(value).__name__}, and a checkpoint would not save where it stands; make "
+                                     "it md.RandomStream(0) or numpy.random.default_rng(0)")
+                if isinstance(value, RandomStream | np.random.Generator) and all(value is not known for known in found):
+                    found.append(value)
+        hosts = [value.host for value in found if isinstance(value, RandomStream)]
+        return [value if isinstance(value, RandomStream) else RandomStream(value)
+                for value in found if all(value is not host for host in hosts)]
 
     # Its state --------------------------------------------------------------------------------------------------------
 

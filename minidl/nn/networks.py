@@ -11,13 +11,14 @@ from minidl.nn.convolution import Conv2d, ConvTranspose2d
 from minidl.nn.layers import ELU, Linear, Sequential
 from minidl.nn.module import Module
 from minidl.nn.pooling import MaxPool2d, MaxUnpool2d, Upsample
+from minidl.randomness import Seed, generator
 
 Activation = Callable[[], Module]                              # a layer's class, or any function that makes a layer
 HALVINGS = {"stride": 4, "pool": 3}                            # ways to halve an image, and the usual kernel of each
 DOUBLINGS = {"transposed": 4, "upsample": 3, "unpool": 3}
 
 
-def mlp(sizes: Sequence[int], *, rng: init.Seed, activation: Activation = ELU,
+def mlp(sizes: Sequence[int], *, rng: Seed, activation: Activation = ELU,
         output_activation: Activation | None = None,
         weight_init: Callable[..., np.ndarray] = init.glorot_uniform) -> Sequential:
     """A multi-layer perceptron: Linear layers with an `activation()` between each two, (..., sizes[0]) -> (...,
@@ -29,14 +30,14 @@ def mlp(sizes: Sequence[int], *, rng: init.Seed, activation: Activation = ELU,
     if len(sizes) < 2 or min(sizes) < 1:
         raise InputError(f"mlp: sizes are the number of inputs, then each layer's units, such as [784, 100, 10], each "
                          f"1 or more; not {list(sizes)}")
-    rng = np.random.default_rng(rng)
+    rng = generator(rng, "mlp")
     layers: list[Module] = []
     for before, after in zip(sizes[:-1], sizes[1:], strict=True):
         layers += [Linear(before, after, rng=rng, weight_init=weight_init), activation()]
     return Sequential(*layers[:-1], *([output_activation()] if output_activation else []))
 
 
-def halving(in_channels: int, out_channels: int, *, rng: init.Seed, by: str = "stride", kernel_size: int | None = None,
+def halving(in_channels: int, out_channels: int, *, rng: Seed, by: str = "stride", kernel_size: int | None = None,
             activation: Activation | None = ELU) -> Sequential:
     """A stage that halves images, (N, H, W, in_channels) -> (N, H / 2, W / 2, out_channels) for even H and W.
 
@@ -49,6 +50,7 @@ def halving(in_channels: int, out_channels: int, *, rng: init.Seed, by: str = "s
     InputError for another `by`, sizes below 1, and a kernel that is even where the convolution has no stride.
     """
     kernel_size, padding = _kernel("halving", by, HALVINGS, kernel_size, strided="stride")
+    rng = generator(rng, "halving")
     if by == "stride":
         layers: list[Module] = [Conv2d(in_channels, out_channels, kernel_size, stride=2, padding=padding, rng=rng)]
     else:
@@ -56,7 +58,7 @@ def halving(in_channels: int, out_channels: int, *, rng: init.Seed, by: str = "s
     return Sequential(*layers, *([activation()] if activation else []))
 
 
-def doubling(in_channels: int, out_channels: int, *, rng: init.Seed, by: str = "transposed",
+def doubling(in_channels: int, out_channels: int, *, rng: Seed, by: str = "transposed",
              kernel_size: int | None = None, activation: Activation | None = ELU) -> Sequential:
     """A stage that doubles images, (N, H, W, in_channels) -> (N, 2 H, 2 W, out_channels).
 
@@ -70,6 +72,7 @@ def doubling(in_channels: int, out_channels: int, *, rng: init.Seed, by: str = "
     image unevenly and leave a checkerboard (Odena, Dumoulin & Olah 2016). Errors are those of `halving`.
     """
     kernel_size, padding = _kernel("doubling", by, DOUBLINGS, kernel_size, strided="transposed")
+    rng = generator(rng, "doubling")
     if by == "transposed":
         layers: list[Module] = [ConvTranspose2d(in_channels, out_channels, kernel_size, stride=2, padding=padding,
                                                 output_padding=kernel_size % 2, rng=rng)]

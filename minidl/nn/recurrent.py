@@ -23,6 +23,7 @@ from minidl.nn import init
 from minidl.nn.module import Module
 from minidl.nn.regularization import Dropout
 from minidl.ops.recurrent import NONLINEARITIES, State, gru, lstm, rnn
+from minidl.randomness import Seed, generator
 from minidl.tensor import Parameter, Tensor
 
 
@@ -33,10 +34,10 @@ class Embedding(Module):
     waiting for it, and a wrong one wraps around silently there: check them where they are made.
     """
 
-    def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: init.Seed) -> None:
+    def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: Seed) -> None:
         if num_embeddings < 1 or embedding_dim < 1:
             raise InputError(f"Embedding: sizes are 1 or more, not {num_embeddings} and {embedding_dim}")
-        self.weight = Parameter(init.normal((num_embeddings, embedding_dim), rng=rng, std=1.0))
+        self.weight = Parameter(init.normal((num_embeddings, embedding_dim), rng=generator(rng, "Embedding"), std=1.0))
 
     def forward(self, ids: Any) -> Tensor:
         raw = _raw(ids)
@@ -87,8 +88,9 @@ class Cell(Module):
     All start uniform within 1 / sqrt(H), as PyTorch has it. A GRU's cell has `bias_h` (H) as well.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, gates: int, hidden_bias: bool, rng: np.random.Generator
-                 ) -> None:
+    def __init__(self, input_size: int, hidden_size: int, gates: int, hidden_bias: bool, rng: Seed) -> None:
+        rng = generator(rng, "Cell")
+
         def drawn(*shape: int) -> Parameter:
             return Parameter(init.uniform(shape, rng=rng, low=-bound, high=bound))
 
@@ -111,14 +113,14 @@ class _Recurrent(Module):
     states: tuple[str, ...] = ("h",)
 
     def __init__(self, input_size: int, hidden_size: int, *, num_layers: int = 1, bidirectional: bool = False,
-                 dropout: float = 0.0, rng: init.Seed) -> None:
+                 dropout: float = 0.0, rng: Seed) -> None:
         name = type(self).__name__
         if input_size < 1 or hidden_size < 1 or num_layers < 1:
             raise InputError(f"{name}: sizes and num_layers are 1 or more, not {input_size}, {hidden_size} and "
                              f"{num_layers}")
         if dropout and num_layers == 1:
             raise InputError(f"{name}: dropout acts between layers, and num_layers=1 has no between")
-        rng = np.random.default_rng(rng)
+        rng = generator(rng, name)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.directions = 2 if bidirectional else 1
         self.cells = [Cell(hidden_size * self.directions if layer else input_size, hidden_size, self.gates,
@@ -215,7 +217,7 @@ class RNN(_Recurrent):
     gates = 1
 
     def __init__(self, input_size: int, hidden_size: int, *, nonlinearity: str = "tanh", num_layers: int = 1,
-                 bidirectional: bool = False, dropout: float = 0.0, rng: init.Seed) -> None:
+                 bidirectional: bool = False, dropout: float = 0.0, rng: Seed) -> None:
         if nonlinearity not in NONLINEARITIES:
             raise InputError(f"RNN: nonlinearity is one of {', '.join(NONLINEARITIES)}, not {nonlinearity!r}")
         super().__init__(input_size, hidden_size, num_layers=num_layers, bidirectional=bidirectional, dropout=dropout,

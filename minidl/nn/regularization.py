@@ -8,25 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from minidl import ops
-from minidl.backend import RandomStream
 from minidl.errors import InputError
 from minidl.nn.module import Module
 from minidl.nn.reparametrization import _Reparametrized
+from minidl.randomness import RandomStream, Seed
 from minidl.tensor import Tensor
 
 
 class Dropout(Module):
     """In training, zero each element with probability p and scale the others by 1 / (1 - p) (Srivastava et al. 2014).
 
-    Layers that are given the same generator or RandomStream share it, and a checkpoint saves it.
+    `rng` is an int, a Generator or a RandomStream. Layers that are given the same Generator or RandomStream share it,
+    and a checkpoint saves it.
     """
 
-    def __init__(self, p: float = 0.5, *, rng: int | np.random.Generator | RandomStream) -> None:
+    def __init__(self, p: float = 0.5, *, rng: Seed) -> None:
         self.p = _probability("Dropout", p)
-        self.stream = rng if isinstance(rng, RandomStream) else RandomStream(rng)
+        self.stream = RandomStream.of(rng, "Dropout")
 
     def forward(self, x: Any) -> Any:
         return _dropped(x, self.p, self.stream) if self.training and self.p else x
@@ -42,10 +41,10 @@ class DropConnect(_Reparametrized):
     one mask (the paper draws one for each), and evaluation uses all weights, the mean of what training used.
     """
 
-    def __init__(self, layer: Any, p: float = 0.5, *, rng: int | np.random.Generator | RandomStream) -> None:
+    def __init__(self, layer: Any, p: float = 0.5, *, rng: Seed) -> None:
         super().__init__(layer)
         self.p = _probability("DropConnect", p)
-        self.stream = rng if isinstance(rng, RandomStream) else RandomStream(rng)
+        self.stream = RandomStream.of(rng, "DropConnect")
 
     def forward(self, x: Any) -> Any:
         return super().forward(x) if self.training and self.p else self.layer(x)

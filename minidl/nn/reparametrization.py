@@ -14,6 +14,7 @@ from minidl.errors import InputError
 from minidl.nn import init
 from minidl.nn.convolution import ConvTranspose2d
 from minidl.nn.module import Buffer, Module
+from minidl.randomness import Seed, generator
 from minidl.tensor import Parameter, Tensor
 
 
@@ -64,10 +65,10 @@ class EqualizedLR(_Reparametrized):
     its gradient: now all layers' weights have the same size, and so learn at the same speed.
     """
 
-    def __init__(self, layer: Any, *, rng: init.Seed, gain: float = math.sqrt(2.0)) -> None:
+    def __init__(self, layer: Any, *, rng: Seed, gain: float = math.sqrt(2.0)) -> None:
         super().__init__(layer)
         weight = layer.weight
-        weight.data[...] = weight.device.put(init.normal(weight.shape, rng=rng, std=1.0))
+        weight.data[...] = weight.device.put(init.normal(weight.shape, rng=generator(rng, "EqualizedLR"), std=1.0))
         self.scale = float(gain) / math.sqrt(_matrix(layer, weight.data).shape[0])
 
     def computed_weight(self) -> Tensor:
@@ -85,13 +86,13 @@ class SpectralNorm(_Reparametrized):
     (algorithm 1 there); the gradient takes them for constants. They start from a draw and 15 iterations.
     """
 
-    def __init__(self, layer: Any, *, rng: init.Seed, n_power_iterations: int = 1) -> None:
+    def __init__(self, layer: Any, *, rng: Seed, n_power_iterations: int = 1) -> None:
         super().__init__(layer)
         if n_power_iterations < 1:
             raise InputError(f"SpectralNorm: n_power_iterations is 1 or more, not {n_power_iterations}")
         self.n_power_iterations = n_power_iterations
         matrix = _matrix(layer, layer.weight.data)
-        drawn = init.normal(matrix.shape[1:], rng=rng, std=1.0).astype(matrix.dtype)
+        drawn = init.normal(matrix.shape[1:], rng=generator(rng, "SpectralNorm"), std=1.0).astype(matrix.dtype)
         self.u = Buffer(drawn, device=layer.weight.device)
         self.v = Buffer(matrix @ self.u.data)
         self._iterate(15)

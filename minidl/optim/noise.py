@@ -5,10 +5,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
-from minidl.backend import RandomStream
 from minidl.errors import InputError
+from minidl.randomness import RandomStream, Seed
 from minidl.tensor import Tensor
 
 
@@ -19,12 +17,11 @@ class GradientNoise:
     or hand it to `training.fit(before_step=)`, whose checkpoints keep its state.
     """
 
-    def __init__(self, eta: float = 0.01, *, gamma: float = 0.55,
-                 rng: int | np.random.Generator | RandomStream) -> None:
+    def __init__(self, eta: float = 0.01, *, gamma: float = 0.55, rng: Seed) -> None:
         if not eta >= 0.0:
             raise InputError(f"GradientNoise: eta, the first variance, is 0 or more, not {eta}")
         self.eta, self.gamma, self.t = float(eta), float(gamma), 0
-        self.stream = rng if isinstance(rng, RandomStream) else RandomStream(rng)
+        self.stream = RandomStream.of(rng, "GradientNoise")
 
     def __call__(self, params: Iterable[Tensor]) -> None:
         deviation = math.sqrt(self.eta / (1 + self.t) ** self.gamma)

@@ -6,8 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from minidl.backend import RandomStream
 from minidl.errors import InputError
+from minidl.randomness import RandomStream
 
 
 @runtime_checkable

@@ -1,14 +1,16 @@
 """Modules: what is found in them and in which order, their state, freezing, hooks, looks, moving and copying."""
 import copy
+import json
 import pickle
+import random
 
 import numpy as np
 import pytest
 
 import minidl as md
 from minidl import nn, optim
-from minidl.backend import RandomStream
 from minidl.errors import InputError
+from minidl.randomness import RandomStream
 from minidl.tensor import Tensor
 from tests.standin.device import install
 
@@ -249,6 +251,65 @@ def test_random_streams_are_found_once_each_in_order_of_definition():
     shared = RandomStream(0)
     model = nn.Sequential(nn.Dropout(rng=shared), nn.Dropout(rng=7), nn.Dropout(rng=shared))
     assert model.random_streams() == [shared, model[1].stream]
+
+
+class Noisy(nn.Module):
+    """Noise of every kind that a student may write."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+        self.streams = [RandomStream(seed + 1), (RandomStream(seed + 2),)]
+        self.by_name = {"a": np.random.Generator(np.random.MT19937(seed + 3)), "again": self.rng}
+        self.below = [nn.Sequential(nn.Dropout(rng=seed + 4)), nn.Dropout(rng=self.rng)]
+
+    def forward(self, x):
+        kept = [s.uniform(x.shape, like=x) for s in (self.streams[0], *self.streams[1])]
+        return [self.rng.random(2), self.by_name["a"].random(2), *kept, *(layer(x).numpy() for layer in self.below)]
+
+
+def test_generators_and_streams_in_lists_are_found_once_each_in_order_of_definition():
+    model = Noisy(0)
+    streams = model.random_streams()
+    hosts = [model.streams[0].host, model.streams[1][0].host, model.by_name["a"], model.below[0][0].stream.host,
+             model.rng]
+    assert [s.host for s in streams] == hosts
+    assert streams[:2] == [model.streams[0], model.streams[1][0]] and streams[4] is model.below[1].stream
+    assert [s.host for s in model.random_streams()] == hosts
+
+
+def test_noise_of_every_kind_is_restored_bit_for_bit_into_the_same_generators():
+    x = md.Tensor(np.ones(50, np.float32))
+    model, resumed = Noisy(0), Noisy(99)
+    model(x)
+    states = [json.loads(json.dumps(stream.state_dict())) for stream in model.random_streams()]
+    rng = resumed.rng
+    for stream, state in zip(resumed.random_streams(), states, strict=True):
+        stream.load_state_dict(state)
+    for _ in range(3):
+        for a, b in zip(model(x), resumed(x), strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert resumed.rng is rng
+
+
+def test_a_generator_alone_has_a_stream_that_moves_with_it():
+    class Alone(nn.Module):
+        def __init__(self):
+            self.rng = np.random.default_rng(0)
+
+    model = Alone()
+    stream, = model.random_streams()
+    assert stream.host is model.rng
+    before = stream.state_dict()
+    model.rng.random()
+    assert model.random_streams()[0].state_dict() == stream.state_dict() != before
+
+
+@pytest.mark.parametrize("source", [np.random.RandomState(0), random.Random(0)], ids=["RandomState", "Random"])
+def test_noise_that_a_checkpoint_would_not_save_is_refused_by_its_place(source):
+    layer = nn.Dropout(rng=0)
+    layer.sources = {"a": source}
+    with pytest.raises(InputError, match=rf"^1\.sources\.a in Dropout is a {type(source).__name__}, "):
+        nn.Sequential(nn.ReLU(), layer).random_streams()
 
 
 def test_layers_that_share_a_generator_draw_the_same_again_on_a_device_from_an_epochs_start():

@@ -7,8 +7,8 @@ import pytest
 
 import minidl as md
 from minidl import nn, optim
-from minidl.backend import RandomStream
 from minidl.errors import InputError
+from minidl.randomness import RandomStream
 from minidl.tensor import Tensor
 from tests.standin.device import counting, install
 

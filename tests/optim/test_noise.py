@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from minidl import nn, optim
-from minidl.backend import RandomStream
 from minidl.errors import InputError
+from minidl.randomness import RandomStream
 from minidl.tensor import Tensor
 from tests.standin.device import counting, install
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minidl.backend import BACKENDS, Device, RandomStream, backend_of
+from minidl.backend import BACKENDS, Device, backend_of
+from minidl.randomness import RandomStream
 from tests.standin import list_cupy_names
 from tests.standin.device import Counters, Generator, StandIn, counters, counting, install, ndarray, xp
 from tests.standin.rules import NAMES

@@ -64,7 +64,7 @@ def test_a_checkpoint_of_another_model_is_refused_with_the_files_name(other, wor
     (lambda job: setattr(job, "loader", Loader(X, batch_size=5, rng=np.random.default_rng(0))),
      "22 items in batches of 5, the saved one had 22 in batches of 6"),
     (lambda job: setattr(job, "loader", Loader(X, batch_size=BATCH, rng=np.random.Generator(np.random.MT19937(0)))),
-     "state must be for a MT19937"),
+     "draws from MT19937, and the state is of PCG64"),
 ])
 def test_a_checkpoint_of_another_run_is_refused_with_the_files_name(change, words, tmp_path):
     path = tmp_path / "run.npz"

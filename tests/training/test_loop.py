@@ -10,9 +10,9 @@ import pytest
 
 import minidl as md
 from minidl import nn, optim, training
-from minidl.backend import RandomStream
 from minidl.data import Loader
 from minidl.errors import InputError
+from minidl.randomness import RandomStream
 from minidl.training import loop
 
 X = np.random.default_rng(0).uniform(0, 1, (22, 3)).astype(np.float32)

@@ -1,0 +1,309 @@
+"""One contract wherever an `rng` is taken: an int, a Generator or a RandomStream; and streams that resume exactly."""
+import importlib
+import inspect
+import json
+import pickle
+import pkgutil
+import re
+
+import numpy as np
+import pytest
+
+import minidl as md
+from minidl import InputError, RandomStream, autoencoders, data, linear, nn, optim
+from minidl.backend import backend_of
+from minidl.data import augmentation
+from minidl.nn.recurrent import Cell
+from minidl.randomness import generator
+from tests.standin.device import install
+
+LIKE = np.zeros(1, np.float32)
+X = np.random.default_rng(0).random((12, 8), dtype=np.float32)
+WIDE = np.random.default_rng(0).random((360, 90), dtype=np.float32)        # enough for PCA to begin with a draw
+IMAGES = np.random.default_rng(1).random((6, 5, 5, 1), dtype=np.float32)
+
+
+# Every public callable that takes an rng ----------------------------------------------------------------------------
+
+
+def takers():
+    """They by their names, `module.function`, `module.Class` and `module.Class.method`, with their parameters."""
+    found = {}
+    for module in pkgutil.walk_packages(md.__path__, "minidl."):
+        if not module.name.startswith(("minidl.__main__", "minidl.lectures", "minidl.grading")):
+            for name, value in vars(importlib.import_module(module.name)).items():
+                if not name.startswith("_") and getattr(value, "__module__", "") == module.name:
+                    found |= functions(f"{module.name.removeprefix('minidl.')}.{name}", value)
+    return {name: taken for name, f in found.items() if "rng" in (taken := inspect.signature(f).parameters)}
+
+
+def functions(name, value):
+    if not inspect.isclass(value):
+        return {name: value} if inspect.isfunction(value) else {}
+    methods = {f"{name}.{method}": getattr(f, "__func__", f) for method, f in vars(value).items() if method[0] != "_"}
+    return {name: value.__init__, **{method: f for method, f in methods.items() if inspect.isfunction(f)}}
+
+
+def drawn_by(module):
+    """What a Module has drawn, and will."""
+    return [*module.state_dict().values(), *(s.uniform((3,), LIKE) for s in module.random_streams())]
+
+
+def with_codes(make):
+    model = make([8, 4, 2], rng=0)
+    model.remember_codes(X)
+    return model
+
+
+def noisy(rng):
+    p = nn.Parameter(np.zeros(3, np.float32))
+    p.grad = md.Tensor(np.zeros(3, np.float32))
+    optim.GradientNoise(rng=rng)([p])
+    return [p.grad.numpy()]
+
+
+def checked_along(rng):
+    """The directions of the check show in the points at which the function is asked."""
+    points = []
+
+    def square(x):
+        points.append(x.numpy().copy())
+        return x * x
+
+    md.gradcheck(square, np.ones(3), rng=rng)
+    return points
+
+
+# What each has drawn, as arrays, given an rng.
+CALLS = {
+    "autoencoders.binary.BinaryAutoencoder": lambda rng: drawn_by(autoencoders.BinaryAutoencoder([4, 2], rng=rng)),
+    "autoencoders.contractive.ContractiveAutoencoder":
+        lambda rng: drawn_by(autoencoders.ContractiveAutoencoder([4, 3, 2], rng=rng)),
+    "autoencoders.convolutional.ConvolutionalAutoencoder":
+        lambda rng: drawn_by(autoencoders.ConvolutionalAutoencoder((4, 4, 1), (2,), code=2, rng=rng)),
+    "autoencoders.deep.DeepAutoencoder": lambda rng: drawn_by(autoencoders.DeepAutoencoder([4, 3, 2], rng=rng)),
+    "autoencoders.denoising.DenoisingAutoencoder":
+        lambda rng: drawn_by(autoencoders.DenoisingAutoencoder([4, 2], rng=rng)),
+    "autoencoders.sparse.SparseAutoencoder": lambda rng: drawn_by(autoencoders.SparseAutoencoder(4, 3, rng=rng)),
+    "autoencoders.stacked.StackedAutoencoder":
+        lambda rng: drawn_by(autoencoders.StackedAutoencoder([4, 3, 2], rng=rng)),
+    "autoencoders.base.Autoencoder.sample": lambda rng: [with_codes(autoencoders.DeepAutoencoder).sample(3, rng)],
+    "autoencoders.base.Autoencoder.draw_codes":
+        lambda rng: [with_codes(autoencoders.DeepAutoencoder).draw_codes(3, rng)],
+    "autoencoders.binary.BinaryAutoencoder.draw_codes":
+        lambda rng: [with_codes(autoencoders.BinaryAutoencoder).draw_codes(30, rng)],
+    "autoencoders.codes.CodeGaussian.draw":
+        lambda rng: [with_codes(autoencoders.DeepAutoencoder).codes.draw(3, rng)],
+    "data.augmentation.shift": lambda rng: [augmentation.shift(IMAGES, rng, pixels=2)],
+    "data.augmentation.rotate": lambda rng: [augmentation.rotate(IMAGES, rng, degrees=20)],
+    "data.augmentation.flip": lambda rng: [augmentation.flip(IMAGES, rng)],
+    "data.augmentation.noise": lambda rng: [augmentation.noise(IMAGES, rng, sd=0.1)],
+    "data.augmentation.mixup": lambda rng: augmentation.mixup(X, X[:, :2], rng, alpha=1.0),
+    "data.embedded.patches": lambda rng: [data.patches(3, rng=rng)],
+    "data.loader.Loader": lambda rng: [x.numpy() for x in data.Loader(X, batch_size=5, rng=rng)],
+    "data.toy.swiss_roll": lambda rng: data.swiss_roll(5, rng=rng, noise=0.1),
+    "data.toy.two_moons": lambda rng: data.two_moons(5, rng=rng),
+    "data.toy.ring": lambda rng: data.ring(5, rng=rng),
+    "data.toy.grid": lambda rng: data.grid(5, rng=rng),
+    "gradcheck.gradcheck": checked_along,
+    "linear.kmeans.KMeans": lambda rng: [linear.KMeans(3, max_iter=1, rng=rng).fit(X).cluster_centers_],
+    "linear.kmeans.MiniBatchKMeans":
+        lambda rng: [linear.MiniBatchKMeans(3, max_iter=1, batch_size=2, rng=rng).fit(X).cluster_centers_],
+    "linear.kmeans.KMeans.sample": lambda rng: [linear.KMeans(5, rng=0).fit(X).sample(9, rng)],
+    "linear.logistic_pca.LogisticPCA":
+        lambda rng: [linear.LogisticPCA(1, max_iter=1, rng=rng).fit(WIDE).components_],
+    "linear.logistic_pca.LogisticPCA.sample": lambda rng: [linear.LogisticPCA(2).fit(X).sample(3, rng)],
+    "linear.pca.PCA":
+        lambda rng: [linear.PCA(1, svd_solver=solver, rng=rng).fit(WIDE).components_
+                     for solver in ("randomized", "covariance")],
+    "linear.pca.PCA.sample": lambda rng: [linear.PCA(2).fit(X).sample(3, rng)],
+    "linear.whitening.Whitening.sample": lambda rng: [linear.Whitening(2).fit(X).sample(3, rng)],
+    "nn.convolution.Conv2d": lambda rng: drawn_by(nn.Conv2d(1, 2, 3, rng=rng)),
+    "nn.convolution.ConvTranspose2d": lambda rng: drawn_by(nn.ConvTranspose2d(1, 2, 3, rng=rng)),
+    **{f"nn.init.{name}": lambda rng, name=name: [getattr(nn.init, name)((3, 4), rng=rng)] for name in (
+        "uniform", "normal", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "orthogonal")},
+    "nn.layers.Linear": lambda rng: drawn_by(nn.Linear(3, 4, rng=rng)),
+    "nn.networks.mlp": lambda rng: drawn_by(nn.mlp([3, 3, 3], rng=rng)),
+    "nn.networks.halving": lambda rng: drawn_by(nn.halving(1, 2, rng=rng)),
+    "nn.networks.doubling": lambda rng: drawn_by(nn.doubling(2, 1, rng=rng)),
+    "nn.recurrent.Cell": lambda rng: drawn_by(Cell(2, 3, 1, True, rng)),
+    "nn.recurrent.Embedding": lambda rng: drawn_by(nn.Embedding(4, 2, rng=rng)),
+    "nn.recurrent.RNN": lambda rng: drawn_by(nn.RNN(2, 3, rng=rng)),
+    "nn.recurrent.LSTM": lambda rng: drawn_by(nn.LSTM(2, 3, num_layers=2, dropout=0.5, rng=rng)),
+    "nn.recurrent.GRU": lambda rng: drawn_by(nn.GRU(2, 3, bidirectional=True, rng=rng)),
+    "nn.regularization.Dropout": lambda rng: drawn_by(nn.Dropout(rng=rng)),
+    "nn.regularization.DropConnect": lambda rng: drawn_by(nn.DropConnect(nn.Linear(3, 4, rng=0), rng=rng)),
+    "nn.reparametrization.EqualizedLR": lambda rng: drawn_by(nn.EqualizedLR(nn.Linear(3, 4, rng=0), rng=rng)),
+    "nn.reparametrization.SpectralNorm": lambda rng: [nn.SpectralNorm(nn.Linear(30, 40, rng=0), rng=rng).u.numpy()],
+    "optim.noise.GradientNoise": noisy,
+    "randomness.RandomStream": lambda rng: [RandomStream(rng).uniform((3,), LIKE)],
+}
+# It takes whatever it is given, to say in another's name what is wrong with it.
+CHECKS = {"randomness.generator", "randomness.RandomStream.of"}
+every_taker = pytest.mark.parametrize("name", sorted(CALLS))
+
+
+def test_every_public_callable_that_takes_an_rng_is_tried_here():
+    assert set(takers()) - CHECKS == set(CALLS)
+
+
+def test_every_rng_is_annotated_by_the_one_alias():
+    others = {name: taken["rng"].annotation for name, taken in takers().items()
+              if taken["rng"].annotation not in ("Seed", "Seed | None")}
+    assert others == {"randomness.generator": "object"}
+
+
+@every_taker
+def test_an_int_a_generator_and_a_stream_of_one_seed_draw_the_same(name):
+    call = CALLS[name]
+    drawn = [call(rng) for rng in (7, np.int64(7), np.random.default_rng(7), RandomStream(7))]
+    for other in drawn[1:]:
+        assert len(other) == len(drawn[0])
+        for a, b in zip(other, drawn[0], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@every_taker
+def test_a_generator_is_drawn_from_and_not_copied(name):
+    rng, stream = np.random.default_rng(7), RandomStream(7)
+    before = rng.bit_generator.state
+    CALLS[name](rng)
+    CALLS[name](stream)
+    assert rng.bit_generator.state == stream.host.bit_generator.state != before
+
+
+@every_taker
+@pytest.mark.parametrize("rng", [None, -1, 1.5, "0", True, np.random.RandomState(0), np.random.SeedSequence(0), [1, 2]],
+                         ids=lambda rng: type(rng).__name__ if rng is None or not isinstance(rng, int) else repr(rng))
+def test_what_is_no_source_of_random_numbers_gets_a_sentence_that_names_the_callable(name, rng):
+    with pytest.raises(InputError) as raised:
+        CALLS[name](rng)
+    short = name.rsplit(".", 1)[1]
+    assert re.fullmatch(rf"(\w+\.)?{short}: rng is an int of 0 or more, [^\n]*, not [^\n]*; rng=0 does, [^\n]*[^.\n]",
+                        str(raised.value))
+
+
+def test_a_generator_and_a_streams_host_are_handed_on_as_they_are():
+    rng, stream = np.random.default_rng(0), RandomStream(0)
+    assert generator(rng, "f") is rng and generator(stream, "f") is stream.host
+    assert RandomStream.of(stream, "f") is stream and RandomStream(stream).host is stream.host
+
+
+# Streams ------------------------------------------------------------------------------------------------------------
+
+
+def draws(stream, like=LIKE, n=3):
+    return [np.asarray(backend_of(like).to_host(draw((4,), like))).tolist()
+            for draw in [stream.uniform, stream.normal] * n]
+
+
+def test_a_seed_gives_the_same_numbers_and_another_seed_others():
+    assert draws(RandomStream(1)) == draws(RandomStream(1)) != draws(RandomStream(2))
+    assert draws(RandomStream(np.random.default_rng(1))) == draws(RandomStream(1))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_draws_have_the_dtype_and_device_of_the_array_they_are_like(dtype):
+    for like in (np.zeros(1, dtype), install().put(np.zeros(1, dtype))):
+        for draw in (RandomStream(0).uniform, RandomStream(0).normal):
+            y = draw((3, 2), like)
+            assert type(y) is type(like) and y.dtype == dtype and y.shape == (3, 2)
+
+
+def test_draws_are_distributed_as_they_should_be():
+    u, z = (draw((100_000,), LIKE) for draw in (RandomStream(0).uniform, RandomStream(0).normal))
+    assert 0 <= u.min() < 1e-3 and 0.999 < u.max() < 1
+    np.testing.assert_allclose([u.mean(), u.std(), z.mean(), z.std()], [0.5, 12**-0.5, 0, 1], atol=0.01)
+
+
+def test_a_streams_state_is_restored_bit_for_bit_at_any_moment():
+    stream = RandomStream(0)
+    draws(stream)
+    state = stream.state_dict()
+    later = draws(stream)
+    for copied in (state, json.loads(json.dumps(state)), pickle.loads(pickle.dumps(state))):
+        resumed = RandomStream(99)
+        draws(resumed)
+        resumed.load_state_dict(copied)
+        assert draws(resumed) == later
+
+
+def test_a_saved_state_does_not_move_on_with_its_stream():
+    stream = RandomStream(0)
+    state = stream.state_dict()
+    before = json.dumps(state)
+    draws(stream)
+    assert json.dumps(state) == before
+
+
+def test_a_device_stream_resumes_from_an_epochs_start():
+    like = install().put(LIKE)
+    stream = RandomStream(0)
+    draws(stream, like)
+    stream.new_epoch()
+    state = stream.state_dict()
+    second = draws(stream, like)
+    stream.new_epoch()
+    third = draws(stream, like)
+
+    resumed = RandomStream(99)
+    draws(resumed, like)
+    resumed.load_state_dict(state)
+    assert draws(resumed, like) == second
+    resumed.new_epoch()
+    assert draws(resumed, like) == third != second
+
+
+def test_each_epoch_on_a_device_draws_other_numbers():
+    like, stream = install().put(LIKE), RandomStream(0)
+    seen = []
+    for _ in range(4):
+        stream.new_epoch()
+        seen.append(str(draws(stream, like)))
+    assert len(set(seen)) == 4
+
+
+def test_within_an_epoch_the_device_stream_goes_on():
+    like, stream = install().put(LIKE), RandomStream(0)
+    assert draws(stream, like) != draws(stream, like)
+
+
+BITS = [np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox, np.random.SFC64]
+
+
+@pytest.mark.parametrize("bits", BITS, ids=lambda bits: bits.__name__)
+def test_the_state_of_every_kind_of_generator_goes_through_json_and_back(bits):
+    stream, resumed = (RandomStream(np.random.Generator(bits(seed))) for seed in (0, 99))
+    draws(stream)
+    state = json.loads(json.dumps(stream.state_dict()))
+    later = draws(stream)
+    host = resumed.host
+    resumed.load_state_dict(state)
+    assert draws(resumed) == later and resumed.host is host
+
+
+@pytest.mark.parametrize("bits", BITS, ids=lambda bits: bits.__name__)
+def test_a_state_of_another_kind_of_generator_changes_nothing(bits):
+    stream, other = (RandomStream(np.random.Generator(kind(0))) for kind in (bits, BITS[BITS.index(bits) - 1]))
+    before, whole = stream.state_dict(), other.state_dict()
+    with pytest.raises(InputError, match=f"draws from {bits.__name__}, and the state is of {whole['bit_generator']}: "):
+        stream.load_state_dict(whole)
+    for broken in ({**before, "state": {}}, {}, None, [], {"bit_generator": bits.__name__}):
+        with pytest.raises(InputError, match=f"draws from {bits.__name__}, and the state is not one of its"):
+            stream.load_state_dict(broken)
+    assert stream.state_dict() == before
+
+
+def test_a_refused_state_leaves_a_devices_generator_where_it_is():
+    like, stream, twin = install().put(LIKE), RandomStream(0), RandomStream(0)
+    assert draws(stream, like) == draws(twin, like)
+    with pytest.raises(InputError):
+        stream.load_state_dict({})
+    assert draws(stream, like) == draws(twin, like)
+
+
+def test_draws_are_like_a_tensor_as_like_its_array():
+    for array in (LIKE, install().put(LIKE)):
+        for draw in ("uniform", "normal"):
+            a, b = (getattr(RandomStream(0), draw)((3,), like) for like in (array, md.Tensor(array)))
+            assert type(a) is type(b) is type(array) and a.dtype == b.dtype == "float32" and bool((a == b).all())

@@ -153,6 +153,7 @@ def test_of_several_lectures_those_that_work_with_other_data_are_left_out(monkey
     assert cli.main(["lecture", "recurrent", "--data", "mnist"]) == 2
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
 def test_a_closed_pipe_is_no_error():
     reader, writer = os.pipe()

@@ -76,6 +76,7 @@ def test_a_disk_that_fills_up_while_writing_leaves_nothing_half_written(tmp_path
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["big.bin"]
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 def test_a_process_that_is_killed_while_writing_leaves_the_old_file(tmp_path):
     path = tmp_path / "run.npz"

@@ -21,6 +21,7 @@ RAW = random.Random(0).randbytes(300_000)
 FILE = gzip.compress(RAW, mtime=0)
 MD5 = hashlib.md5(RAW).hexdigest()
 HALF = len(FILE) // 2
+pytestmark = pytest.mark.processes
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -45,7 +45,7 @@ PLACES = [folder for folder in ("/tmp", "/var/tmp", "/dev/shm", "/", str(Path.ho
           if os.access(folder, os.R_OK)]
 SECRET = "5ec2e7" * 8
 HONEST = "\n\n\ndef total(x):\n    return float(x.sum())\n"
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation needs Linux")
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(sys.platform != "linux", reason="isolation needs Linux")]
 
 
 @pytest.fixture

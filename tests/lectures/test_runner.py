@@ -94,6 +94,7 @@ sys.exit(cli.main(["lecture", "17"]))
 """
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_leaves_cleanly(a_place_of_its_own):
     with running([sys.executable, "-c", WAITING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -269,6 +270,7 @@ talk.finish()
 """
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_a_stopped_lecture_goes_on_to_the_same_end_and_leaves_nothing_behind(tiny, a_place_of_its_own, monkeypatch):
     tiny(1)

@@ -177,6 +177,7 @@ def place(tmp_path, kind, name):
     return folder if kind is Growth else folder / "run.npz"
 
 
+@pytest.mark.processes
 @kinds
 def test_a_run_stopped_by_ctrl_c_at_any_step_and_resumed_equals_the_unbroken_one_bit_for_bit(kind, tmp_path):
     unbroken = kind()

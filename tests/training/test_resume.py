@@ -46,6 +46,7 @@ def test_a_run_resumed_from_any_saved_step_equals_the_unbroken_one_bit_for_bit(v
         assert whole(path) == end
 
 
+@pytest.mark.processes
 @variants
 def test_ctrl_c_at_any_step_saves_and_the_rest_resumes_exactly(variant, tmp_path):
     unbroken = Job(**variant)
@@ -95,6 +96,7 @@ def start():
             stdin=subprocess.PIPE, stdout=subprocess.PIPE))
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 def test_a_run_killed_at_random_moments_ends_like_the_unbroken_one_bit_for_bit(start, tmp_path):
     rng = random.Random(0)
@@ -155,6 +157,7 @@ def test_ctrl_c_without_a_checkpoint_says_that_nothing_is_saved():
         Job(loss=interrupt_at(3))()
 
 
+@pytest.mark.processes
 def test_a_second_ctrl_c_interrupts_at_once_and_the_handler_is_put_back(tmp_path):
     def loss(model, x):
         signal.raise_signal(signal.SIGINT)
@@ -169,6 +172,7 @@ def test_a_second_ctrl_c_interrupts_at_once_and_the_handler_is_put_back(tmp_path
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.processes
 def test_training_works_in_a_thread_where_no_signal_can_be_caught():
     found = []
     thread = threading.Thread(target=lambda: found.append(Job()(epochs=2).loss))
@@ -177,6 +181,7 @@ def test_training_works_in_a_thread_where_no_signal_can_be_caught():
     assert found == [Job()(epochs=2).loss]
 
 
+@pytest.mark.processes
 def test_ctrl_c_during_the_last_epochs_validation_is_not_lost(tmp_path):
     def validate(model):
         os.kill(os.getpid(), signal.SIGINT)

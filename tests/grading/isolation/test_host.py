@@ -17,7 +17,8 @@ from minidl.grading.isolation import confine, host, stage
 from tests.grading import isolations
 from tests.processes import mentioned, running, wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="most of what isolates is Linux's")
+pytestmark = [pytest.mark.processes,
+              pytest.mark.skipif(sys.platform != "linux", reason="most of what isolates is Linux's")]
 every_isolation = pytest.mark.parametrize("isolation", ["bwrap", "landlock", "uid", "none"])
 LIMITS = host.Limits(wall=60.0, memory=512 << 20)
 

@@ -13,6 +13,8 @@ from minidl import cli
 from minidl.grading.isolation import inprocess
 from tests.grading.solved import SOLVED, checked, solve
 
+pytestmark = pytest.mark.processes
+
 ENDLESS = {
     "a loop": ("def centre(x):\n    while True:\n        x = x + 1\n", "flows.py:[23] in centre: "),
     "a loop that catches everything": (

@@ -11,6 +11,8 @@ from minidl.errors import InputError
 from minidl.grading.isolation import sandbox, stage
 from tests.grading import isolations
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def broken(monkeypatch):

@@ -15,7 +15,8 @@ from minidl.grading.marking import grade, results
 from tests.grading import toy
 from tests.processes import mentioned, running, wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="submissions are graded on Linux and macOS")
+pytestmark = [pytest.mark.processes,
+              pytest.mark.skipif(sys.platform == "win32", reason="submissions are graded on Linux and macOS")]
 
 SUBMISSIONS = {
     "alice": toy.SOLUTION,

@@ -86,6 +86,7 @@ def test_whatever_an_answer_is_it_is_the_answers_fault(tmp_path):
     assert records[2].message.endswith("\nin the test, with what came: assert student.f() + 1 == 4, 'no'")
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="graded on Linux and macOS only")
 def test_what_a_test_computes_from_an_answer_has_a_time_limit_too(tmp_path):
     records, _ = run(tmp_path, "def test_it(student):\n    while student.f():\n        pass\n\n\n"
@@ -263,6 +264,7 @@ CALLS = "".join(f"def test_{name}(student):\n    assert student.{name}(1) == 2, 
 CALLS += "def test_driven(student):\n    student.drive('push', 5)\n"
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="workers run on Linux and macOS")
 def test_check_and_grading_say_the_same(tmp_path):
     mine = tmp_path / "mine"

@@ -12,6 +12,7 @@ from minidl.autoencoders.codes import CodeGaussian
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
 from minidl.randomness import Seed, generator
+from minidl.rows import blocks
 from minidl.tensor import Tensor, no_grad
 
 OUTPUTS = ("linear", "logits")
@@ -134,5 +135,5 @@ def apply(network: nn.Module, x: Any, shape: Sequence[int], verb: str) -> Any:
         return network(x)
     xp = backend_of(x).xp
     with no_grad():
-        parts = [network(Tensor(x[i:i + _ROWS])).data for i in range(0, max(len(x), 1), _ROWS)]
+        parts = [network(Tensor(some)).data for some in blocks(x, _ROWS)]
     return xp.concatenate(parts) if len(parts) > 1 else parts[0]

@@ -9,6 +9,7 @@ from minidl.autoencoders.deep import DeepAutoencoder
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.randomness import Seed
+from minidl.rows import array_of
 from minidl.tensor import Tensor, grad
 
 
@@ -49,17 +50,13 @@ def jacobian(network: nn.Module, x: Any) -> Array:
 
     Items must not depend on each other, as they do in batch normalisation's training.
     """
-    outputs = network(Tensor(_array(x)[:1])).shape[1]
+    outputs = network(Tensor(array_of(x)[:1])).shape[1]
     return _code_and_jacobian(network, x, outputs)[1].data.reshape(len(x), outputs, x.shape[1])
 
 
 def _code_and_jacobian(network: nn.Module, x: Any, k: int, create_graph: bool = False) -> tuple[Tensor, Tensor]:
     """y (N, k) and dy/dx (N k, d), by one backward pass: it starts at another output of each of k copies of an item."""
-    xp = backend_of(_array(x)).xp
-    copies = Tensor(xp.repeat(_array(x), k, axis=0), requires_grad=True)                   # (N, d) -> (N k, d)
+    xp = backend_of(array_of(x)).xp
+    copies = Tensor(xp.repeat(array_of(x), k, axis=0), requires_grad=True)                   # (N, d) -> (N k, d)
     y = network(copies)
     return y[::k], grad(y, copies, xp.tile(xp.eye(k, dtype=y.dtype), (len(x), 1)), create_graph=create_graph)
-
-
-def _array(x: Any) -> Array:
-    return x.data if isinstance(x, Tensor) else x

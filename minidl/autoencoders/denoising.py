@@ -11,6 +11,7 @@ from minidl.autoencoders.deep import DeepAutoencoder
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.randomness import RandomStream, Seed
+from minidl.rows import array_of
 from minidl.tensor import Tensor
 
 
@@ -19,7 +20,7 @@ def _masking(x: Any, amount: float, stream: RandomStream) -> Any:
 
 
 def _gaussian(x: Any, amount: float, stream: RandomStream) -> Any:
-    return x + amount * stream.normal(x.shape, like=_array(x))
+    return x + amount * stream.normal(x.shape, like=array_of(x))
 
 
 def _salt_and_pepper(x: Any, amount: float, stream: RandomStream) -> Any:
@@ -72,9 +73,5 @@ class DenoisingAutoencoder(DeepAutoencoder):
         return self.error(self(self.corrupt(x) if self.training else x), x)
 
 
-def _array(x: Any) -> Array:
-    return x.data if isinstance(x, Tensor) else x
-
-
 def _uniform(x: Any, stream: RandomStream) -> Array:
-    return stream.uniform(x.shape, like=_array(x))
+    return stream.uniform(x.shape, like=array_of(x))

@@ -7,7 +7,7 @@ import numpy as np
 
 from minidl.backend import backend_of
 from minidl.errors import InputError
-from minidl.tensor import Tensor
+from minidl.rows import array_of
 
 
 def principal_angles(a: Any, b: Any) -> np.ndarray:
@@ -36,7 +36,7 @@ def principal_angles(a: Any, b: Any) -> np.ndarray:
 
 def _orthonormal(which: str, matrix: Any) -> np.ndarray:
     """Orthonormal rows that span what the matrix's rows span."""
-    array = matrix.data if isinstance(matrix, Tensor) else matrix
+    array = array_of(matrix)
     rows = np.asarray(backend_of(array).to_host(array), np.float64)
     if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all():
         raise InputError(f"principal_angles: the {which} argument is rows of finite numbers, shape (k, d), not "

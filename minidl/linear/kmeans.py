@@ -7,7 +7,9 @@ import numpy as np
 
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
-from minidl.linear.rows import (
+from minidl.randomness import Seed, generator
+from minidl.rows import (
+    array_of,
     blocks,
     check_count,
     check_device,
@@ -16,10 +18,9 @@ from minidl.linear.rows import (
     mean_row,
     rows_of_floats,
     rows_that_meet,
+    slices,
     square,
 )
-from minidl.randomness import Seed, generator
-from minidl.tensor import Tensor
 
 BLOCK = 512                # rows that are looked at together: they stay in the cache
 
@@ -129,7 +130,7 @@ class KMeans:
         """The centres with these numbers: (N,) -> (N, d)."""
         check_fitted(self, "cluster_centers_")
         name, k = type(self).__name__, self.n_clusters
-        labels = labels.data if isinstance(labels, Tensor) else labels
+        labels = array_of(labels)
         if isinstance(labels, list):
             labels = Device(backend_of(self.cluster_centers_)).put(np.array(labels))
         if getattr(labels, "ndim", 0) != 1 or labels.dtype.kind not in "iu":
@@ -161,7 +162,7 @@ class KMeans:
         """The first centres (k, d), a new array."""
         if isinstance(self.init, str):
             return _plus_plus(xp, x, squares, self.n_clusters, rng)
-        centres = self.init.data if isinstance(self.init, Tensor) else self.init
+        centres = array_of(self.init)
         centres = np.array(centres) if isinstance(centres, list) else centres
         wanted = (self.n_clusters, x.shape[1])
         if getattr(centres, "shape", None) != wanted:
@@ -189,9 +190,9 @@ class KMeans:
                 break
             if 2 * len(moved) > n:
                 sums, counts = xp.zeros((wide, x.shape[1]), np.float64), xp.zeros((wide, 1), np.float64)
-                for i in range(0, n, BLOCK):
-                    one_hot = _one_hot(xp, labels[i:i + BLOCK], wide, x.dtype)
-                    sums += one_hot @ x[i:i + BLOCK]
+                for part in slices(n, BLOCK):
+                    one_hot = _one_hot(xp, labels[part], wide, x.dtype)
+                    sums += one_hot @ x[part]
                     counts += one_hot.sum(1, keepdims=True)
             else:
                 for rows in blocks(moved, BLOCK):
@@ -264,11 +265,11 @@ def _nearest(xp: Any, x: Array, centres: Array) -> tuple[Array, Array]:
     k, squares = len(centres), (centres**2).sum(1, keepdims=True)
     twice = xp.zeros((_whole_fours(k), centres.shape[1]), x.dtype)
     twice[:k] = -2 * centres
-    for i in range(0, len(x), BLOCK):
-        distances = (twice @ x[i:i + BLOCK].T)[:k]                     # (k, B)
+    for part in slices(len(x), BLOCK):
+        distances = (twice @ x[part].T)[:k]                            # (k, B)
         distances += squares
-        smallest = least[i:i + BLOCK] = distances.min(0)
-        labels[i:i + BLOCK] = (distances == smallest).argmax(0)        # several times faster than argmin
+        smallest = least[part] = distances.min(0)
+        labels[part] = (distances == smallest).argmax(0)               # several times faster than argmin
     return labels, least
 
 
@@ -303,8 +304,7 @@ def _move_to_farthest(xp: Any, x: Array, centres: Array, labels: Array, which: A
 
 def _remainders(xp: Any, x: Array, centres: Array, labels: Array) -> Array:
     """Each row's squared distance from its centre, without rounding's help: (N,)."""
-    return xp.concatenate([((x[i:i + BLOCK] - centres[labels[i:i + BLOCK]])**2).sum(1)
-                           for i in range(0, len(x), BLOCK)])
+    return xp.concatenate([((x[part] - centres[labels[part]])**2).sum(1) for part in slices(len(x), BLOCK)])
 
 
 def _whole_fours(k: int) -> int:

@@ -9,8 +9,8 @@ from minidl import ops
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
 from minidl.linear.pca import PCA
-from minidl.linear.rows import check_count, check_fitted, rows_of_floats, rows_that_meet
 from minidl.randomness import Seed, generator
+from minidl.rows import check_count, check_fitted, rows_of_floats, rows_that_meet, slices
 
 _NUMBERS = 2**21       # logits that are looked at together: some arrays of this size are small beside the data
 _HALVINGS = 20         # of a Newton step that makes things worse
@@ -158,8 +158,7 @@ def _newton_step(x: Array, features: Array, coefficients: Array, offset: Array, 
     pairs = (features[first] * features[second]).T                                         # (n, q (q + 1) / 2)
     damping = ridge * xp.eye(len(features), dtype=x.dtype)
     parts = []
-    for i in range(0, len(x), max(1, _NUMBERS // x.shape[1])):
-        part = slice(i, i + max(1, _NUMBERS // x.shape[1]))
+    for part in slices(len(x), max(1, _NUMBERS // x.shape[1])):
         target, c = xp.ascontiguousarray(x[part]), coefficients[part]
         p = ops.sigmoid(c @ features + offset)
         gradient = (p - target) @ features.T + ridge * c

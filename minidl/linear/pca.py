@@ -7,7 +7,7 @@ import numpy as np
 
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
-from minidl.linear.rows import (
+from minidl.rows import (
     BLOCK,
     blocks,
     check_count,

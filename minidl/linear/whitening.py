@@ -6,8 +6,8 @@ from typing import Any
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.linear.pca import PCA
-from minidl.linear.rows import check_count, check_fitted, rows_of_floats, rows_that_meet
 from minidl.randomness import Seed, generator
+from minidl.rows import check_count, check_fitted, rows_of_floats, rows_that_meet
 
 KINDS = ("pca", "zca")
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
-from minidl.tensor import Tensor
+from minidl.rows import array_of
 
 STEP_BITS = 32         # a step is sent as a float32
 RANGE_BITS = 16        # the least and the greatest whole number of a column, each
@@ -198,8 +198,7 @@ def to_levels(x: Array, levels: int) -> np.ndarray:
 
     Raises InputError for values that lie between the levels, outside [0, 1] or are not finite, and for no items.
     """
-    if isinstance(x, Tensor):
-        x = x.data
+    x = array_of(x)
     if not 2 <= levels <= 2**15 or x.ndim < 2 or not len(x):
         raise InputError(f"description length: data are items (N, ...) in 2 to {2**15:,} levels, not {x.shape} in "
                          f"{levels}")

@@ -15,9 +15,8 @@ import numpy as np
 
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
-from minidl.linear.rows import check_count, check_device
 from minidl.metrics.neighbours import check_neighbours
-from minidl.tensor import Tensor
+from minidl.rows import array_of, blocks, check_count, check_device
 
 _WORD = 64
 _PAIRS = 2**16             # distances computed together: they stay in a CPU's cache
@@ -98,8 +97,7 @@ class HammingIndex:
         words = self._words(_array(queries), "search")
         backend, n = backend_of(words), len(self)
         step = max(1, (_PAIRS if backend.name == "cpu" else _PAIRS_ON_A_GPU) // n)
-        keys = [backend.xp.partition(self._keys(words[i:i + step]), k - 1, axis=1)[:, :k]
-                for i in range(0, max(len(words), 1), step)]
+        keys = [backend.xp.partition(self._keys(some), k - 1, axis=1)[:, :k] for some in blocks(words, step)]
         nearest = backend.xp.sort(backend.xp.concatenate(keys), axis=1)
         return nearest // n, nearest % n
 
@@ -196,6 +194,5 @@ def _by_address(words: np.ndarray) -> dict[int, np.ndarray]:
 
 
 def _array(codes: Any) -> Array:
-    if isinstance(codes, Tensor):
-        return codes.data
+    codes = array_of(codes)
     return codes if hasattr(codes, "dtype") else np.array(codes)

@@ -7,7 +7,7 @@ import numpy as np
 
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
-from minidl.tensor import Tensor
+from minidl.rows import array_of
 
 
 def distances(x: Any) -> Array:
@@ -109,7 +109,7 @@ def _nearest(table: Array, name: str, neighbors: int) -> Array:
 
 def _rows(name: str, x: Any) -> Array:
     """x (N, d) as float64 rows."""
-    x = x.data if isinstance(x, Tensor) else x
+    x = array_of(x)
     if getattr(x, "ndim", 0) != 2 or len(x) < 2:
         raise InputError(f"{name}: takes two or more rows of numbers, (N, d), not {getattr(x, 'shape', x)!r:.60}")
     x = x.astype(np.float64)

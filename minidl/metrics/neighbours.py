@@ -5,7 +5,7 @@ from typing import Any
 
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
-from minidl.linear.rows import blocks, dwarfs, mean_row, rows_of_floats, rows_that_meet, square
+from minidl.rows import blocks, dwarfs, mean_row, rows_of_floats, rows_that_meet, square
 
 _PRODUCTS = 2**21          # numbers in a block of distances: with float32, 8 MB
 
@@ -55,8 +55,6 @@ class EuclideanIndex:
         if not xp.isfinite(q).all():
             raise InputError("EuclideanIndex.search: the queries hold values that are not finite; replace or drop them")
         found = [self._nearest(xp, block - self._mean, k) for block in blocks(q, max(1, _PRODUCTS // len(self)))]
-        if not found:
-            return xp.zeros((0, k), q.dtype), xp.zeros((0, k), "int64")
         distances, indices = zip(*found, strict=True)
         return xp.concatenate(distances), xp.concatenate(indices)
 

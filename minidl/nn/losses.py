@@ -13,6 +13,7 @@ from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.kernels import fused
 from minidl.ops.activation import log1p_of_fraction
+from minidl.rows import array_of
 from minidl.tensor import Tensor, primitive
 
 
@@ -98,7 +99,7 @@ def _at_labels(log_p: Any, targets: Any) -> Tensor:
                          f"{log_p.shape}, not targets {targets.shape}")
     if not isinstance(targets, Tensor) or targets.device == "cpu":
         ops.check_labels(targets.numpy() if isinstance(targets, Tensor) else targets, log_p.shape[-1])
-    labels = targets.data if isinstance(targets, Tensor) else targets
+    labels = array_of(targets)
     return -ops.gather(log_p, labels[..., None], -1).reshape(labels.shape)
 
 

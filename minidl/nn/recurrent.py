@@ -24,6 +24,7 @@ from minidl.nn.module import Module
 from minidl.nn.regularization import Dropout
 from minidl.ops.recurrent import NONLINEARITIES, State, gru, lstm, rnn
 from minidl.randomness import Seed, generator
+from minidl.rows import array_of
 from minidl.tensor import Parameter, Tensor
 
 
@@ -265,7 +266,7 @@ class GRU(_Recurrent):
 
 def _raw(x: Any) -> Array:
     """The array in a Tensor, or of a list; another array as it is."""
-    x = x.data if isinstance(x, Tensor) else x
+    x = array_of(x)
     try:
         return np.asarray(x) if isinstance(x, list | tuple | int) else x
     except ValueError:

@@ -13,6 +13,7 @@ from minidl.errors import InputError
 from minidl.nn.module import Module
 from minidl.nn.reparametrization import _Reparametrized
 from minidl.randomness import RandomStream, Seed
+from minidl.rows import array_of
 from minidl.tensor import Tensor
 
 
@@ -69,7 +70,7 @@ def l1_penalty(params: Iterable[Tensor]) -> Tensor:
 
 
 def _dropped(x: Any, p: float, stream: RandomStream) -> Any:
-    kept = stream.uniform(x.shape, like=x.data if isinstance(x, Tensor) else x) >= p
+    kept = stream.uniform(x.shape, like=array_of(x)) >= p
     return x * (kept.astype(x.dtype) * (1.0 / (1.0 - p)))
 
 

@@ -9,6 +9,7 @@ from minidl import ops
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.nn.module import Module
+from minidl.rows import array_of
 from minidl.tensor import Tensor
 
 
@@ -47,7 +48,7 @@ class KSparse(Module):
     def forward(self, x: Any) -> Any:
         if x.shape[-1] < self.k:
             raise InputError(f"there are no {self.k} largest of {x.shape[-1]} numbers; x has shape {x.shape}")
-        return x * _largest(x.data if isinstance(x, Tensor) else x, self.k).astype(x.dtype)
+        return x * _largest(array_of(x), self.k).astype(x.dtype)
 
     def describe(self) -> str:
         return f"KSparse({self.k})"

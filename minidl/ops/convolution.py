@@ -19,6 +19,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.kernels import Pair, col2im, im2col, places
+from minidl.rows import slices
 from minidl.tensor import Tensor, primitive
 
 _BLOCK = 1_500_000     # bytes of columns at a time: they stay in the cache, and the products are not too small
@@ -291,9 +292,9 @@ def _blocks(xp: Any, x: Array, geometry: Geometry, each: int) -> Iterator[tuple[
     ph, pw = geometry.padding
     step = max(1, min(n, _BLOCK // (each * x.dtype.itemsize or 1)) if xp is np else n)
     buffer = xp.zeros((step, h + 2 * ph, w + 2 * pw, channels), dtype=x.dtype)
-    for start in range(0, n, step):
-        image = buffer[:n - start]
-        yield slice(start, start + step), image, image[:, ph:ph + h, pw:pw + w]
+    for part in slices(n, step):
+        image = buffer[:part.stop - part.start]
+        yield part, image, image[:, ph:ph + h, pw:pw + w]
 
 
 # Groups ---------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import numpy as np
 
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
+from minidl.rows import array_of
 from minidl.tensor import Tensor, primitive
 
 
@@ -28,7 +29,7 @@ def _plain_key(key: Any, x: Any) -> Any:
     elif isinstance(key, list):
         key = np.asarray(key) if key else np.zeros(0, dtype=np.int64)
     if isinstance(key, np.ndarray) and key.ndim:
-        key = backend_of(x.data if isinstance(x, Tensor) else x).from_host(key)
+        key = backend_of(array_of(x)).from_host(key)
     return key
 
 
@@ -88,10 +89,10 @@ def gather(x: Any, indices: Any, axis: int) -> Tensor:
 
     `indices` has x's number of axes; the others than `axis` have x's sizes, or 1.
     """
-    raw = indices.data if isinstance(indices, Tensor) else indices
+    raw = array_of(indices)
     if raw.ndim != x.ndim:
         raise InputError(f"gather: the indices have {raw.ndim} axes, the array {x.ndim}; they must be equal")
-    xp = backend_of(x.data if isinstance(x, Tensor) else x).xp
+    xp = backend_of(array_of(x)).xp
     if not -x.ndim <= axis < x.ndim:
         raise InputError(f"gather: there is no axis {axis} in an array of {x.ndim} axes")
     axis %= x.ndim
@@ -107,7 +108,7 @@ def one_hot(labels: Any, num_classes: int, dtype: Any = np.float32) -> Tensor:
 
     Raises InputError for labels that are no integers or out of range, if they are on the host.
     """
-    raw = labels.data if isinstance(labels, Tensor) else labels
+    raw = array_of(labels)
     backend = backend_of(raw)
     if backend.name == "cpu":
         check_labels(raw, num_classes)

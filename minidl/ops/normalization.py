@@ -18,6 +18,7 @@ from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.kernels import fused
 from minidl.ops.arithmetic import sqrt
+from minidl.rows import array_of, slices
 from minidl.tensor import Tensor, primitive, sum_to
 
 _BLOCK = 65536         # elements: small enough to stay in a cache, large enough that the calls cost little
@@ -32,7 +33,7 @@ def _blocks(xp: Any, rows: Array) -> tuple[int, Iterator[slice]]:
     """How many rows make a block, and the blocks' slices; on a GPU one block is all."""
     n, channels = rows.shape
     size = max(1, min(n, _BLOCK // channels if xp is np else n))
-    return size, (slice(start, min(start + size, n)) for start in range(0, n, size))
+    return size, slices(n, size)
 
 
 def _in_each_row(xp: Any, v: Array | None, rows: int) -> Any:
@@ -146,7 +147,7 @@ def batch_norm(x: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-
     The gradient, to every order, is that of `standardize(x, *moments(x), weight, bias)`, in a third less time: one rule
     has both ways to x. It uses the moments at hand only where it is not itself differentiated.
     """
-    statistics = moments(x.data if isinstance(x, Tensor) else x)
+    statistics = moments(array_of(x))
     return _batch_norm(x, weight, bias, statistics, float(eps)), statistics
 
 

@@ -19,6 +19,7 @@ from minidl.kernels import Pair, places
 from minidl.ops.convolution import pair_of
 from minidl.ops.linalg import matmul
 from minidl.ops.shape import reshape
+from minidl.rows import array_of, slices
 from minidl.tensor import Tensor, primitive
 
 _BLOCK = 500_000       # numbers at a time: what the first place of a window has read, the next finds in the cache
@@ -199,8 +200,7 @@ def _walk(xp: Any, shape: tuple[int, ...], window: Window) -> Iterator[tuple[int
     n, h, w, c = shape
     rows, columns = (list(_places(*sizes)) for sizes in zip((h, w), window.positions((h, w)), *window, strict=True))
     images = max(1, _BLOCK // max(1, h * w * c) if xp is np else n)
-    for start in range(0, n, images):
-        batch = slice(start, start + images)
+    for batch in slices(n, images):
         for i, (pixel_rows, window_rows) in enumerate(rows):
             for j, (pixel_columns, window_columns) in enumerate(columns):
                 yield (i * len(columns) + j, (batch, pixel_rows, pixel_columns), (batch, window_rows, window_columns))
@@ -244,7 +244,7 @@ def check_images(name: str, x: Any) -> None:
 
 def _check_places(x: Any, indices: Any, window: Window) -> None:
     """Raise InputError unless each number of x has a place in its window; values on a device are not looked at."""
-    chosen, last = indices.data if isinstance(indices, Tensor) else indices, window.size[0] * window.size[1] - 1
+    chosen, last = array_of(indices), window.size[0] * window.size[1] - 1
     if not isinstance(chosen, int) and (getattr(chosen, "shape", None) != x.shape or chosen.dtype.kind not in "iu"):
         given = f"{chosen.dtype} of shape {chosen.shape}" if hasattr(chosen, "shape") else type(chosen).__name__
         raise InputError(f"max_unpool2d: indices are integers of x's shape {x.shape}, not {given}; "

@@ -1,4 +1,4 @@
-"""What the linear models share: rows of floats, checked, and looked through a block at a time."""
+"""Rows of numbers: the array that a Tensor holds, what fits a model that learned from rows, and a block at a time."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -13,10 +13,15 @@ from minidl.tensor import Tensor
 BLOCK = 1024               # rows that are looked at together: they stay in the cache
 
 
+def array_of(x: Any) -> Any:
+    """The array that a Tensor holds; anything else as it is."""
+    return x.data if isinstance(x, Tensor) else x
+
+
 def rows_of_floats(name: str, x: Any, keep_tensor: bool = False) -> Any:
     """x as an array of rows; whole numbers become float32. Raises InputError, in `name`'s name, for another shape."""
-    if isinstance(x, Tensor) and not keep_tensor:
-        x = x.data
+    if not keep_tensor:
+        x = array_of(x)
     if isinstance(x, list):
         x = np.array(x, np.float32)
     if getattr(x, "ndim", 0) != 2:
@@ -30,7 +35,7 @@ def rows_that_meet(name: str, verb: str, x: Any, width: int, learned: Array, kee
     x = rows_of_floats(name, x, keep_tensor)
     if x.shape[1] != width:
         raise InputError(f"{name}.{verb}: this {name} takes rows of {width} numbers, x has shape {x.shape}")
-    check_device(name, verb, x.data if isinstance(x, Tensor) else x, learned)
+    check_device(name, verb, array_of(x), learned)
     return x.astype(learned.dtype) if x.dtype != learned.dtype else x
 
 
@@ -52,8 +57,14 @@ def check_count(name: str, what: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
+def slices(n: int, size: int) -> Iterator[slice]:
+    """0 .. n in parts of `size`, the last of which may be smaller."""
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
 def blocks(x: Array, rows: int = BLOCK) -> Iterator[Array]:
-    return (x[i:i + rows] for i in range(0, len(x), rows))
+    """x, so many rows at a time; one block at least, so that results of none have their shape."""
+    return (x[part] for part in slices(max(len(x), 1), rows))
 
 
 def mean_row(xp: Any, x: Array) -> Array:

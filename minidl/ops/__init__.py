@@ -1,6 +1,7 @@
 """The table of operations, under NumPy's names: `from minidl import ops` or `md.exp`, `md.sum`, ...
 
-`ops.linear` alone is not in `md`, where `minidl.linear` is the room of PCA; `nn.linear` is the same function.
+An operation is named once, in the imports; what they bring is exported. `ops.linear` alone is not in `md`, where
+`minidl.linear` is the room of PCA; `nn.linear` is the same function.
 """
 import sys
 
@@ -50,8 +51,7 @@ from minidl.ops.arithmetic import (
 )
 from minidl.ops.convolution import conv2d, conv_transpose2d
 from minidl.ops.indexing import check_labels, gather, getitem, one_hot, scatter_add, take
-from minidl.ops.linalg import einsum, matmul, outer
-from minidl.ops.linalg import linear as linear
+from minidl.ops.linalg import einsum, linear, matmul, outer
 from minidl.ops.normalization import batch_norm, moments, scale_shift, standardize
 from minidl.ops.pooling import avg_pool2d, max_pool2d, max_unpool2d, upsample
 from minidl.ops.reduction import argmax, argmin, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var
@@ -72,17 +72,6 @@ from minidl.ops.shape import (
 )
 from minidl.tensor import broadcast_to, sum_to
 
-__all__ = [
-    "abs", "add", "argmax", "argmin", "astype", "avg_pool2d", "batch_norm", "broadcast_to", "check_labels", "clip",
-    "concatenate", "conv2d", "conv_transpose2d", "cos", "cumsum", "divide", "einsum", "elu", "equal", "exp",
-    "expand_dims", "expm1", "flip", "gather", "gelu", "getitem", "greater", "greater_equal", "isfinite",
-    "leaky_relu", "less", "less_equal", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "max_pool2d",
-    "max_unpool2d", "maximum", "mean", "min", "minimum", "moments", "multiply", "negative", "norm", "not_equal",
-    "one_hot", "outer",
-    "pad", "power", "prod", "reciprocal", "relu", "repeat", "reshape", "roll", "scale_shift", "scatter_add",
-    "sigmoid", "sign", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack", "standardize",
-    "std", "subtract", "sum", "sum_to", "swapaxes", "take", "tanh", "tile", "to_device", "transpose", "upsample",
-    "var", "where",
-]
+__all__ = [name for name, value in list(globals().items()) if callable(value) and name != "linear"]
 
 operators.ops = sys.modules[__name__]      # Tensor's methods call the operations, which import Tensor

@@ -549,3 +549,8 @@ REORDERED = {"conv2d", "conv_transpose2d", "getitem", "repeat", "scatter_add", "
 
 # Public functions that make no gradient.
 HELPERS = {"check_labels", "one_hot"}
+
+# What `minidl/ops/` has for its own files and for `minidl/nn/`, and does not export.
+INTERNAL = {"axes_of", "check_images", "check_scale_factor", "check_slope", "check_window", "count", "geometry_of",
+            "log1p_of_fraction", "pair_of"}
+WITHIN_NN = {"gru", "linear", "lstm", "rnn"}               # operations that nn's layers are the way to

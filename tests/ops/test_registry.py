@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import minidl as md
 from minidl import ops
-from tests.ops.cases import CASES, CONSTANTS, HELPERS, REORDERED, Draw, HypothesisDraw
+from tests.ops.cases import CASES, CONSTANTS, HELPERS, INTERNAL, REORDERED, WITHIN_NN, Draw, HypothesisDraw
 from tests.standin.device import install
 
 WHERE = "add a case to CASES in tests/ops/cases.py (or, if its result is a constant for every gradient, to CONSTANTS)"
@@ -47,12 +47,29 @@ def run(f, inputs, dtype, device="cpu", weights=None):
 
 
 def test_every_public_operation_has_a_case():
-    public = {name for name in ops.__all__ if callable(getattr(ops, name))}
-    missing = public - set(CASES) - CONSTANTS - HELPERS
+    missing = {*ops.__all__, *written_in_ops()} - INTERNAL - set(CASES) - CONSTANTS - HELPERS
     assert not missing, f"{sorted(missing)}: {WHERE}"
     unknown = set(CASES) - {name for names in map(dir, map(importlib.import_module, modules_of_primitives()))
                             for name in names}
     assert not unknown, f"{sorted(unknown)} have cases but are no operations: delete them from tests/ops/cases.py"
+
+
+def written_in_ops():
+    """The public functions and primitives that the files of minidl/ops/ define."""
+    return {name for info in pkgutil.iter_modules(ops.__path__, "minidl.ops.")
+            for name, value in vars(importlib.import_module(info.name)).items()
+            if callable(value) and not isinstance(value, type) and not name.startswith("_")
+            and getattr(value, "__module__", "") == info.name}
+
+
+def test_every_public_operation_is_exported():
+    missing = written_in_ops() - set(ops.__all__) - INTERNAL - WITHIN_NN
+    assert not missing, f"{sorted(missing)}: import it in minidl/ops/__init__.py, or list it in tests/ops/cases.py"
+    assert INTERNAL | WITHIN_NN <= written_in_ops() - set(ops.__all__), "listed in cases.py for no reason"
+    hidden = {name for name, op in primitives().items() if not op.__name__.startswith("_")
+              and op.__name__ not in ops.__all__}
+    assert not hidden, f"{sorted(hidden)}: a primitive of a file's own has a name with an underscore"
+    assert {"nn", "np", "sys", "operators"}.isdisjoint(ops.__all__) and set(ops.__all__) <= set(md.__all__)
 
 
 def test_no_room_of_the_package_hides_an_operation():

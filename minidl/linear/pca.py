@@ -7,6 +7,7 @@ import numpy as np
 
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
+from minidl.randomness import Seed, generator
 from minidl.rows import (
     BLOCK,
     blocks,
@@ -18,7 +19,6 @@ from minidl.rows import (
     rows_that_meet,
     square,
 )
-from minidl.randomness import Seed, generator
 
 SOLVERS = ("auto", "svd", "covariance", "randomized")
 _OVERSAMPLE = 10           # directions carried along beyond the k that are wanted

@@ -3,9 +3,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-
 from minidl.backend import Array
+from minidl.randomness import Seed
 
 
 @runtime_checkable
@@ -27,5 +26,5 @@ class Verbs(Protocol):
     def reconstruct(self, x: Any) -> Any:
         """`decode(encode(x))`: (N, ...) -> (N, ...)."""
 
-    def sample(self, n: int, rng: int | np.random.Generator) -> Array:
+    def sample(self, n: int, rng: Seed) -> Array:
         """n new items (n, ...): codes drawn from where those of the training data lie, decoded."""

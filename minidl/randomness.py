@@ -70,6 +70,10 @@ class RandomStream:
         """Forget the devices' generators: the next draw seeds them from the host's."""
         self._on_device.clear()
 
+    def random_streams(self) -> list[RandomStream]:
+        """Itself: as a part of a run it is told of new epochs as a Module's streams are."""
+        return [self]
+
     def state_dict(self) -> dict[str, Any]:
         """The host generator's state, as plain numbers, strings, lists and dicts."""
         return _plain(self.host.bit_generator.state)

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import minidl as md
-from minidl import InputError, RandomStream, autoencoders, data, linear, nn, optim
+from minidl import InputError, RandomStream, autoencoders, data, linear, nn, optim, training
 from minidl.backend import backend_of
 from minidl.data import augmentation
 from minidl.nn.recurrent import Cell
 from minidl.randomness import generator
+from minidl.training.stateful import Streams
 from tests.standin.device import install
 
 LIKE = np.zeros(1, np.float32)
@@ -307,3 +308,33 @@ def test_draws_are_like_a_tensor_as_like_its_array():
         for draw in ("uniform", "normal"):
             a, b = (getattr(RandomStream(0), draw)((3,), like) for like in (array, md.Tensor(array)))
             assert type(a) is type(b) is type(array) and a.dtype == b.dtype == "float32" and bool((a == b).all())
+
+
+def test_a_stream_that_is_a_part_of_a_run_is_told_of_new_epochs_on_a_device():
+    like, stream, resumed = install().put(LIKE), RandomStream(0), RandomStream(99)
+    draws(stream, like)
+    Streams([stream]).new_epoch()
+    resumed.load_state_dict(stream.state_dict())
+    assert draws(stream, like) == draws(resumed, like)
+
+
+class Shaken(nn.Module):
+    """A layer with noise from a bare Generator and from a stream in a list."""
+
+    def __init__(self, seed):
+        self.linear, self.rng, self.streams = nn.Linear(8, 2, rng=0), np.random.default_rng(seed), [RandomStream(seed)]
+
+    def loss(self, x):
+        noise = self.rng.standard_normal(x.shape, dtype=np.float32) + self.streams[0].normal(x.shape, like=x)
+        return md.mean(md.square(self.linear(x + noise)))
+
+
+def test_a_resumed_run_draws_the_same_from_generators_and_streams_wherever_a_module_has_them(tmp_path):
+    def run(model, epochs, **options):
+        loader = data.Loader(X, batch_size=5, rng=3)
+        training.fit(model, loader, optim.SGD(model.parameters(), lr=0.1), epochs=epochs, progress=False, **options)
+        return model.linear.weight.numpy()
+
+    unbroken = run(Shaken(7), 3)
+    run(Shaken(7), 1, checkpoint=tmp_path / "run.npz")
+    np.testing.assert_array_equal(run(Shaken(99), 3, checkpoint=tmp_path / "run.npz"), unbroken)

@@ -1,6 +1,6 @@
 """The one seam between minidl and the machine: which devices there are and how arrays reach them.
 
-This is the only file that imports CuPy. Everything above it finds its array module (`xp`, NumPy's or CuPy's
+This is the only file that imports CuPy. Every room below it finds its array module (`xp`, NumPy's or CuPy's
 namespace) from the arrays that it is given, so the code for the CPU and for the GPU is the same code.
 """
 from __future__ import annotations

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from minidl import ops
     from minidl.tensor import Tensor
 else:
-    ops: Any = None        # minidl.ops, one floor above, puts itself here when it is imported
+    ops: Any = None        # minidl.ops, a room further down, puts itself here when it is imported
 
 # NumPy's names for what we call otherwise, or for what a Tensor knows itself.
 _ALIASES = {"true_divide": "divide", "absolute": "abs", "amax": "max", "amin": "min", "take_along_axis": "gather"}
@@ -75,10 +75,6 @@ class Operators:
         if self.size != 1:
             raise InputError(f"item: this tensor has shape {self.shape}; only one element is a number")
         return self.data.item()
-
-    def detach(self) -> Tensor:
-        """The same array without its history."""
-        return type_of_tensor()(self.data)
 
     def to(self, device: str | Device) -> Tensor:
         """The tensor on that device ("cpu", "cuda"); gradients find their way back."""
@@ -290,12 +286,6 @@ class Operators:
 
     def tanh(self) -> Tensor:
         return ops.tanh(self)
-
-
-def type_of_tensor() -> type[Tensor]:
-    from minidl.tensor import Tensor
-
-    return Tensor
 
 
 def _unpickle(kind: type, data: np.ndarray, requires_grad: bool, device: str, name: str | None) -> Tensor:

@@ -81,6 +81,10 @@ class Tensor(Operators):
             else:
                 leaf.grad.data += g.data
 
+    def detach(self) -> Tensor:
+        """The same array without its history."""
+        return Tensor(self.data)
+
 
 class Parameter(Tensor):
     """A Tensor that a Module learns: a leaf that requires its gradient and appears in `parameters()`."""

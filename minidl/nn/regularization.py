@@ -11,7 +11,7 @@ from typing import Any
 from minidl import ops
 from minidl.errors import InputError
 from minidl.nn.module import Module
-from minidl.nn.reparametrization import _Reparametrized
+from minidl.nn.reparametrization import Reparametrized
 from minidl.randomness import RandomStream, Seed
 from minidl.rows import array_of
 from minidl.tensor import Tensor
@@ -35,7 +35,7 @@ class Dropout(Module):
         return f"Dropout({self.p})"
 
 
-class DropConnect(_Reparametrized):
+class DropConnect(Reparametrized):
     """In training, drop the weights of `layer` as Dropout drops elements (Wan et al. 2013).
 
     The layer is a Linear, a convolution, or another one with a `weight`; its bias stays. All examples of a batch share

@@ -18,7 +18,7 @@ from minidl.randomness import Seed, generator
 from minidl.tensor import Parameter, Tensor
 
 
-class _Reparametrized(Module):
+class Reparametrized(Module):
     """The wrappers' common part: `layer` runs with the weight that `computed_weight` makes."""
 
     def __init__(self, layer: Any) -> None:
@@ -41,7 +41,7 @@ class _Reparametrized(Module):
             self.layer.weight = learned            # and the graph goes with the result
 
 
-class WeightNorm(_Reparametrized):
+class WeightNorm(Reparametrized):
     """Weight normalisation: each output's weights are gain * v / |v| (Salimans & Kingma 2016, eq. 2; slide 73).
 
     v is `layer.weight`, and `gain`, of the shape (outputs), starts as |v|, so that wrapping changes nothing at first.
@@ -57,7 +57,7 @@ class WeightNorm(_Reparametrized):
         return _from_matrix(self.layer, v * (self.gain / (ops.norm(v, axis=0) + 1e-12)))      # a v of zeros stays
 
 
-class EqualizedLR(_Reparametrized):
+class EqualizedLR(Reparametrized):
     """Equalised learning rate: the weight is `layer.weight` * gain / sqrt(fan_in) (Karras et al. 2018, 4.1; slide 73).
 
     `layer.weight` is drawn anew from N(0, 1), so the computed weight starts as He's, with the default gain for ReLUs;
@@ -78,7 +78,7 @@ class EqualizedLR(_Reparametrized):
         return f"EqualizedLR({self.scale:.4g})"
 
 
-class SpectralNorm(_Reparametrized):
+class SpectralNorm(Reparametrized):
     """Spectral normalisation: the weight is `layer.weight` / sigma, its largest singular value (Miyato et al. 2018).
 
     With the weight as a matrix W (inputs, outputs), sigma = v W u. The buffers u (outputs) and v (inputs) approach the

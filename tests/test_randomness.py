@@ -39,6 +39,8 @@ def takers():
 
 
 def functions(name, value):
+    if getattr(value, "_is_protocol", False):         # it says what others take
+        return {}
     if not inspect.isclass(value):
         return {name: value} if inspect.isfunction(value) else {}
     methods = {f"{name}.{method}": getattr(f, "__func__", f) for method, f in vars(value).items() if method[0] != "_"}

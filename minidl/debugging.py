@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.backend import BACKENDS, Array, backend_of
+from minidl.modes import thread
 
-active = False
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -34,13 +34,13 @@ class Trace(NamedTuple):
 @contextmanager
 def debug(on: bool = True) -> Iterator[None]:
     """Within this context every operation's result is checked: see `help(minidl.debugging)`."""
-    global active
-    before, active = active, on
+    mode = thread.mode
+    before, mode.debugging = mode.debugging, on
     try:
         with np.errstate(all="ignore" if on else None):      # debug mode says it better than NumPy's warnings
             yield
     finally:
-        active = before
+        mode.debugging = before
 
 
 def check_forward(name: str, raw: Sequence[Any], y: Array) -> Trace:

@@ -112,7 +112,7 @@ class Graph:
 
 def _operation(t: Tensor) -> str:
     """The primitive's name, with the plain numbers among its arguments: `power(., 2)`."""
-    primitive, args, _, _ = t.recipe
+    primitive, args = t.recipe[:2]
     shown = [f"{a:.4g}" if type(a) in (float, int) else "." for a in args if type(a) in (float, int) or
              isinstance(a, Tensor)]
     return f"{primitive.name}({', '.join(shown)})" if shown != ["."] * len(shown) else primitive.name

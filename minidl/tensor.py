@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import heapq
 import inspect
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Concatenate, Generic, ParamSpec
@@ -27,12 +26,12 @@ from minidl import debugging
 from minidl.arguments import PLAIN, describe, narrowed, settle, to_array
 from minidl.backend import BACKENDS, MODULES, Array, Device, backend_of
 from minidl.errors import InputError
+from minidl.modes import thread
 from minidl.operators import Operators
+from minidl.writes import check_unwritten, latest_write, next_birth
 
 P = ParamSpec("P")
 
-_next_birth = itertools.count(1).__next__
-_recording = True
 _FREED: Any = ("freed",)       # the recipe of a tensor that a backward pass has used up
 
 
@@ -46,7 +45,8 @@ class Tensor(Operators):
     Raises InputError for data that is no array of numbers, and for a gradient of integers.
     """
 
-    __slots__ = ("data", "grad", "requires_grad", "recipe", "birth", "name", "trace", "owner", "__weakref__")
+    __slots__ = ("data", "grad", "requires_grad", "recipe", "birth", "name", "trace", "owner", "written",
+                 "__weakref__")
 
     def __init__(self, data: Any, requires_grad: bool = False, *, device: str | Device | None = None,
                  dtype: Any = None, name: str | None = None) -> None:
@@ -56,11 +56,12 @@ class Tensor(Operators):
         self.data: Array = array if device is None else Device(device).put(array)
         self.grad: Tensor | None = None
         self.requires_grad = requires_grad
-        self.recipe: Any = None            # (primitive, args, their arrays, kwargs); None for a leaf
-        self.birth = _next_birth()         # tensors are made after what they are made from
+        self.recipe: Any = None            # (primitive, args, their arrays, kwargs, see `_wanted`); None for a leaf
+        self.birth = next_birth()          # tensors are made after what they are made from
         self.name = name
         self.trace: Any                    # set in debug mode alone
         self.owner: Any                    # a weak reference, set by the optimiser that updates this tensor
+        self.written: int                  # the clock's number, once `mark_written` was told that the array changed
         if requires_grad and self.data.dtype.kind != "f":
             raise InputError(f"only floating-point tensors have gradients, this one is {self.data.dtype}; "
                              "convert it with .astype('float32')")
@@ -118,12 +119,12 @@ def no_grad() -> Iterator[None]:
 
 @contextmanager
 def _recorded(on: bool) -> Iterator[None]:
-    global _recording
-    before, _recording = _recording, on
+    mode = thread.mode
+    before, mode.recording = mode.recording, on
     try:
         yield
     finally:
-        _recording = before
+        mode.recording = before
 
 
 class Primitive(Generic[P]):
@@ -161,7 +162,7 @@ class Primitive(Generic[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Tensor:
         # First the arrays out of the Tensors. `odd`: something is not as usual, and `settle` takes a second look.
         raw: list[Any] = []
-        tensors = needs = odd = False
+        tensors = needs = constants = odd = False
         home: Any = None                     # the arrays' type and dtype, which they must share
         dtype = None
         a: Any
@@ -170,6 +171,8 @@ class Primitive(Generic[P]):
                 tensors = True
                 if a.requires_grad:
                     needs = True
+                else:
+                    constants = True
                 a = a.data
             raw.append(a)
             kind = type(a)
@@ -204,11 +207,13 @@ class Primitive(Generic[P]):
         t.data = y if type(y) in BACKENDS else np.asarray(y)     # NumPy's reductions to a scalar are no arrays
         t.grad = t.recipe = t.name = None
         t.requires_grad = False
-        t.birth = _next_birth()
-        if needs and _recording and self.differentiable and t.data.dtype.kind == "f":
+        t.birth = next_birth()
+        mode = thread.mode
+        if needs and mode.recording and self.differentiable and t.data.dtype.kind == "f":
             t.requires_grad = True
-            t.recipe = (self, args, raw, kwargs)
-        if debugging.active:
+            wanted = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad] if constants else None
+            t.recipe = (self, args, raw, kwargs, wanted)
+        if mode.debugging:
             t.trace = debugging.check_forward(self.name, raw, t.data)
         return t
 
@@ -265,7 +270,7 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
     found = []
     out: Any
     ins: Sequence[Any]
-    checking = debugging.active
+    checking, latest = thread.mode.debugging, latest_write()
     with _recorded(create_graph):
         while heap:
             t = heapq.heappop(heap)[1]
@@ -275,16 +280,18 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
                     found.append((t, _copied(g) if create_graph else Tensor(g.copy() if t is y else g)))
             if t.recipe is None or through is not None and t.birth not in through:
                 continue
-            op, args, raw, kwargs = t.recipe if t.recipe is not _FREED else _raise_freed()
+            op, args, raw, kwargs, wanted = t.recipe if t.recipe is not _FREED else _raise_freed()
+            if t.birth < latest:
+                check_unwritten(t, _wanted(t, on_path), create_graph)
             if checking:
                 debugging.check_unchanged(op.name, t, raw)
             # The two uses of a rule: on arrays it just computes; on Tensors what it computes is recorded as well.
-            ins = _recorded_arguments(args, raw) if create_graph else raw
+            ins = _recorded_arguments(t) if create_graph else raw
             out = t if create_graph else t.data
             given = (g, out, *ins)
-            together = op.joint(g, out, _wanted(args, on_path), *ins, **kwargs) if op.joint else None
+            together = op.joint(g, out, _wanted(t, on_path), *ins, **kwargs) if op.joint else None
             for i, a in enumerate(args):
-                if not isinstance(a, Tensor) or not a.requires_grad:
+                if not isinstance(a, Tensor) or wanted is not None and i not in wanted:
                     continue
                 birth = a.birth
                 if on_path is not None and birth not in on_path:
@@ -340,10 +347,19 @@ def _seed(y: Tensor, gradient: Any, create_graph: bool) -> Any:
     return Tensor(seed) if create_graph else seed
 
 
-def _recorded_arguments(args: Sequence[Any], raw: Sequence[Any]) -> list[Any]:
-    """The Tensors among the arguments, and what else was settled as the forward pass had it: lists, integers."""
-    return [a if isinstance(a, Tensor) and (a.requires_grad or a.data is r) else r
-            for a, r in zip(args, raw, strict=True)]
+def _recorded_arguments(t: Tensor) -> list[Any]:
+    """The Tensors among the arguments, as frozen as they were then, and what else was settled: lists, integers."""
+    _, args, raw, _, _ = t.recipe
+    ins, wanted = list(raw), _wanted(t)
+    for i, a in enumerate(args):
+        if i in wanted:
+            ins[i] = a
+            if not a.requires_grad:                          # frozen since: what is made now still leads to it
+                ins[i] = Tensor(a.data, requires_grad=True)
+                ins[i].recipe = (_copied, (a,), [a.data], {}, None)
+        elif isinstance(a, Tensor) and a.data is raw[i]:
+            ins[i] = a.detach() if a.requires_grad else a
+    return ins
 
 
 def _retains(retain_graph: bool | None, create_graph: bool) -> bool:
@@ -361,19 +377,26 @@ def _no_rule(name: str, i: int) -> Callable[..., Any]:
     return rule
 
 
-def _wanted(args: Sequence[Any], on_path: set[int] | None) -> list[int]:
-    return [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad
+def _wanted(t: Tensor, on_path: set[int] | None = None) -> list[int]:
+    """The positions of the arguments of `t` that wanted a gradient when it was made, and lie on the path.
+
+    A recipe holds them only if one of its Tensors wanted none: a constant, or a frozen parameter.
+    """
+    _, args, _, _, wanted = t.recipe if t.recipe is not _FREED else _raise_freed()
+    return [i for i, a in enumerate(args) if isinstance(a, Tensor) and (wanted is None or i in wanted)
             and (on_path is None or a.birth in on_path)]
 
 
 def _leading_to(y: Tensor, targets: Sequence[Tensor]) -> set[int]:
     """The birth numbers of the tensors that were made, by way of others or at once, from a target, and lead to `y`."""
+    def sources(t: Tensor) -> list[Tensor]:                    # what is older than all targets was not made from them
+        return [t.recipe[1][i] for i in _wanted(t)] if t.birth > oldest and t.recipe is not None else []
+
     oldest = min((x.birth for x in targets), default=y.birth)
     seen, stack = {y.birth: y}, [y]
     while stack:
-        t = stack.pop()
-        for a in parents(t) if t.birth > oldest else ():       # what is older than all targets was not made from them
-            if a.requires_grad and a.birth not in seen:
+        for a in sources(stack.pop()):
+            if a.birth not in seen:
                 seen[a.birth] = a
                 stack.append(a)
     for i, x in enumerate(targets):
@@ -381,7 +404,7 @@ def _leading_to(y: Tensor, targets: Sequence[Tensor]) -> set[int]:
             raise InputError(f"grad: y does not depend on xs[{i}] (shape {x.shape}, requires_grad={x.requires_grad})")
     ends, through = {x.birth for x in targets}, set()
     for birth in sorted(seen):                                 # from old to new, so that parents come first
-        if birth > oldest and any(a.birth in ends or a.birth in through for a in parents(seen[birth])):
+        if any(a.birth in ends or a.birth in through for a in sources(seen[birth])):
             through.add(birth)
     return through
 

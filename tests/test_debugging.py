@@ -7,6 +7,7 @@ import pytest
 
 import minidl as md
 from minidl import debugging
+from minidl.modes import thread
 
 
 def leaf(*values):
@@ -135,17 +136,17 @@ def test_off_by_default_it_leaves_no_trace_and_looks_at_nothing(monkeypatch):
     x = leaf(-1.0)
     y = md.log(x)
     y.backward()
-    assert not debugging.active and not hasattr(y, "trace")
+    assert not thread.mode.debugging and not hasattr(y, "trace")
 
 
 def test_it_ends_with_its_context_also_by_an_exception_and_can_be_switched_off_within():
     with pytest.raises(ZeroDivisionError), md.debug():
         raise ZeroDivisionError
-    assert not debugging.active
+    assert not thread.mode.debugging
     with md.debug():
         with md.debug(False):
             assert np.isnan(md.log(leaf(-1.0)).item())
-        assert debugging.active
+        assert thread.mode.debugging
 
 
 def test_it_works_on_a_device():

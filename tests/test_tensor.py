@@ -425,6 +425,43 @@ def test_a_plain_backward_records_nothing_and_create_graph_does_even_within_no_g
     assert g.requires_grad and values(md.grad(g, x)) == [12]
 
 
+def penalty_of(x, w, *, before=lambda: None, between=lambda: None):
+    """The gradient by w of (d/dx sum(x^2 exp(x w)))^2, and what is done before the recording and after it."""
+    before()
+    y = md.sum(x * x * md.exp(x * w))
+    between()
+    g = md.grad(y, x, create_graph=True)
+    return md.sum(g * g)
+
+
+def test_freezing_counts_when_it_is_recorded_also_for_second_order():
+    x, w = leaf([1.5, -0.5]), leaf([0.3, 0.7])
+    expected = md.grad(penalty_of(x, w), w).numpy()
+
+    def freeze():
+        w.requires_grad = False
+
+    def thaw():
+        w.requires_grad = True
+
+    np.testing.assert_allclose(md.grad(penalty_of(x, w, between=freeze), w).numpy(), expected, rtol=1e-6)
+    with pytest.raises(InputError, match="does not depend on"):
+        md.grad(penalty_of(x, w, before=freeze, between=thaw), w)
+    thaw()
+    np.testing.assert_array_equal(md.grad(penalty_of(x, w), w).numpy(), expected)
+
+
+def test_grad_by_what_was_frozen_when_it_was_recorded_raises():
+    x, w = leaf([2.0]), leaf([3.0])
+    w.requires_grad = False
+    y = md.sum(x * w)
+    w.requires_grad = True
+    with pytest.raises(InputError, match=r"does not depend on xs\[0\]"):
+        md.grad(y, w)
+    y.backward()
+    assert w.grad is None and values(x.grad) == [3]
+
+
 def test_detach_has_the_same_array_and_no_history():
     x = leaf([2.0])
     d = (x * 3).detach()

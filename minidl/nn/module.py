@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from minidl.backend import Device
 from minidl.errors import InputError
 from minidl.randomness import RandomStream
 from minidl.tensor import Parameter, Tensor
+from minidl.writes import mark_written
 
 
 class Buffer(Tensor):
@@ -164,6 +166,7 @@ class Module:
             setattr(module, name, part)
         for name, t in own.items():
             t.data[...] = t.device.put(values[name].astype(t.dtype, copy=False))
+        mark_written(own.values())
 
     def parts_of(self, names: Set[str]) -> dict[str, Module | None]:
         """Sub-modules that come and go with a state, by attribute, as this module needs them to load one.
@@ -195,10 +198,27 @@ class Module:
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
-        """Freeze (False) or unfreeze (True) all parameters; returns the module."""
+        """Freeze (False) or unfreeze (True) all parameters; returns the module.
+
+        What counts is how they are when a graph is recorded, not at its backward pass.
+        """
         for p in self.parameters():
             p.requires_grad = requires_grad
         return self
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Within this context all parameters are frozen; after it, each is as it was before.
+
+        `with D.frozen(): loss = -D(G(z)).mean()`: its `backward()`, also after the context, spares D's gradients.
+        """
+        before = [(p, p.requires_grad) for p in self.parameters()]
+        self.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for p, requires_grad in before:
+                p.requires_grad = requires_grad
 
     def zero_grad(self) -> None:
         """Forget all gradients."""

@@ -144,6 +144,40 @@ def test_a_frozen_part_gets_no_gradient_and_the_optimiser_leaves_it():
     assert all(p.grad is not None for p in model.parameters())
 
 
+def test_within_frozen_everything_is_and_after_it_each_parameter_is_as_it_was():
+    model = Net()
+    model.encoder.requires_grad_(False)
+    before = [p.requires_grad for p in model.parameters()]
+    assert len(set(before)) == 2
+    with model.frozen():
+        assert not any(p.requires_grad for p in model.parameters())
+        with model.frozen():
+            pass
+        assert not any(p.requires_grad for p in model.parameters())
+        with pytest.raises(ZeroDivisionError), model.encoder.frozen():
+            model.encoder.requires_grad_(True)
+            raise ZeroDivisionError
+        assert not any(p.requires_grad for p in model.parameters())
+    assert [p.requires_grad for p in model.parameters()] == before
+
+
+def test_what_was_frozen_while_a_loss_was_recorded_gets_no_gradient_and_what_was_not_gets_one():
+    generator, critic = nn.Linear(3, 3, rng=0), nn.Sequential(nn.Linear(3, 4, rng=1), nn.Tanh(), nn.Linear(4, 1, rng=1))
+    with critic.frozen():
+        loss = md.mean(critic(generator(np.ones((2, 3), np.float32))))
+    loss.backward()
+    assert all(p.grad is None for p in critic.parameters())
+    assert all(p.grad is not None for p in generator.parameters())
+    expected = [p.grad.numpy().copy() for p in generator.parameters()]
+    generator.zero_grad()
+    loss = md.mean(critic(generator(np.ones((2, 3), np.float32))))
+    with critic.frozen(), generator.frozen():
+        loss.backward()
+    assert all(p.grad is not None for p in critic.parameters())
+    for p, g in zip(generator.parameters(), expected, strict=True):
+        np.testing.assert_array_equal(p.grad.numpy(), g)
+
+
 def test_zero_grad_forgets_every_gradient():
     model = Net()
     md.sum(model(X)).backward()

@@ -9,7 +9,9 @@ import numpy as np
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.nn.module import Module
+from minidl.optim.state import checked_state
 from minidl.tensor import Tensor
+from minidl.writes import mark_written
 
 
 class EMA:
@@ -44,8 +46,10 @@ class EMA:
 
     def apply(self) -> None:
         """Write the averages into the model's parameters, for good."""
-        for p, average in self._pairs().values():
+        pairs = self._pairs().values()
+        for p, average in pairs:
             p.data[...] = average
+        mark_written(p for p, _ in pairs)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -58,6 +62,7 @@ class EMA:
         finally:
             for t, values in zip(tensors, before, strict=True):
                 t.data[...] = values
+            mark_written(tensors)
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The averages (copies on the host), by name, and the number of updates."""
@@ -65,14 +70,11 @@ class EMA:
         return {"updates": np.asarray(self.updates), **averages}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Restore what `state_dict` gave. Raises InputError if it is of another model."""
-        own = self.state_dict()
-        odd = sorted(own.keys() ^ state.keys()) or [name for name in own if own[name].shape != state[name].shape]
-        if odd:
-            raise InputError(f"this is not the average of this model's parameters: {odd[0]} differs")
-        self.updates = int(state["updates"])
+        """Restore what `state_dict` gave. Raises InputError, and changes nothing, if it is of another model."""
+        read = checked_state("the average of this model's parameters", self.state_dict(), state)
+        self.updates = int(read["updates"])
         for name, (p, average) in self._pairs().items():
-            average[...] = p.device.put(np.asarray(state[f"average/{name}"], dtype=p.dtype))
+            average[...] = p.device.put(read[f"average/{name}"])
 
     def _pairs(self) -> dict[str, tuple[Tensor, Array]]:
         """Each parameter and its average, which has followed it."""

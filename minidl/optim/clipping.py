@@ -1,10 +1,11 @@
-"""Gradient clipping, between `backward` and `step`."""
+"""Gradient clipping, between `backward` and `step`: as functions, and as transforms for a training loop's list."""
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from minidl import ops
 from minidl.backend import backend_of
+from minidl.errors import InputError
 from minidl.tensor import Tensor, no_grad
 
 
@@ -13,7 +14,10 @@ def clip_grad_norm_(params: Tensor | Iterable[Tensor], max_norm: float) -> Tenso
     """Scale all gradients together so that their norm, over all parameters, is at most max_norm (Pascanu et al. 2013).
 
     Returns the norm before, as a scalar Tensor on the device: nothing waits for it.
+
+    Raises InputError unless max_norm is above 0.
     """
+    _above_zero("clip_grad_norm_: max_norm", max_norm)
     grads = [p.grad for p in _listed(params) if p.grad is not None]
     if not grads:
         return Tensor(0.0)
@@ -25,11 +29,47 @@ def clip_grad_norm_(params: Tensor | Iterable[Tensor], max_norm: float) -> Tenso
 
 
 def clip_grad_value_(params: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Limit each element of each gradient to [-clip_value, clip_value]."""
+    """Limit each element of each gradient to [-clip_value, clip_value]; raises InputError unless that is above 0."""
+    _above_zero("clip_grad_value_: clip_value", clip_value)
     for p in _listed(params):
         if p.grad is not None:
             g = p.grad.data
             backend_of(g).xp.clip(g, -clip_value, clip_value, out=g)
+
+
+class ClipGradNorm:
+    """`clip_grad_norm_` to max_norm as a gradient transform; it returns the norm before.
+
+    Raises InputError unless max_norm is above 0.
+    """
+
+    def __init__(self, max_norm: float) -> None:
+        self.max_norm = _above_zero("ClipGradNorm: max_norm", max_norm)
+
+    def __call__(self, params: Iterable[Tensor]) -> Tensor:
+        return clip_grad_norm_(params, self.max_norm)
+
+    def __repr__(self) -> str:
+        return f"ClipGradNorm({self.max_norm:g})"
+
+
+class ClipGradValue:
+    """`clip_grad_value_` to [-value, value] as a gradient transform; raises InputError unless value is above 0."""
+
+    def __init__(self, value: float) -> None:
+        self.value = _above_zero("ClipGradValue: value", value)
+
+    def __call__(self, params: Iterable[Tensor]) -> None:
+        clip_grad_value_(params, self.value)
+
+    def __repr__(self) -> str:
+        return f"ClipGradValue({self.value:g})"
+
+
+def _above_zero(name: str, value: float) -> float:
+    if not value > 0.0:
+        raise InputError(f"{name} is above 0, not {value}")
+    return float(value)
 
 
 def _listed(params: Tensor | Iterable[Tensor]) -> Iterable[Tensor]:

@@ -13,6 +13,7 @@ from minidl.errors import InputError
 from minidl.optim.line_search import Point, strong_wolfe
 from minidl.optim.optimizers import Optimizer
 from minidl.tensor import Tensor
+from minidl.writes import mark_written
 
 
 class LBFGS(Optimizer):
@@ -55,6 +56,7 @@ class LBFGS(Optimizer):
         if closure is None:
             raise InputError("LBFGS: a step needs the loss at several places: step(closure), where closure() forgets "
                              "the gradients, computes the loss, calls its backward(), and returns it")
+        self._check_owned()
         self._follow()
         first = closure()
         gradient = self._gradient()
@@ -100,6 +102,7 @@ class LBFGS(Optimizer):
         flat = self._flat[0]
         backend_of(flat).xp.multiply(d, t, out=flat)
         flat += x
+        mark_written(self.params.values())
 
     def _at(self, closure: Callable[[], Tensor], x: Array, d: Array, t: float) -> Point:
         self._move(x, d, t)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from minidl.errors import InputError
+from minidl.optim.state import checked_state
 from minidl.randomness import RandomStream, Seed
 from minidl.tensor import Tensor
 
@@ -14,7 +15,7 @@ class GradientNoise:
     """Add normal noise of variance eta / (1 + t)^gamma to all gradients; t counts the calls (Neelakantan et al. 2015).
 
     The paper's eta, 0.01 to 1, is for plain gradient descent; with Adam begin near 1e-4. Call it with the parameters,
-    or hand it to `training.fit(before_step=)`, whose checkpoints keep its state.
+    or hand it to `training.fit(gradients=[...])`, whose checkpoints keep its state.
     """
 
     def __init__(self, eta: float = 0.01, *, gamma: float = 0.55, rng: Seed) -> None:
@@ -30,12 +31,17 @@ class GradientNoise:
             if p.grad is not None:
                 p.grad.data += self.stream.normal(p.shape, like=p.grad.data) * deviation
 
+    def __repr__(self) -> str:
+        return f"GradientNoise(eta={self.eta:g}, gamma={self.gamma:g})"
+
     def random_streams(self) -> list[RandomStream]:
         """The stream that it draws from, as a Module tells its own."""
         return [self.stream]
 
     def state_dict(self) -> dict[str, Any]:
+        """The number of calls; the stream has a state of its own."""
         return {"t": self.t}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.t = int(state["t"])
+        """Restore what `state_dict` gave. Raises InputError if it is another's."""
+        self.t = checked_state("the state of a GradientNoise", self.state_dict(), state)["t"]

@@ -16,7 +16,9 @@ import numpy as np
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.kernels import Cuda, compiles, launch_update, update_kernel
+from minidl.optim.state import checked_state
 from minidl.tensor import Tensor
+from minidl.writes import mark_written
 
 WeightDecay = float | Callable[[str, Tensor], float]
 _BLOCK = 65536         # elements: small enough to stay in a cache, large enough that the calls cost little
@@ -28,8 +30,11 @@ class Optimizer:
     `params` are Tensors, or (name, Tensor) pairs as `model.named_parameters()` gives them; the state is kept by name,
     also when parameters move to another device, change their dtype, or are added with `add`. A parameter without a
     gradient is left as it is. `weight_decay` is a number, or a function of a parameter's name and Tensor that gives its
-    own: `lambda name, p: 0.01 if p.ndim > 1 else 0.0` spares biases and norms. Raises InputError for parameters that
-    another optimiser already updates.
+    own: `lambda name, p: 0.01 if p.ndim > 1 else 0.0` spares biases and norms.
+
+    Parameters belong to the newest optimiser that was given them: the `step` of an older one raises InputError. `lr` is
+    the present rate; `first_lr`, once there is a schedule, the rate from which schedules count. Assign both to begin
+    anew from another rate.
     """
 
     state_names: tuple[str, ...] = ()        # the arrays that a rule keeps for each parameter
@@ -42,6 +47,7 @@ class Optimizer:
 
     def __init__(self, params: Iterable[Any], lr: float, weight_decay: WeightDecay = 0.0) -> None:
         self.lr = _at_least_zero("lr", lr)
+        self.first_lr: float | None = None   # set by the first schedule
         self.weight_decay = weight_decay if callable(weight_decay) else _at_least_zero("weight_decay", weight_decay)
         self.params: dict[str, Tensor] = {}
         self._steps: dict[str, int] = {}     # updates so far, of each parameter
@@ -52,7 +58,7 @@ class Optimizer:
         self.add(params)
 
     def add(self, params: Iterable[Any]) -> None:
-        """Take over more parameters; the state of the others is kept."""
+        """Take over more parameters, also from another optimiser; the state of the others is kept."""
         if isinstance(params, Tensor) or hasattr(params, "parameters") or not isinstance(params, Iterable):
             raise InputError(f"{type(self).__name__}: give a list of parameters, such as model.parameters(), not "
                              f"{type(params).__name__}")
@@ -69,18 +75,11 @@ class Optimizer:
         except InputError:
             self.params = before
             raise
-        for tensor in new.values():
-            tensor.owner = weakref.ref(self)
 
     def _check_new(self, name: str, p: Any, new: Mapping[str, Tensor]) -> None:
         if not isinstance(p, Tensor) or p.recipe is not None:
             raise InputError(f"{type(self).__name__}: parameter {name} is no leaf Tensor")
-        owner = getattr(p, "owner", lambda: None)()
-        if owner is not None:
-            raise InputError(f"{type(self).__name__}: parameter {name} (shape {p.shape}) is updated by "
-                             f"{'this' if owner is self else 'another'} {type(owner).__name__} already; "
-                             "give each parameter to one optimiser, or let go of the old one first: del optimizer")
-        if any(p is q for q in new.values()):
+        if any(p is q for q in (*self.params.values(), *new.values())):
             raise InputError(f"{type(self).__name__}: parameter {name} was given twice")
         if name in self.params or name in new:
             raise InputError(f"{type(self).__name__}: two parameters are named {name}; name them apart, as "
@@ -108,6 +107,7 @@ class Optimizer:
             for old, new in zip(before, self._state[name], strict=False):
                 new[...] = device.put(old).astype(first.dtype)
             self._steps.setdefault(name, 0)
+            p.owner = weakref.ref(self)
             start += p.size
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Any:
@@ -115,6 +115,7 @@ class Optimizer:
 
         A `closure`, which computes the gradients and returns the loss, is called first, and its loss returned.
         """
+        self._check_owned()
         loss = closure() if closure else None
         self._follow()
         gradients = {name: p.grad.data for name, p in self.params.items() if p.grad is not None and p.requires_grad}
@@ -124,6 +125,7 @@ class Optimizer:
                                  f"the parameter {self.params[name].shape}")
             self._steps[name] += 1
         decay = {name: self._decay_of(name, self.params[name]) for name in gradients}
+        mark_written(self.params[name] for name in gradients)
         kernel = self.kernels.get(self.state_names)
         if kernel and compiles(self._flat[0]):
             for run in self._runs(gradients):
@@ -138,9 +140,17 @@ class Optimizer:
         w = self.weight_decay
         return _at_least_zero(f"weight_decay of {name}", w(name, p)) if callable(w) else w
 
+    def _check_owned(self) -> None:
+        for name, p in self.params.items():
+            owner = _owner(p)
+            if owner is not self and owner is not None:
+                raise InputError(f"{type(self).__name__}: parameter {name} (shape {p.shape}) now belongs to a newer "
+                                 f"{type(owner).__name__}; step that one, and give each parameter to one optimiser")
+
     def _follow(self) -> None:
-        """Flatten anew if someone moved, converted or replaced a parameter."""
-        if any(p.data is not self._views[name] for name, p in self.params.items()):
+        """Flatten anew if someone moved, converted or replaced a parameter; not if it belongs to a newer optimiser."""
+        if any(p.data is not self._views[name] for name, p in self.params.items()) and all(
+                _owner(p) in (self, None) for p in self.params.values()):
             self._flatten()
 
     def _update_in_blocks(self, p: Array, g: Array, state: list[Array], steps: int, weight_decay: float) -> None:
@@ -193,9 +203,14 @@ class Optimizer:
             p.grad = None
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Learning rate, step counts and state arrays (copies on the host), by name."""
+        """Learning rate, step counts and state arrays (copies on the host), by name.
+
+        The first rate is among them, as `first_lr`, once there is a schedule.
+        """
         self._follow()
         state: dict[str, Any] = {"lr": np.float64(self.lr)}
+        if self.first_lr is not None:
+            state["first_lr"] = np.float64(self.first_lr)
         for name, p in self.params.items():
             state[f"steps/{name}"] = np.int64(self._steps[name])
             for key, array in zip(self.state_names, self._state[name], strict=True):
@@ -203,17 +218,28 @@ class Optimizer:
         return {key: np.asarray(value) for key, value in state.items()}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Restore what `state_dict` gave. Raises InputError if it is of other parameters or of another optimiser."""
+        """Restore what `state_dict` gave; without a `first_lr`, the present one is kept.
+
+        Raises InputError, and changes nothing, if it is of other parameters or of another optimiser.
+        """
         own = self.state_dict()
-        if own.keys() != state.keys() or any(own[k].shape != state[k].shape for k in own):
-            odd = sorted(own.keys() ^ state.keys()) or [k for k in own if own[k].shape != state[k].shape]
-            raise InputError(f"this is not the state of {type(self).__name__} over these parameters, perhaps that of "
-                             f"another optimiser: {odd[0]} differs")
-        self.lr = float(state["lr"])
+        if "first_lr" in state:
+            own.setdefault("first_lr", np.asarray(np.float64()))
+        else:
+            own.pop("first_lr", None)
+        read = checked_state(f"the state of {type(self).__name__} over these parameters, perhaps that of another "
+                             "optimiser", own, state)
+        rates = {name: _at_least_zero(name, float(read[name])) for name in ("lr", "first_lr") if name in read}
+        self.lr, self.first_lr = rates["lr"], rates.get("first_lr", self.first_lr)
         for name, p in self.params.items():
-            self._steps[name] = int(state[f"steps/{name}"])
+            self._steps[name] = int(read[f"steps/{name}"])
             for key, array in zip(self.state_names, self._state[name], strict=True):
-                array[...] = p.device.put(np.asarray(state[f"{key}/{name}"], dtype=p.dtype).reshape(-1))
+                array[...] = p.device.put(read[f"{key}/{name}"].reshape(-1))
+
+
+def _owner(p: Tensor) -> Optimizer | None:
+    """The optimiser that updates the parameter, if there is one that is still alive."""
+    return getattr(p, "owner", lambda: None)()
 
 
 def _at_least_zero(name: str, value: float) -> float:

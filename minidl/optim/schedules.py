@@ -1,37 +1,64 @@
 """Learning-rate schedules: after each `step()` the optimiser's rate is its first rate times `factor(t)`.
 
 Names and arguments are PyTorch's; t counts the calls of `step`, one a batch or one an epoch as the user likes.
+
+The first rate is the optimiser's when its first schedule is made. The optimiser keeps it, as `first_lr`, in its state
+too: a schedule made again, or made after the optimiser's `load_state_dict`, counts from the same rate. Where a run goes
+on from saved states, their rates rule, whatever the optimiser was made with.
 """
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from minidl.errors import InputError
 from minidl.optim.optimizers import Optimizer
+from minidl.optim.state import checked_state
 
 
 class Schedule:
-    """Base class: subclasses write `factor(t)`, the rate at step t as a multiple of the optimiser's first rate."""
+    """Base class: subclasses write `factor(t)`, the rate at step t as a multiple of the optimiser's first rate.
+
+    Raises InputError for what is no optimiser.
+    """
 
     def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer, self.base_lr, self.t = optimizer, optimizer.lr, 0
-        optimizer.lr = self.base_lr * self.factor(0)
+        self.optimizer, self.t = _checked(type(self).__name__, optimizer), 0
+        if optimizer.first_lr is None:
+            optimizer.first_lr = optimizer.lr
+        optimizer.lr = self.rate(0)
+
+    @property
+    def base_lr(self) -> float:
+        """The optimiser's first rate."""
+        return self.optimizer.lr if self.optimizer.first_lr is None else self.optimizer.first_lr
 
     def factor(self, t: int) -> float:
+        """The rate at step t as a multiple of the first."""
         raise NotImplementedError
+
+    def rate(self, t: int) -> float:
+        """The rate at step t."""
+        return self.base_lr * self.factor(t)
 
     def step(self) -> None:
         """Go on to the next rate."""
         self.t += 1
-        self.optimizer.lr = self.base_lr * self.factor(self.t)
+        self.optimizer.lr = self.rate(self.t)
 
     def state_dict(self) -> dict[str, Any]:
+        """The number of steps and the first rate."""
         return {"t": self.t, "base_lr": self.base_lr}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.t, self.base_lr = int(state["t"]), float(state["base_lr"])
-        self.optimizer.lr = self.base_lr * self.factor(self.t)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` gave, and set the optimiser's first and present rates to it.
+
+        Raises InputError, and changes nothing, if it is another's.
+        """
+        read = checked_state(f"the state of a {type(self).__name__}", self.state_dict(), state)
+        self.t, self.optimizer.first_lr = read["t"], read["base_lr"]
+        self.optimizer.lr = self.rate(self.t)
 
 
 class StepLR(Schedule):
@@ -66,14 +93,20 @@ class CosineAnnealingLR(Schedule):
         self.T_max, self.warmup = _positive("T_max", T_max), warmup
         if not 0 <= warmup < T_max:
             raise InputError(f"CosineAnnealingLR: warmup is from 0 to below T_max={T_max}, not {warmup}")
-        self.floor = eta_min / optimizer.lr if optimizer.lr else 0.0
+        self.eta_min = eta_min
         super().__init__(optimizer)
 
     def factor(self, t: int) -> float:
+        """The rate at step t in multiples of the first, but for the floor."""
         if t < self.warmup:
             return (t + 1) / (self.warmup + 1)
         done = min(1.0, (t - self.warmup) / (self.T_max - self.warmup))
-        return self.floor + (1.0 - self.floor) * 0.5 * (1.0 + math.cos(math.pi * done))
+        return 0.5 * (1.0 + math.cos(math.pi * done))
+
+    def rate(self, t: int) -> float:
+        """The rate at step t: eta_min is a rate, whatever the first one is."""
+        floor = 0.0 if t < self.warmup else self.eta_min
+        return floor + (self.base_lr - floor) * self.factor(t)
 
 
 class LinearLR(Schedule):
@@ -100,7 +133,7 @@ class ReduceLROnPlateau:
                  min_lr: float = 0.0) -> None:
         if not 0.0 < factor < 1.0:
             raise InputError(f"ReduceLROnPlateau: factor lies between 0 and 1, not {factor}")
-        self.optimizer, self.factor, self.patience = optimizer, factor, patience
+        self.optimizer, self.factor, self.patience = _checked("ReduceLROnPlateau", optimizer), factor, patience
         self.threshold, self.min_lr = threshold, min_lr
         self.best, self.waited = math.inf, 0
 
@@ -116,10 +149,19 @@ class ReduceLROnPlateau:
             self.waited = 0
 
     def state_dict(self) -> dict[str, Any]:
+        """The best value, and the calls since; the rate is in the optimiser's state."""
         return {"best": self.best, "waited": self.waited}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best, self.waited = float(state["best"]), int(state["waited"])
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` gave. Raises InputError, and changes nothing, if it is another's."""
+        read = checked_state("the state of a ReduceLROnPlateau", self.state_dict(), state)
+        self.best, self.waited = read["best"], read["waited"]
+
+
+def _checked(name: str, optimizer: Any) -> Optimizer:
+    if not isinstance(optimizer, Optimizer):
+        raise InputError(f"{name}: give the optimiser whose rate it sets, not {type(optimizer).__name__}")
+    return optimizer
 
 
 def _positive(name: str, value: int) -> int:

@@ -195,6 +195,9 @@ def test_the_state_of_another_model_is_refused_and_changes_nothing():
     grown.scale.data = np.ones(3, np.float32)
     with pytest.raises(InputError, match="average/scale differs"):
         ema.load_state_dict(optim.EMA(grown).state_dict())
+    damaged = optim.EMA(Net(seed=7)).state_dict() | {"average/scale": np.asarray("a")}
+    with pytest.raises(InputError, match="average/scale holds <U1, no numbers"):
+        ema.load_state_dict(damaged)
     assert {k: v.tolist() for k, v in ema.state_dict().items()} == before
 
 

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from minidl import nn, optim
+from minidl import InputError, nn, optim
 from minidl.tensor import Tensor
 from tests.standin.device import counting, install
 
@@ -48,6 +48,27 @@ def test_a_single_parameter_need_not_be_in_a_list(clip):
     clip(alone[0], 1.0)
     clip(listed, 1.0)
     assert alone[0].grad.numpy().tolist() == listed[0].grad.numpy().tolist() != [3.0, 4.0]
+
+
+@pytest.mark.parametrize("bound", [0.0, -1.0, float("nan")])
+def test_a_bound_that_is_not_above_zero_is_refused_and_changes_nothing(bound):
+    params = with_gradients([3.0, 4.0])
+    for clip in (lambda: optim.clip_grad_norm_(params, bound), lambda: optim.clip_grad_value_(params, bound),
+                 lambda: optim.ClipGradNorm(bound), lambda: optim.ClipGradValue(bound)):
+        with pytest.raises(InputError, match=rf"(max_norm|value) is above 0, not {bound}"):
+            clip()
+    assert params[0].grad.numpy().tolist() == [3.0, 4.0]
+
+
+def test_the_transforms_are_the_functions_and_say_what_they_do():
+    for transform, function, shown in ((optim.ClipGradNorm(0.5), optim.clip_grad_norm_, "ClipGradNorm(0.5)"),
+                                       (optim.ClipGradValue(2), optim.clip_grad_value_, "ClipGradValue(2)")):
+        mine, peer = with_gradients([3.0, 0.0], [[-4.0]]), with_gradients([3.0, 0.0], [[-4.0]])
+        limit = 0.5 if function is optim.clip_grad_norm_ else 2
+        returned, expected = transform(iter(mine)), function(peer, limit)
+        assert (returned if expected is None else returned.item() == expected.item()) in (None, True)
+        assert [p.grad.numpy().tolist() for p in mine] == [p.grad.numpy().tolist() for p in peer]
+        assert repr(transform) == shown
 
 
 def test_on_the_device_it_waits_for_nothing_and_gives_numpys_values():

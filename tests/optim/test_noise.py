@@ -63,6 +63,15 @@ def test_a_restored_state_goes_on_bit_for_bit():
     assert p.grad.numpy().tolist() == q.grad.numpy().tolist() and b.t == 2
 
 
+def test_another_state_is_refused_and_changes_nothing():
+    noise = optim.GradientNoise(rng=1)
+    noise(with_gradients((4,)))
+    for odd in ({}, {"t": "soon"}, {"t": 1, "best": 0.5}):
+        with pytest.raises(InputError, match="this is not the state of a GradientNoise: "):
+            noise.load_state_dict(odd)
+    assert noise.state_dict() == {"t": 1} and repr(noise) == "GradientNoise(eta=0.01, gamma=0.55)"
+
+
 def test_on_a_device_it_draws_there_and_waits_for_nothing():
     params, noise = with_gradients((30, 3), 2, device=install()), optim.GradientNoise(rng=0)
     noise(params)                              # the device's generator is made at the first use

@@ -286,18 +286,56 @@ def test_a_refused_addition_changes_nothing():
     optim.Adam([other])                                      # and it is free for another
 
 
-def test_a_parameter_belongs_to_one_optimiser_until_that_is_gone():
-    params = parameters((3,), (2,))
-    first = optim.SGD(params[:1])
-    with pytest.raises(InputError, match=r"parameter 0 \(shape \(3,\)\) is updated by another SGD already"):
-        optim.Adam(params)
-    with pytest.raises(InputError, match="updated by this SGD already"):
-        first.add([("again", params[0])])
-    del first                                                # no reference cycle: it is gone at once
-    second = optim.Adam(params, lr=0.1)
+def test_an_optimiser_made_again_takes_over_and_a_step_of_the_old_one_is_refused():
+    params, twins = parameters((3,), (2,)), parameters((3,), (2,))
+    old = optim.SGD([("w", params[0])])
+    steps(old, params[:1], range(1))
+    twins[0].data = params[0].data.copy()
+    new, fresh = optim.Adam(params, lr=0.1), optim.Adam(twins, lr=0.1)
+    steps(new, params, range(2))
+    steps(fresh, twins, range(2))
     before = values(params)
-    steps(second, params, range(1))
-    assert values(params)[0] != before[0]
+    give_gradients(params, seed=5)
+    with pytest.raises(InputError, match=r"SGD: parameter w \(shape \(3,\)\) now belongs to a newer Adam"):
+        old.step()
+    assert values(params) == values(twins) == before
+    assert params[0].data.base is params[1].data.base            # nor has it moved what it does not own
+    old.state_dict()
+    steps(new, params, range(5, 6))
+    steps(fresh, twins, range(5, 6))
+    assert values(params) == values(twins)
+
+
+def test_an_optimiser_made_again_can_go_on_from_the_old_ones_state():
+    params, twins = parameters((3,), (2,)), parameters((3,), (2,))
+    old, unbroken = optim.Adam(params), optim.Adam(twins)
+    steps(old, params, range(3))
+    steps(unbroken, twins, range(3))
+    new = optim.Adam(params)
+    new.load_state_dict(old.state_dict())
+    steps(new, params, range(3, 5))
+    steps(unbroken, twins, range(3, 5))
+    assert values(params) == values(twins) and state_of(new) == state_of(unbroken)
+
+
+def test_when_the_newer_optimiser_is_gone_the_older_one_goes_on():
+    params = parameters((3,))
+    old = optim.SGD(params, lr=0.5)
+    newer = optim.SGD(params)
+    before = params[0].numpy().copy()
+    del newer                                                # no reference cycle: it is gone at once
+    give_gradients(params, seed=0)
+    old.step()
+    np.testing.assert_array_equal(params[0].numpy(), before - np.float32(0.5) * params[0].grad.numpy())
+
+
+def test_a_closure_is_not_called_by_an_optimiser_that_owns_nothing_any_more():
+    params = parameters((3,))
+    for make in (optim.SGD, optim.LBFGS):
+        old, new = make(params), optim.SGD(params)
+        with pytest.raises(InputError, match="now belongs to a newer SGD"):
+            old.step(lambda: pytest.fail("called"))
+        assert new.params["0"] is params[0]
 
 
 def test_a_failed_construction_does_not_own_its_parameters():
@@ -314,6 +352,8 @@ def test_what_cannot_be_optimised_is_refused_in_a_sentence():
         optim.SGD([])
     with pytest.raises(InputError, match="parameter 1 was given twice"):
         optim.SGD([p, p])
+    with pytest.raises(InputError, match="parameter again was given twice"):
+        optim.SGD([p]).add([("again", p)])
     with pytest.raises(InputError, match="two parameters are named w; name them apart"):
         optim.SGD([("w", p), ("w", nn.Parameter([1.0]))])
     with pytest.raises(InputError, match="parameter 0 is no leaf Tensor"):
@@ -393,6 +433,22 @@ def test_the_state_of_another_optimiser_is_refused_and_changes_nothing(other):
     with pytest.raises(InputError, match="not the state of Adam over these parameters, .*: .* differs"):
         optimizer.load_state_dict(foreign.state_dict())
     assert state_of(optimizer) == before
+
+
+@pytest.mark.parametrize("change", [
+    {"lr": np.asarray("fast")}, {"lr": np.asarray(-1.0)}, {"lr": np.asarray(np.nan)}, {"first_lr": np.asarray(-1.0)},
+    {"second_moment/1": np.array(["a", "b"])}, {"steps/1": np.asarray(None)}], ids=lambda change: next(iter(change)))
+def test_a_damaged_state_is_refused_and_changes_nothing(change):
+    params = parameters((3,), (2,))
+    optimizer = optim.Adam(params)
+    steps(optimizer, params, range(2))
+    before = state_of(optimizer)
+    other = parameters((3,), (2,))
+    foreign = optim.Adam(other, lr=0.5)
+    steps(foreign, other, range(1))
+    with pytest.raises(InputError):
+        optimizer.load_state_dict(foreign.state_dict() | change)
+    assert state_of(optimizer) == before and optimizer.first_lr is None
 
 
 def test_a_new_rule_needs_only_its_update():

@@ -67,6 +67,85 @@ def test_a_restored_schedule_goes_on_exactly(make):
     assert rates(second, 7)[1:] == unbroken[6:]
 
 
+@pytest.mark.parametrize("make", SCHEDULES.values(), ids=SCHEDULES)
+def test_a_schedule_made_again_counts_from_the_optimisers_first_rate(make):
+    o = optimizer(0.5)
+    unbroken = rates(make(o), 12)
+    rates(make(o), 5)
+    assert o.first_lr == 0.5 and o.lr != 0.5
+    assert rates(make(o), 12) == unbroken
+
+
+@pytest.mark.parametrize("make", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize("made", ["before the optimiser's state is loaded", "after it"])
+def test_a_run_goes_on_at_the_saved_rates_whatever_its_optimiser_was_made_with(make, made):
+    unbroken = rates(make(optimizer(0.5)), 12)
+    first = make(optimizer(0.5))
+    rates(first, 5)
+    o = optimizer(0.02)
+    schedule = make(o) if made.startswith("before") else None
+    o.load_state_dict(first.optimizer.state_dict())
+    schedule = schedule or make(o)
+    assert o.first_lr == 0.5
+    schedule.load_state_dict(first.state_dict())
+    assert schedule.optimizer is o and o.lr == unbroken[5] and rates(schedule, 7)[1:] == unbroken[6:]
+
+
+def test_the_first_rate_is_that_at_the_first_schedule_and_can_be_set_anew():
+    o = optimizer(0.5)
+    assert o.first_lr is None and "first_lr" not in o.state_dict()
+    o.lr = 0.4
+    optim.ExponentialLR(o, 0.5).step()
+    assert (o.first_lr, o.lr, float(o.state_dict()["first_lr"])) == (0.4, 0.2, 0.4)
+    o.lr = o.first_lr = 0.1
+    assert rates(optim.ExponentialLR(o, 0.5), 1) == [0.1, 0.05]
+
+
+def test_a_state_without_a_first_rate_leaves_the_present_one():
+    """As checkpoints of before had it: the schedule's own state brings the first rate."""
+    old = optimizer(0.5)
+    fresh, scheduled = optimizer(0.1), optimizer(0.1)
+    schedule = optim.ExponentialLR(scheduled, 0.5)
+    for o in (fresh, scheduled):
+        o.load_state_dict(old.state_dict())
+    assert (fresh.lr, fresh.first_lr, scheduled.lr, scheduled.first_lr) == (0.5, None, 0.5, 0.1)
+    schedule.load_state_dict({"t": 1, "base_lr": 0.5})
+    assert (scheduled.first_lr, scheduled.lr) == (0.5, 0.25)
+
+
+def test_eta_min_is_a_rate_whatever_the_first_rate_is():
+    o = optimizer(0.5)
+    schedule = optim.CosineAnnealingLR(o, 4, eta_min=0.1)
+    schedule.load_state_dict({"t": 0, "base_lr": 0.2})
+    assert rates(schedule, 4) == pytest.approx([0.1 + 0.1 * (1 + math.cos(math.pi * t / 4)) / 2 for t in range(5)])
+    assert o.lr == 0.1
+
+
+def test_without_a_floor_the_cosine_is_bit_for_bit_the_first_rate_times_half_a_cosine():
+    for lr in (1e-3, 3e-4, 0.1):
+        expected = [lr * (0.5 * (1.0 + math.cos(math.pi * (t / 37)))) for t in range(38)]
+        assert rates(optim.CosineAnnealingLR(optimizer(lr), 37), 37) == expected
+
+
+@pytest.mark.parametrize("make", [*SCHEDULES.values(), optim.ReduceLROnPlateau],
+                         ids=[*SCHEDULES, "ReduceLROnPlateau"])
+def test_another_state_is_refused_and_changes_nothing(make):
+    schedule = make(optimizer())
+    before, lr = schedule.state_dict(), schedule.optimizer.lr
+    name = next(iter(before))
+    for odd in ({}, before | {"other": 1}, before | {name: "soon"}, before | {name: [1, 2]}, before | {name: None}):
+        with pytest.raises(InputError, match="this is not the state of a "):
+            schedule.load_state_dict(odd)
+    assert (schedule.state_dict(), schedule.optimizer.lr) == (before, lr)
+
+
+@pytest.mark.parametrize("make", [*SCHEDULES.values(), optim.ReduceLROnPlateau],
+                         ids=[*SCHEDULES, "ReduceLROnPlateau"])
+def test_what_is_no_optimiser_is_refused_in_a_sentence(make):
+    with pytest.raises(InputError, match="give the optimiser whose rate it sets, not Linear"):
+        make(nn.Linear(2, 2, rng=0))
+
+
 def test_plateau_waits_for_patience_calls_without_a_fall_and_then_lowers_the_rate():
     o = optimizer(1.0)
     schedule = optim.ReduceLROnPlateau(o, factor=0.5, patience=2)

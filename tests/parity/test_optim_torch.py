@@ -88,6 +88,85 @@ def test_a_schedules_rates_are_pytorchs_one_by_one(torch, make):
     assert len(set(ours)) > 3
 
 
+def sgds(torch, lr=0.4):
+    return optim.SGD([nn.Parameter([0.0])], lr=lr), torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")
+@pytest.mark.parametrize("make", SCHEDULES.values(), ids=SCHEDULES)
+def test_a_schedule_made_again_counts_from_pytorchs_initial_lr(torch, make):
+    """PyTorch's closed form. Step by step it multiplies the present rate instead, which has fallen by then."""
+    mine, peer = sgds(torch)
+    for lib, optimizer in ((optim, mine), (torch.optim.lr_scheduler, peer)):
+        schedule = make(lib, optimizer)
+        for _ in range(9):
+            schedule.step()
+    a, b = make(optim, mine), make(torch.optim.lr_scheduler, peer)
+    assert [mine.first_lr] == [a.base_lr] == b.base_lrs == [0.4]
+    for t in range(20):
+        b.last_epoch = t
+        np.testing.assert_allclose(mine.lr, b._get_closed_form_lr()[0], rtol=1e-12, atol=1e-16)
+        a.step()
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")
+@pytest.mark.parametrize("make", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize("order", ["optimiser's state first", "schedule first"])
+def test_a_schedule_goes_on_from_saved_states_as_pytorchs_does_whatever_the_new_rate(torch, make, order):
+    found = []
+    for lib, optimizer, fresh in zip((optim, torch.optim.lr_scheduler), sgds(torch), sgds(torch, 0.03), strict=True):
+        first = make(lib, optimizer)
+        for _ in range(9):
+            optimizer.step()
+            first.step()
+        second = make(lib, fresh) if order == "schedule first" else None
+        fresh.load_state_dict(optimizer.state_dict())
+        second = second or make(lib, fresh)
+        if lib is not optim:                 # a new schedule writes the rate, and its load_state_dict does not
+            fresh.load_state_dict(optimizer.state_dict())
+        second.load_state_dict(first.state_dict())
+        found.append([])
+        for _ in range(20):
+            second.step()
+            found[-1].append(fresh.lr if lib is optim else fresh.param_groups[0]["lr"])
+    np.testing.assert_allclose(*found, rtol=1e-12, atol=1e-16)
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")
+def test_a_schedule_made_after_load_state_dict_counts_from_the_saved_first_rate_as_pytorchs(torch):
+    """By a multiple of the first rate, as PyTorch's LambdaLR has it."""
+    class Inverse(optim.Schedule):
+        def factor(self, t):
+            return 1.0 / (1 + t)
+
+    makers = Inverse, lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda t: 1.0 / (1 + t))
+    found = []
+    for make, optimizer, fresh in zip(makers, sgds(torch), sgds(torch, 0.03), strict=True):
+        first = make(optimizer)
+        for _ in range(5):
+            first.step()
+        fresh.load_state_dict(optimizer.state_dict())
+        second = make(fresh)
+        found.append([])
+        for _ in range(10):
+            found[-1].append(fresh.lr if isinstance(fresh, optim.Optimizer) else fresh.param_groups[0]["lr"])
+            second.step()
+    np.testing.assert_allclose(*found, rtol=1e-14)
+    assert found[0][0] == 0.4
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")
+def test_a_rate_set_before_the_first_schedule_is_its_first_as_in_pytorch(torch):
+    mine, peer = sgds(torch)
+    mine.lr = peer.param_groups[0]["lr"] = 0.25
+    a, b = optim.CosineAnnealingLR(mine, 8, 0.01), torch.optim.lr_scheduler.CosineAnnealingLR(peer, 8, 0.01)
+    assert mine.first_lr == peer.param_groups[0]["initial_lr"] == 0.25
+    for _ in range(8):
+        a.step()
+        b.step()
+        np.testing.assert_allclose(mine.lr, peer.param_groups[0]["lr"], rtol=1e-12)
+
+
 @pytest.mark.parametrize("arguments", [{}, {"factor": 0.5, "patience": 2}, {"patience": 0, "threshold": 0.2},
                                        {"factor": 0.5, "patience": 1, "min_lr": 0.05}], ids=str)
 def test_plateaus_rates_are_pytorchs_one_by_one(torch, arguments):

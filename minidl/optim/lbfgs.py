@@ -56,8 +56,8 @@ class LBFGS(Optimizer):
         if closure is None:
             raise InputError("LBFGS: a step needs the loss at several places: step(closure), where closure() forgets "
                              "the gradients, computes the loss, calls its backward(), and returns it")
-        self._check_owned()
-        self._follow()
+        self.check_owned()
+        self.follow()
         first = closure()
         gradient = self._gradient()
         loss, steepest = _numbers(first.data, abs(gradient).max())
@@ -66,7 +66,7 @@ class LBFGS(Optimizer):
             if not (math.isfinite(loss) and steepest > self.tolerance_grad and change > self.tolerance_change
                     and evaluations < self.max_eval):
                 break
-            x = self._flat[0].copy()
+            x = self.flat[0].copy()
             d, slope, longest = self._downhill(gradient)
             if not slope < 0.0:
                 break
@@ -93,13 +93,13 @@ class LBFGS(Optimizer):
 
     def _gradient(self) -> Array:
         """All gradients in one flat array, with zeros for a parameter that has none."""
-        xp = backend_of(self._flat[0]).xp
+        xp = backend_of(self.flat[0]).xp
         return xp.concatenate([xp.zeros(p.size, p.dtype) if p.grad is None or not p.requires_grad
                                else p.grad.data.reshape(-1) for p in self.params.values()])
 
     def _move(self, x: Array, d: Array, t: float) -> None:
         """Set the parameters to x + t d."""
-        flat = self._flat[0]
+        flat = self.flat[0]
         backend_of(flat).xp.multiply(d, t, out=flat)
         flat += x
         mark_written(self.params.values())
@@ -138,7 +138,7 @@ class LBFGS(Optimizer):
     def _pair(self, i: int) -> tuple[Array, Array]:
         """Where the i-th pair is stored, or will be: flat arrays beside the parameters."""
         place = 1 + 2 * (i % self.history_size)
-        return self._flat[place], self._flat[place + 1]
+        return self.flat[place], self.flat[place + 1]
 
     def _store(self, s: Array, y: Array) -> None:
         for place, values in zip(self._pair(self._pairs), (s, y), strict=True):

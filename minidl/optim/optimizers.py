@@ -53,7 +53,7 @@ class Optimizer:
         self._steps: dict[str, int] = {}     # updates so far, of each parameter
         self._views: dict[str, Array] = {}   # what each p.data must be
         self._state: dict[str, list[Array]] = {}
-        self._flat: list[Array] = []         # all parameters, and each kind of state
+        self.flat: list[Array] = []         # all parameters, and each kind of state
         self._parts: dict[str, slice] = {}   # where in them each parameter is
         self.add(params)
 
@@ -95,7 +95,7 @@ class Optimizer:
                 raise InputError(f"{type(self).__name__}: parameter {name} is {p.dtype} on {p.device.name}, the first "
                                  f"one {first.dtype} on {backend_of(first).name}; one optimiser takes one kind")
         total = sum(p.size for p in self.params.values())
-        flat, *state = self._flat = [xp.zeros(total, dtype=first.dtype) for _ in range(1 + len(self.state_names))]
+        flat, *state = self.flat = [xp.zeros(total, dtype=first.dtype) for _ in range(1 + len(self.state_names))]
         start, device = 0, next(iter(self.params.values())).device
         for name, p in self.params.items():
             part = self._parts[name] = slice(start, start + p.size)
@@ -115,9 +115,9 @@ class Optimizer:
 
         A `closure`, which computes the gradients and returns the loss, is called first, and its loss returned.
         """
-        self._check_owned()
+        self.check_owned()
         loss = closure() if closure else None
-        self._follow()
+        self.follow()
         gradients = {name: p.grad.data for name, p in self.params.items() if p.grad is not None and p.requires_grad}
         for name, g in gradients.items():
             if g.shape != self.params[name].shape:
@@ -127,7 +127,7 @@ class Optimizer:
         decay = {name: self._decay_of(name, self.params[name]) for name in gradients}
         mark_written(self.params[name] for name in gradients)
         kernel = self.kernels.get(self.state_names)
-        if kernel and compiles(self._flat[0]):
+        if kernel and compiles(self.flat[0]):
             for run in self._runs(gradients):
                 self._update_by_kernel(kernel, run, gradients, decay)
             return loss
@@ -140,14 +140,14 @@ class Optimizer:
         w = self.weight_decay
         return _at_least_zero(f"weight_decay of {name}", w(name, p)) if callable(w) else w
 
-    def _check_owned(self) -> None:
+    def check_owned(self) -> None:
         for name, p in self.params.items():
             owner = _owner(p)
             if owner is not self and owner is not None:
                 raise InputError(f"{type(self).__name__}: parameter {name} (shape {p.shape}) now belongs to a newer "
                                  f"{type(owner).__name__}; step that one, and give each parameter to one optimiser")
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """Flatten anew if someone moved, converted or replaced a parameter; not if it belongs to a newer optimiser."""
         if any(p.data is not self._views[name] for name, p in self.params.items()) and all(
                 _owner(p) in (self, None) for p in self.params.values()):
@@ -183,7 +183,7 @@ class Optimizer:
         part = slice(self._parts[run[0]].start, self._parts[run[-1]].stop)
         shrink = [1.0 - self.lr * decay[name] if self.decoupled else 1.0 for name in run]
         added = [0.0 if self.decoupled else decay[name] for name in run]
-        launch_update(kernel, [a[part] for a in self._flat], [gradients[name] for name in run], shrink, added,
+        launch_update(kernel, [a[part] for a in self.flat], [gradients[name] for name in run], shrink, added,
                       self.numbers(self._steps[run[0]]))
 
     def numbers(self, steps: int) -> tuple[float, ...]:
@@ -207,7 +207,7 @@ class Optimizer:
 
         The first rate is among them, as `first_lr`, once there is a schedule.
         """
-        self._follow()
+        self.follow()
         state: dict[str, Any] = {"lr": np.float64(self.lr)}
         if self.first_lr is not None:
             state["first_lr"] = np.float64(self.first_lr)

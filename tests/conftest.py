@@ -8,6 +8,7 @@ import pytest
 
 import minidl as md
 from minidl import debugging
+from tests.ids import pytest_make_parametrize_id  # noqa: F401
 
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None, database=None,
                                      suppress_health_check=[hypothesis.HealthCheck.too_slow])

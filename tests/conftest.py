@@ -4,6 +4,7 @@ import os
 os.environ["MPLBACKEND"] = "Agg"       # before anything imports matplotlib
 
 import hypothesis
+import numpy as np
 import pytest
 
 import minidl as md
@@ -13,6 +14,14 @@ from tests.ids import pytest_make_parametrize_id  # noqa: F401
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None, database=None,
                                      suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def draws_of_its_own(request):
+    """A file's RNG starts anew for each test: its numbers are the same alone, among others, and in any order."""
+    rng = getattr(request.module, "RNG", None)
+    if rng is not None:
+        rng.bit_generator.state = np.random.default_rng(0).bit_generator.state
 
 
 @pytest.fixture

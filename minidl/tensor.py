@@ -28,7 +28,7 @@ from minidl.backend import BACKENDS, MODULES, Array, Device, backend_of
 from minidl.errors import InputError
 from minidl.modes import thread
 from minidl.operators import Operators
-from minidl.writes import check_unwritten, latest_write, next_birth
+from minidl.writes import latest_write, next_birth, refuse_read, written_since
 
 P = ParamSpec("P")
 
@@ -281,8 +281,8 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
             if t.recipe is None or through is not None and t.birth not in through:
                 continue
             op, args, raw, kwargs, wanted = t.recipe if t.recipe is not _FREED else _raise_freed()
-            if t.birth < latest:
-                check_unwritten(t, _wanted(t, on_path), create_graph)
+            if t.birth < latest and (written := written_since(t, create_graph)):
+                refuse_read(t, written, _wanted(t, on_path))
             if checking:
                 debugging.check_unchanged(op.name, t, raw)
             # The two uses of a rule: on arrays it just computes; on Tensors what it computes is recorded as well.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dis
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from minidl.backend import Array, backend_of
@@ -34,30 +34,37 @@ def mark_written(tensors: Iterable[Any]) -> None:
     _latest = now
 
 
-def check_unwritten(t: Any, wanted: Sequence[int], create_graph: bool) -> None:
-    """Raise RuntimeError if an array that the rules of these arguments read was written after `t` was made from it.
+def written_since(t: Any, create_graph: bool) -> dict[int, Any]:
+    """The arguments of `t`, by position, whose arrays were written after `t` was made: each one's leaf.
+
+    That is the argument itself or the leaf that it is a view of. Under `create_graph` rules read the leaf's array of
+    now, whichever it is; else the array of then, which nobody writes if the leaf has moved to another since.
+    """
+    found = {}
+    for i, (a, array) in enumerate(zip(t.recipe[1], t.recipe[2], strict=True)):
+        moved = create_graph
+        while hasattr(a, "recipe"):
+            if getattr(a, "written", 0) > t.birth and (moved or _share(a.data, array)):
+                found[i] = a
+                break
+            if array.base is None or not a.recipe or len(a.recipe) == 1:           # no view, a leaf, or freed
+                break
+            a, moved = next((b for b in a.recipe[1] if hasattr(b, "recipe") and _share(b.data, array)), None), False
+    return found
+
+
+def refuse_read(t: Any, written: Mapping[int, Any], wanted: Sequence[int]) -> None:
+    """Raise RuntimeError if a rule of the `wanted` arguments reads one that was written.
 
     What the rules' code does not mention, such as a bias that was added, may have been written.
     """
-    op, args, raw = t.recipe[:3]
-    for i, (a, array) in enumerate(zip(args, raw, strict=True)):
-        leaf = _written_since(t.birth, a, array, create_graph) if hasattr(a, "recipe") else None
-        if leaf is not None and (op.joint or any(_mentions(op.rules[j], i) for j in wanted)):
+    op = t.recipe[0]
+    for i, leaf in written.items():
+        if op.joint or any(_mentions(op.rules[j], i) for j in wanted):
             raise RuntimeError(
                 f"backward: {_name(leaf)} was written by an optimiser's step, load_state_dict or an average after "
                 f"{op.name} had read it, so gradients through it would be wrong; compute the loss again after the "
                 "step, or call backward() of all losses before the first step()")
-
-
-def _written_since(birth: int, a: Any, array: Array, moved: bool) -> Any:
-    """`a`, or the leaf that it is a view of, if its array was written since; with `moved`, also if that is another."""
-    while a is not None:
-        if getattr(a, "written", 0) > birth and (moved or _share(a.data, array)):
-            return a
-        args = a.recipe[1] if a.recipe and len(a.recipe) > 1 and array.base is not None else ()
-        a = next((b for b in args if hasattr(b, "recipe") and _share(b.data, array)), None)
-        moved = False
-    return None
 
 
 def _share(a: Array, b: Array) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from minidl.errors import InputError
-from minidl.tensor import Tensor
+from minidl.rows import array_of
 from minidl.training.checkpoint import load, save
 from minidl.training.checks import whole_number
 from minidl.training.history import History
@@ -125,7 +125,7 @@ class _Run:
         if not isinstance(losses, Mapping):
             raise InputError(f"a step returns its losses by name, {{'loss': loss}}, not {type(losses).__name__}")
         for name, loss in losses.items():
-            value = loss.detach().data if isinstance(loss, Tensor) else loss
+            value = array_of(loss)
             if getattr(value, "shape", ()) != ():
                 raise InputError(f"the loss {name!r} is one number, not of shape {value.shape}; add .mean() or .sum()")
             self.sums[name] = self.sums.get(name, 0.0) + value
@@ -140,8 +140,8 @@ class _Run:
                 which = "the loss" if name == "loss" else f"the loss {name!r}"
                 raise FloatingPointError(
                     f"{which} became {mean} in epoch {self.epoch + 1} before step {self.step + 1}{self._at()}; try a "
-                    "smaller rate or clip the gradients, "
-                    "gradients=[optim.ClipGradNorm(1.0)], or look for the cause within md.debug()")
+                    "smaller rate or clip the gradients, gradients=[optim.ClipGradNorm(1.0)], or look for the cause "
+                    "within md.debug()")
         return means
 
     def rates(self) -> dict[str, float]:

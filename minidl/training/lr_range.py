@@ -14,6 +14,7 @@ from minidl.errors import InputError
 from minidl.nn.module import Module
 from minidl.optim import Optimizer
 from minidl.training.checks import Loss, check_training, loss_and_gradients
+from minidl.writes import mark_written
 
 _SMOOTHING = 0.9       # of the losses: about the last ten count
 
@@ -81,3 +82,4 @@ def _left_as_it_was(model: Module, optimizer: Optimizer) -> Iterator[None]:
             module.training = training
         for p, values, g in parameters:
             p.data[...], p.grad = values, g
+        mark_written(p for p, _, _ in parameters)

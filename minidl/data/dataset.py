@@ -1,4 +1,4 @@
-"""What every data set looks like once it is loaded."""
+"""What every data set looks like once it is loaded, and how one is divided."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minidl.errors import InputError
+from minidl.randomness import Seed, generator
 
 # What a reader hands over: x_train, y_train, x_test, y_test; images as stored, labels None where there are none.
 Arrays = tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray | None]
@@ -15,11 +16,12 @@ Arrays = tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray | None]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Images and labels, divided into a training and a test part.
+    """Images or rows of numbers, and labels, divided into a training and a test part.
 
-    `x_train`, `x_test`: float32 in [0, 1], (N, H, W, C), C = 1 for grey. `y_train`, `y_test`: int64 labels (N,),
-    or None where a set has no labels. `credit` says whose data it is and which files were read. `classes` are the names
-    of the classes, the one of label c at c; () where a set has no labels.
+    `x_train`, `x_test`: float32 in [0, 1], (N, H, W, C), C = 1 for grey; of a table (`data.csv`) its numbers as they
+    are, (N, features). `y_train`, `y_test`: int64 labels (N,), or None where a set has no labels; of a table also
+    float32 numbers to predict. `credit` says whose data it is and which files were read. `classes` are the names of
+    the classes, the one of label c at c; () where a set has none. `columns` are the names of a table's features.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Dataset:
     y_test: np.ndarray | None
     credit: str
     classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     def flat(self) -> Dataset:
         """The same data with each image as one row: (N, H, W, C) -> (N, H*W*C)."""
@@ -63,6 +66,25 @@ def from_arrays(name: str, arrays: Arrays, scale: float, credit: str, classes: S
     x_train, y_train, x_test, y_test = arrays
     return Dataset(name, _images(x_train, scale), _labels(y_train), _images(x_test, scale), _labels(y_test), credit,
                    tuple(classes))
+
+
+def divided(name: str, n: int, y: np.ndarray | None, share: float, rng: Seed | None) -> tuple[np.ndarray, np.ndarray]:
+    """Which of n items are to train and which to test: places in their order, `share` of them in the test part.
+
+    The test part has every k-th item after sorting by y, from a random order: of each class about that share.
+    """
+    if isinstance(share, bool) or not isinstance(share, int | float | np.number) or not 0 <= share < 1:
+        raise InputError(f"{name}: test is the share of the test part, from 0 to below 1, not {share!r}")
+    count = round(share * n)
+    if share and not 0 < count < n:
+        raise InputError(f"{name}: test={share:g} of {n} items are {count}; both parts need some")
+    held = np.zeros(n, bool)
+    if count:
+        order = generator(rng, name).permutation(n)
+        if y is not None:
+            order = order[np.argsort(y[order], kind="stable")]
+        held[order[((np.arange(count) + 0.5) * (n / count)).astype(int)]] = True
+    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def _images(x: np.ndarray, scale: float) -> np.ndarray:

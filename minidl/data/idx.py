@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from minidl.data.places import expanded, unreadable
 from minidl.errors import InputError
 
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -25,13 +26,14 @@ class Readable(Protocol):
 def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
     """The array of an IDX file, plain or gzipped (told by its first bytes, not by its name).
 
-    The array has the file's shape and dtype, in the machine's byte order. Raises InputError for a file that cannot
+    The array has the file's shape, of up to 8 axes, and its dtype (uint8, int8, int16, int32, float32 or float64) in
+    the machine's byte order. Raises InputError for a file that cannot
     be read, is no IDX file, or is shorter or longer than its header says. Memory is taken as the bytes come, so a
     header that promises too much costs nothing.
     """
     import gzip
     import zlib
-    path = os.fspath(path)
+    path = str(expanded(path))
     try:
         with open(path, "rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
@@ -42,7 +44,16 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
     except (gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path} is damaged ({error}); fetch it again") from None
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
+
+
+def checksum(bytes_: np.ndarray) -> str:
+    """The MD5 of the IDX file, not gzipped, that holds this array of bytes."""
+    import hashlib
+    head = bytes([0, 0, 0x08, bytes_.ndim]) + np.array(bytes_.shape, ">u4").tobytes()
+    digest = hashlib.md5(head, usedforsecurity=False)
+    digest.update(np.ascontiguousarray(bytes_).data)
+    return digest.hexdigest()
 
 
 def _parse(file: Readable, path: str) -> np.ndarray:

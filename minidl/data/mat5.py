@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from minidl.data.places import expanded, unreadable
 from minidl.errors import InputError
 
 MATRIX, COMPRESSED = 14, 15
@@ -33,12 +34,12 @@ def read_mat5(path: str | os.PathLike[str], name: str) -> np.ndarray:
     Raises InputError for a file that cannot be read, is no MATLAB 5 file, is truncated or damaged, or has no such
     matrix.
     """
-    path = os.fspath(path)
+    path = str(expanded(path))
     try:
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     try:
         others = []
         for body, order in _matrices(data):

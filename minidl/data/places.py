@@ -9,13 +9,25 @@ from pathlib import Path
 from minidl.errors import InputError
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path with `~` replaced by the home folder. Raises InputError for what is no path."""
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
+        raise InputError(f"a path is a string or a pathlib.Path, not {path!r:.60}")
+    return Path(os.path.expanduser(path))
+
+
+def unreadable(path: str | os.PathLike[str], error: OSError) -> InputError:
+    """The sentence for a file or folder that the system does not hand out."""
+    return InputError(f"cannot read {path}: {error.strerror or error}")
+
+
 def data_folders() -> list[Path]:
     """The folders that are searched for data, in this order: those in `MINIDL_DATA`, then the user's cache.
 
     `MINIDL_DATA` may name several folders, separated as in PATH.
     """
     named = os.environ.get("MINIDL_DATA", "").split(os.pathsep)
-    folders = [Path(os.path.expanduser(folder)) for folder in named if folder]
+    folders = [expanded(folder) for folder in named if folder]
     return [*folders, cache_folder()]
 
 
@@ -26,7 +38,7 @@ def cache_folder(platform: str = sys.platform, environ: Mapping[str, str] = os.e
     %LOCALAPPDATA%\\minidl on Windows. Raises InputError if there is no home folder either.
     """
     if environ.get("MINIDL_CACHE"):
-        return Path(os.path.expanduser(environ["MINIDL_CACHE"]))
+        return expanded(environ["MINIDL_CACHE"])
     variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(platform, "XDG_CACHE_HOME")
     if variable and os.path.isabs(environ.get(variable, "")):     # the XDG standard ignores relative paths
         return Path(environ[variable]) / "minidl"
@@ -40,7 +52,8 @@ def cache_folder(platform: str = sys.platform, environ: Mapping[str, str] = os.e
 def find(files: tuple[str, ...], folders: list[Path]) -> list[Path] | None:
     """The paths of all `files` within the first of the folders that has all of them, or None.
 
-    A file `x.gz` may also lie there uncompressed, as `x` (a `.tar.gz` may not).
+    A file `x.gz` may also lie there uncompressed, as `x` (a `.tar.gz` may not), and an IDX file under its name with a
+    dot, as `train-images.idx3-ubyte`.
     """
     for folder in folders:
         paths = [_present(folder / name) for name in files]
@@ -52,5 +65,6 @@ def find(files: tuple[str, ...], folders: list[Path]) -> list[Path] | None:
 
 def _present(path: Path) -> Path | None:
     plain = path.with_suffix("") if path.suffix == ".gz" and not path.name.endswith(".tar.gz") else path
+    dotted = (name.with_name(name.name.replace("-idx", ".idx")) for name in (path, plain))
     # os.path.isfile, not Path.is_file: a folder that may not be entered has no files for us
-    return next((candidate for candidate in (path, plain) if os.path.isfile(candidate)), None)
+    return next((candidate for candidate in (path, plain, *dotted) if os.path.isfile(candidate)), None)

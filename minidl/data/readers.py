@@ -14,6 +14,8 @@ import numpy as np
 from minidl.data.dataset import Arrays
 from minidl.data.idx import read_idx
 from minidl.data.mat5 import read_mat5
+from minidl.data.pickles import read_pickle
+from minidl.data.places import unreadable
 from minidl.errors import InputError
 
 CIFAR_RECORD = 1 + 3 * 32 * 32      # a label, then the red, the green and the blue plane, row by row
@@ -37,13 +39,25 @@ def read_cifar_folder(paths: Sequence[Path]) -> Arrays:
 
 def read_cifar_archive(paths: Sequence[Path]) -> Arrays:
     """The same files within cifar-10-binary.tar.gz; nothing is unpacked to disk."""
-    return _cifar_binary(_members(paths[0]))
+    wanted = [f"cifar-10-batches-bin/{name}.bin" for name in (*CIFAR_BATCHES, "test_batch")]
+    return _cifar_binary(_members(paths[0], wanted, CIFAR_RECORD * 10_000, "binary"))
 
 
-def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+def read_cifar_python_folder(paths: Sequence[Path]) -> Arrays:
+    """CIFAR-10's Python version: data_batch_1 to data_batch_5, test_batch, pickled by Python 2."""
+    return _cifar_python((str(path), _bytes(path)) for path in paths)
+
+
+def read_cifar_python_archive(paths: Sequence[Path]) -> Arrays:
+    """The same files within cifar-10-python.tar.gz; nothing is unpacked to disk."""
+    wanted = [f"cifar-10-batches-py/{name}" for name in (*CIFAR_BATCHES, "test_batch")]
+    return _cifar_python(_members(paths[0], wanted, 2 * CIFAR_RECORD * 10_000, "Python"))
+
+
+def _members(path: Path, wanted: Sequence[str], largest: int, version: str) -> Iterator[tuple[str, bytes]]:
+    """The wanted files of an archive, in that order, with the names that messages give them."""
     import tarfile
     import zlib
-    wanted = [f"cifar-10-batches-bin/{name}.bin" for name in (*CIFAR_BATCHES, "test_batch")]
     found = {}
     try:
         with tarfile.open(path, "r:gz") as archive:
@@ -51,13 +65,13 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
                 if member.name.removeprefix("./") in wanted and member.isfile():
                     # One byte more than fits shows a file that is too long, without reading all of it.
                     file = archive.extractfile(member)
-                    found[member.name.removeprefix("./")] = file.read(CIFAR_RECORD * 10_000 + 1) if file else b""
+                    found[member.name.removeprefix("./")] = file.read(largest + 1) if file else b""
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise InputError(f"{path} is damaged or truncated ({error}); fetch it again") from None
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     if missing := [name for name in wanted if name not in found]:
-        raise InputError(f"{path} does not hold {missing[0]}: it is not CIFAR-10's binary version")
+        raise InputError(f"{path} does not hold {missing[0]}: it is not CIFAR-10's {version} version")
     for name in wanted:
         yield f"{path}: {name}", found[name]
 
@@ -71,6 +85,24 @@ def _cifar_binary(files: Iterable[tuple[str, bytes]]) -> Arrays:
         table = np.frombuffer(data, np.uint8).reshape(-1, CIFAR_RECORD)
         _check_labels(name, table[:, 0])
         parts.append((table[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), table[:, 0]))
+    return _train_and_test(parts)
+
+
+def _cifar_python(files: Iterable[tuple[str, bytes]]) -> Arrays:
+    parts = []
+    for name, data in files:
+        batch = read_pickle(data, name)
+        if not isinstance(batch, dict) or not {"data", "labels"} <= batch.keys():
+            has = ", ".join(key for key in batch if isinstance(key, str)) if isinstance(batch, dict) else "no dict"
+            raise InputError(f"{name} is no CIFAR-10 batch: it holds {has:.100}, not 'data' and 'labels'")
+        x, y = batch["data"], batch["labels"]
+        if not isinstance(y, list) or not all(type(label) is int and 0 <= label <= 9 for label in y):
+            raise InputError(f"{name}: the labels must be a list of whole numbers from 0 to 9")
+        if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.shape != (len(y), CIFAR_RECORD - 1) or not y:
+            raise InputError(f"{name}: the data must be bytes of shape ({len(y)}, {CIFAR_RECORD - 1}), a row for each "
+                             f"label, they are {getattr(x, 'dtype', type(x).__name__)} of shape "
+                             f"{getattr(x, 'shape', None)}")
+        parts.append((x.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), np.array(y, np.uint8)))
     return _train_and_test(parts)
 
 
@@ -181,8 +213,13 @@ def read_npz(path: Path, *keys: str) -> list[np.ndarray]:
     except InputError:
         raise
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError) as error:
+        raise unreadable(path, error) from None
+    except ValueError as error:
+        if "pickle" in str(error):
+            raise InputError(f"{path} holds Python objects; minidl reads arrays of numbers alone and unpickles "
+                             "nothing") from None
+        raise InputError(f"{path} is no .npz file, or it is damaged ({error})") from None
+    except (EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError) as error:
         raise InputError(f"{path} is no .npz file, or it is damaged ({error or type(error).__name__})") from None
 
 
@@ -190,7 +227,7 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
 
 
 def _byte_matrix(path: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:

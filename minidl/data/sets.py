@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from minidl.data import embedded, readers
 from minidl.data.dataset import Arrays, Dataset, from_arrays
-from minidl.data.places import data_folders, find
+from minidl.data.idx import checksum
+from minidl.data.places import data_folders, expanded, find
 from minidl.errors import InputError
 
 
@@ -56,7 +59,8 @@ def _idx(folder: str) -> tuple[str, ...]:
                  ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"))
 
 
-_CIFAR_FOLDER = tuple(f"cifar10/cifar-10-batches-bin/{batch}.bin" for batch in (*readers.CIFAR_BATCHES, "test_batch"))
+_CIFAR_BATCHES = (*readers.CIFAR_BATCHES, "test_batch")
+_CIFAR_FOLDER = tuple(f"cifar10/cifar-10-batches-bin/{batch}.bin" for batch in _CIFAR_BATCHES)
 _NUMERALS = tuple("0123456789")
 _NYU = ("https://cs.nyu.edu/~roweis/data/",)
 
@@ -93,6 +97,11 @@ SPECS: dict[str, Spec] = {
         credit="A. Krizhevsky, Learning multiple layers of features from tiny images, 2009; states no licence",
         sources=(
             Source(_CIFAR_FOLDER, readers.read_cifar_folder, 60_000, "the official binary files, exact"),
+            *(Source(tuple(f"{folder}cifar-10-batches-py/{batch}" for batch in _CIFAR_BATCHES),
+                     readers.read_cifar_python_folder, 60_000, "the official Python files, exact")
+              for folder in ("cifar10/", "")),              # in our place, or where torchvision unpacks them
+            *(Source((f"{folder}cifar-10-python.tar.gz",), readers.read_cifar_python_archive, 60_000,
+                     "the official Python archive, exact") for folder in ("cifar10/", "")),
             Source(("cifar10/cifar-10-binary.tar.gz",), readers.read_cifar_archive, 60_000,
                    "the official binary archive, exact"),
             Source(("cifar10/cifar10_jpeg_all60000.npz",), readers.read_cifar_jpeg, 60_000,
@@ -148,21 +157,25 @@ def load(name: str, *, root: str | os.PathLike[str] | None = None) -> Dataset:
     | freyfaces | 1765 + 200, 28x20 | ours: the end of the film |
     | horses | 300 + 28, 32x32 | ours: every twelfth, beginning with the first |
 
-    CIFAR-10 is read from the best that is there: the official binary files, their archive, all images as JPEG (if
-    Pillow is there to decode them), 4000 + 1000 images decoded from JPEG, 820 + 164 exact images. `credit` says which
-    it was. As float32 its 60,000 images take 737 MB.
+    CIFAR-10 is read from the best that is there: the official binary or Python files (`cifar10/cifar-10-batches-py/`,
+    or that folder itself), their archives, all images as JPEG (if Pillow is there to decode them), 4000 + 1000 images
+    decoded from JPEG, 820 + 164 exact images. `credit` says which it was; nothing is unpickled but arrays, strings and
+    numbers. As float32 its 60,000 images take 737 MB.
 
     Raises InputError for an unknown name (with the nearest ones), for a set that is not here (with the folders that
-    were searched and the command that fetches it), and for files that are damaged.
+    were searched and the command that fetches it), for files that are damaged, and for one that is another set's.
     """
     spec = _spec(name)
-    folders = [Path(root)] if root is not None else data_folders()
+    folders = [expanded(root)] if root is not None else data_folders()
     found = _find(spec, folders)
     if found is None:
         raise InputError(_not_here(name, spec, folders))
     source, paths = found
     credit = f"{spec.credit} [{source.note}]" if source.note else spec.credit
-    return from_arrays(name, source.read(paths), spec.scale, credit, spec.classes)
+    arrays = source.read(paths)
+    if source.read is readers.read_mnist:
+        _check_whose(spec, paths, arrays)
+    return from_arrays(name, arrays, spec.scale, credit, spec.classes)
 
 
 def where(name: str) -> Path | None:
@@ -225,7 +238,7 @@ def _matrix_bytes(read: Callable[[Path], object]) -> Callable[[Path], Iterator[b
 
 def _spec(name: str) -> Spec:
     import difflib
-    if name not in SPECS:
+    if not isinstance(name, str) or name not in SPECS:
         near = difflib.get_close_matches(str(name).lower(), SPECS, n=2, cutoff=0.5)
         guess = f"; did you mean {' or '.join(near)}?" if near else ";"
         raise InputError(f"there is no data set {name!r}{guess} the sets are {', '.join(SPECS)}")
@@ -242,6 +255,17 @@ def _find(spec: Spec, folders: list[Path]) -> tuple[Source, list[Path]] | None:
         if paths is not None:
             return source, paths
     return None
+
+
+def _check_whose(spec: Spec, paths: list[Path], arrays: Arrays) -> None:
+    """MNIST and Fashion-MNIST have the same names and shapes: refuse a file that is known to be another one."""
+    known = {md5: (name, file) for name, other in SPECS.items() for md5, file in
+             zip(other.checksums, other.download, strict=True)}
+    for path, file, array in zip(paths, spec.download, arrays, strict=True):
+        name, found = known.get(checksum(np.asarray(array)), (None, file))
+        if found != file:
+            raise InputError(f"{path} is a file of {name}, the one that belongs at {found}; put it there, and {file} "
+                             "here")
 
 
 def _place(paths: list[Path]) -> Path:

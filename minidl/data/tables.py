@@ -199,9 +199,10 @@ def _listed(names: Any) -> list[Any]:
 def _rows(path: Path, delimiter: str | None) -> Iterator[Row]:
     """The rows that are not empty."""
     import csv as parser
-    text = io.StringIO(_text(path), newline="")
+    whole = _text(path)
+    text = io.StringIO(whole, newline="")
     if delimiter is None:
-        delimiter = _likely(text)
+        delimiter = _likely(whole)
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':
         raise InputError(f"csv: the delimiter is one character, such as ';', not {delimiter!r}")
     lines = parser.reader((" ".join(line.split()) for line in text) if delimiter == " " else text,
@@ -214,12 +215,11 @@ def _rows(path: Path, delimiter: str | None) -> Iterator[Row]:
         raise InputError(f"{path}, line {lines.line_num} cannot be taken apart ({error})") from None
 
 
-def _likely(text: io.StringIO) -> str:
-    """The delimiter of the first lines; the text is then at its beginning again."""
-    lines = list(itertools.islice((line for line in text if line.strip()), 2)) or [""]
-    text.seek(0)
-    bare = re.sub(r'"[^"]*"', "", lines[-1]).strip(" \r\n")
-    return next((mark for mark in DELIMITERS if mark in bare), " " if " " in bare else ",")
+def _likely(text: str) -> str:
+    """The delimiter of the second line, or of the first where there is no other; what is quoted does not count."""
+    bare = re.sub(r'"[^"]*"', "", text[:1 << 16])
+    line = ([line.strip(" \r") for line in bare.split("\n") if line.strip()] or [""])[:2][-1]
+    return next((mark for mark in DELIMITERS if mark in line), " " if " " in line else ",")
 
 
 def _text(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Principal component analysis (slides 5-7): the subspace from which data are reconstructed with the least error."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -124,10 +125,15 @@ class PCA:
     # The solvers: each returns the k greatest variances, their directions as rows, and the total variance -------------
 
     def _svd(self, xp: Any, x: Array) -> tuple[Array, Array, float]:
-        x = x - self.mean_
-        x -= x.mean(0)                     # what rounding has left of the mean
+        n, d = x.shape
+        if n >= 4 * d:                     # tall: (n, d) has the singular values and right vectors of its R, (d, d)
+            rest: Any = sum((block - self.mean_).sum(0) for block in blocks(x)) / n
+            x = _triangle(xp, (block - self.mean_ - rest for block in blocks(x, 4 * d)))
+        else:
+            x = x - self.mean_
+            x -= x.mean(0)                 # what rounding has left of the mean
         _, s, vt = xp.linalg.svd(x, full_matrices=False)
-        variances = s.astype(np.float64)**2 / (len(x) - 1)
+        variances = s.astype(np.float64)**2 / (n - 1)
         return variances[:self.n_components], vt[:self.n_components], float(variances.sum())
 
     def _covariance(self, xp: Any, x: Array) -> tuple[Array, Array, float]:
@@ -144,10 +150,9 @@ class PCA:
             x, mean = x - mean, xp.zeros_like(mean)
         v = _random_directions(x, d, min(k + _OVERSAMPLE, n, d), generator(self.rng, "PCA"))
         for _ in range(self.power_iterations):
-            u = xp.linalg.qr(x @ v - mean @ v)[0]                     # (n, q); x - mean is not formed
-            v = xp.linalg.qr(x.T @ u - xp.outer(mean, u.sum(0)))[0]   # (d, q)
-        _, s, vt = xp.linalg.svd(x @ v - mean @ v, full_matrices=False)
-        return s[:k].astype(np.float64)**2 / (n - 1), vt[:k] @ v.T, total
+            v = xp.linalg.qr(_scatter_times(xp, x, mean, v))[0]       # (d, q)
+        _, s, vt = xp.linalg.svd(_triangle(xp, (block @ v - mean @ v for block in blocks(x))))
+        return s[:k]**2 / (n - 1), vt[:k].astype(v.dtype) @ v.T, total
 
     def _deviations(self) -> Array:
         """Standard deviations of the codes; a direction without variance keeps its code as it is."""
@@ -185,6 +190,24 @@ def _scatter(xp: Any, x: Array, mean: Array) -> Array:
         total += block.T @ block
         rest += block.sum(0)
     return total - xp.outer(rest, rest) / n
+
+
+def _scatter_times(xp: Any, x: Array, mean: Array, v: Array) -> Array:
+    """(x - mean)' (x - mean) v, for v (d, q): neither x - mean nor the (d, d) product is formed."""
+    shift, product, total = mean @ v, xp.zeros_like(v), xp.zeros(v.shape[1], v.dtype)
+    for block in blocks(x):
+        y = block @ v - shift
+        product += block.T @ y
+        total += y.sum(0)
+    return product - xp.outer(mean, total)
+
+
+def _triangle(xp: Any, parts: Iterator[Array]) -> Array:
+    """R of the QR decomposition of all parts' rows, in float64, with one part in memory at a time."""
+    r = xp.linalg.qr(next(parts).astype(np.float64), mode="r")
+    for part in parts:
+        r = xp.linalg.qr(xp.concatenate([r, part]), mode="r")
+    return r
 
 
 def _total_variance(x: Array, mean: Array) -> float:

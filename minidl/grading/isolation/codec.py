@@ -7,9 +7,15 @@ memory than it has bytes.
 
 This file is also copied into the student's process: it needs the standard library and NumPy alone.
 """
+from __future__ import annotations
+
 import struct
 
 import numpy as np
+
+TYPE_CHECKING = False          # mypy takes it for typing's
+if TYPE_CHECKING:
+    from typing import Any
 
 MAGIC = b"MDL1"
 HEADER = struct.Struct("<4sI")         # of a frame: the magic word and how many bytes follow
@@ -23,7 +29,7 @@ class CodecError(Exception):
     """The bytes are no value, or the value cannot be sent."""
 
 
-def encode(value):
+def encode(value: Any) -> bytes:
     """The bytes of a value. Raises CodecError for what cannot cross: other types, other dtypes, too deep nesting."""
     parts: list[bytes] = []
     _encode(value, parts, 0)
@@ -33,7 +39,7 @@ def encode(value):
     return data
 
 
-def decode(data):
+def decode(data: bytes) -> Any:
     """The value of these bytes. Raises CodecError, and nothing else, for bytes that are none."""
     reader = _Reader(data)
     value = reader.value(0)
@@ -42,13 +48,13 @@ def decode(data):
     return value
 
 
-def frame(value):
+def frame(value: Any) -> bytes:
     """A value as it is sent: header and bytes."""
     data = encode(value)
     return HEADER.pack(MAGIC, len(data)) + data
 
 
-def frame_length(header):
+def frame_length(header: bytes) -> int:
     """How many bytes follow a header. Raises CodecError for another protocol and for too many."""
     magic, length = HEADER.unpack(header)
     if magic != MAGIC:
@@ -58,7 +64,7 @@ def frame_length(header):
     return length
 
 
-def _encode(value, parts, depth):
+def _encode(value: Any, parts: list[bytes], depth: int) -> None:
     if depth > MAX_DEPTH:
         raise CodecError(f"the value is nested more than {MAX_DEPTH} deep, or holds itself")
     if len(parts) == MAX_VALUES:                 # each value is one part
@@ -97,7 +103,7 @@ def _encode(value, parts, depth):
                          "and dicts of them can")
 
 
-def _encode_array(array, parts):
+def _encode_array(array: np.ndarray, parts: list[bytes]) -> None:
     dtype = array.dtype.newbyteorder("<")
     if dtype.kind in "iu" and dtype not in DTYPES and not (dtype == "<u8" and (array >= 2**63).any()):
         dtype = np.dtype("<i8")                  # which integers a shape or a count has is nobody's choice
@@ -114,26 +120,26 @@ def _encode_array(array, parts):
 class _Reader:
     """Walks over the bytes; `place` is how far it has come."""
 
-    def __init__(self, data):
+    def __init__(self, data: bytes) -> None:
         self.data, self.place, self.values = memoryview(data), 0, 0
 
-    def take(self, count):
+    def take(self, count: int) -> memoryview:
         if count > len(self.data) - self.place:
             raise CodecError(f"{count} bytes are announced, {len(self.data) - self.place} are there")
         self.place += count
         return self.data[self.place - count:self.place]
 
-    def unpack(self, form):
+    def unpack(self, form: str) -> tuple[Any, ...]:
         return struct.unpack(form, self.take(struct.calcsize(form)))
 
-    def count(self):
+    def count(self) -> int:
         """How many items follow: each takes a byte at least."""
         count, = self.unpack("<I")
         if count > len(self.data) - self.place:
             raise CodecError(f"{count} items are announced in {len(self.data) - self.place} bytes")
         return count
 
-    def value(self, depth):
+    def value(self, depth: int) -> Any:
         self.values += 1
         if depth > MAX_DEPTH or self.values > MAX_VALUES:
             raise CodecError(f"more than {MAX_VALUES:,} values, or nested more than {MAX_DEPTH} deep")
@@ -156,19 +162,19 @@ class _Reader:
             return dict(self.item(depth + 1) for _ in range(self.count()))
         raise CodecError(f"no value begins with {tag!r}")
 
-    def item(self, depth):
+    def item(self, depth: int) -> tuple[str, Any]:
         key = self.value(depth)
         if type(key) is not str:
             raise CodecError("a dict has a key that is no str")
         return key, self.value(depth)
 
-    def text(self):
+    def text(self) -> str:
         length, = self.unpack("<I")
         if length > MAX_TEXT:
             raise CodecError(f"a str of {length:,} bytes is announced; at most {MAX_TEXT:,} can be sent")
         return bytes(self.take(length)).decode("utf-8", "replace")
 
-    def array(self):
+    def array(self) -> np.ndarray:
         kind, axes = self.unpack("<BB")
         if kind >= len(DTYPES) or axes > MAX_AXES:
             raise CodecError(f"an array of dtype {kind} with {axes} axes")

@@ -3,17 +3,24 @@
 Runs inside that process, from a copy; standard library alone. Everything goes through ctypes, since Python has no
 interface for Landlock (Linux 5.13), capabilities and seccomp. Sources: the kernel's documentation; its syscall tables.
 """
+from __future__ import annotations
+
 import ctypes
 import os
 import platform
 import struct
 import sys
 
+TYPE_CHECKING = False          # mypy takes it for typing's, which this process need not load
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
 _PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 8, 22, 38
 _SIGKILL = 9
 
 
-def confine(job):
+def confine(job: dict[str, Any]) -> list[str]:
     """Give up all that the job's isolation takes away; returns what was done. Raises OSError for what does not work.
 
     To be called while there is one thread: it holds for that one and for those that it starts.
@@ -33,7 +40,7 @@ def confine(job):
             "uid": ["limits", "seccomp"], "none": ["limits"]}[kind]
 
 
-def limit(limits):
+def limit(limits: dict[str, int]) -> None:
     """Set resource limits: `memory` (bytes of address space), `seconds` of processor time, `file` (bytes of a file)."""
     try:
         import resource
@@ -51,7 +58,7 @@ def limit(limits):
         resource.setrlimit(number, (value, hard))
 
 
-def limit_memory(size):
+def limit_memory(size: int) -> None:
     """Let this process have so many bytes of address space, where the system knows such a limit."""
     if sys.platform == "linux":
         import resource
@@ -59,7 +66,7 @@ def limit_memory(size):
         resource.setrlimit(resource.RLIMIT_AS, (size, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def die_with_parent(parent=None):
+def die_with_parent(parent: int | None = None) -> None:
     """End when the grader ends, however it ends; at once if it has ended, and `parent` is no longer this one's."""
     if sys.platform == "linux":
         _libc().prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
@@ -67,7 +74,7 @@ def die_with_parent(parent=None):
         os._exit(1)
 
 
-def become(uid, readable):
+def become(uid: int, readable: list[str]) -> None:
     """From root to another user, whose only capability is to read, if it could not read `readable` without it.
 
     Only Landlock makes that capability harmless. It is what lets a user of its own run an interpreter in /root.
@@ -86,7 +93,7 @@ def become(uid, readable):
         keep_capabilities(had & read_everything or had & override)
 
 
-def keep_capabilities(kept):
+def keep_capabilities(kept: int) -> None:
     """Give up what root may do, but for the capabilities in the mask `kept`."""
     data = struct.pack("<6I", kept, kept, 0, 0, 0, 0)            # effective, permitted, inheritable; the higher ones
     if _libc().capset(ctypes.c_char_p(_THIS_PROCESS), ctypes.c_char_p(data)) != 0:
@@ -96,7 +103,7 @@ def keep_capabilities(kept):
 _THIS_PROCESS = struct.pack("<Ii", 0x20080522, 0)                # the header of version 3
 
 
-def _capabilities():
+def _capabilities() -> int:
     """The mask of those that are permitted, of the first 32."""
     data = ctypes.create_string_buffer(24)
     if _libc().capget(ctypes.c_char_p(_THIS_PROCESS), data) != 0:
@@ -104,7 +111,7 @@ def _capabilities():
     return struct.unpack("<6I", data.raw)[1]
 
 
-def landlock(readable):
+def landlock(readable: list[str]) -> None:
     """Deny all use of files but reading those below the paths `readable`; network and foreign signals where known."""
     libc = _libc()
     version = libc.syscall(444, None, ctypes.c_size_t(0), 1)
@@ -182,7 +189,7 @@ _ALLOW, _REFUSE, _NO_SUCH_CALL, _KILL_PROCESS = 0x7FFF0000, 0x00050001, 0x000500
 _NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, (16, 24, 32)           # offsets in what the filter sees
 
 
-def seccomp(no_writing=False):
+def seccomp(no_writing: bool = False) -> None:
     """Deny sockets, tracing, signals to others, shared memory, keyrings, io_uring, new processes and foreign ABIs.
 
     With `no_writing` no file can be opened for writing either, not even /dev/null.
@@ -199,22 +206,23 @@ def seccomp(no_writing=False):
         raise _error("seccomp")
 
 
-def _filter(which, architecture, no_writing):
+def _filter(which: int, architecture: int, no_writing: bool) -> Iterator[bytes]:
     """The filter's instructions: `which` column of the numbers holds."""
-    def step(code, value, if_true=0, if_false=0):
+    def step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
         return struct.pack("<HBBI", code, if_true, if_false, value)
 
     allow, refuse = step(_RETURN, _ALLOW), step(_RETURN, _REFUSE)
 
-    def call(numbers, *steps):
+    def call(numbers: tuple[int | None, int | None], *steps: bytes) -> list[bytes]:
         """These steps, which end in a return, for one system call."""
-        return [] if numbers[which] is None else [step(_EQUAL, numbers[which], 0, len(steps)), *steps]
+        number = numbers[which]
+        return [] if number is None else [step(_EQUAL, number, 0, len(steps)), *steps]
 
-    def by_argument(place, values, if_one_of_them, otherwise):
+    def by_argument(place: int, values: Sequence[int], if_one_of_them: bytes, otherwise: bytes) -> tuple[bytes, ...]:
         tests = [step(_EQUAL, value, len(values) - i, 0) for i, value in enumerate(values)]
         return step(_LOAD, _ARGUMENT[place]), *tests, otherwise, if_one_of_them
 
-    def by_bits(place, mask, if_any, otherwise):
+    def by_bits(place: int, mask: int, if_any: bytes, otherwise: bytes) -> tuple[bytes, ...]:
         return step(_LOAD, _ARGUMENT[place]), step(_ANY_BIT, mask, 1, 0), otherwise, if_any
 
     me = os.getpid()
@@ -237,15 +245,15 @@ def _filter(which, architecture, no_writing):
     yield allow
 
 
-def _no_new_privileges(libc):
+def _no_new_privileges(libc: ctypes.CDLL) -> None:
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise _error("PR_SET_NO_NEW_PRIVS")
 
 
-def _libc():
+def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _error(what):
+def _error(what: str) -> OSError:
     number = ctypes.get_errno()
     return OSError(number, f"{what}: {os.strerror(number)}")

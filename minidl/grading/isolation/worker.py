@@ -4,14 +4,22 @@ Started as `python -I -S -B worker.py` by `host.py`, from a folder of copies (th
 submission, a minidl without what is to be solved). Nothing here is trusted: it decides nothing, and whatever it sends
 is taken as the student's answer.
 """
+from __future__ import annotations
+
 import gc
 import importlib.util
 import json
 import os
 import sys
 
+TYPE_CHECKING = False          # mypy takes it for typing's, which this process need not load
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any, NoReturn
 
-def main():
+
+def main() -> None:
+    """Answer requests until the grader closes the pipe."""
     here = os.path.dirname(os.path.abspath(__file__))
     job = json.loads(sys.stdin.buffer.readline())          # one line; requests come after our first answer
     requests, answers = os.dup(0), os.dup(1)
@@ -31,14 +39,14 @@ def main():
 
 
 class _Pipe:
-    def __init__(self, requests, answers, codec):
+    def __init__(self, requests: int, answers: int, codec: ModuleType) -> None:
         self.requests, self.answers, self.codec = requests, answers, codec
 
-    def receive(self):
+    def receive(self) -> Any:
         length = self.codec.frame_length(self._read(self.codec.HEADER.size))
         return self.codec.decode(self._read(length))
 
-    def _read(self, count):
+    def _read(self, count: int) -> bytes:
         data = bytearray()
         while len(data) < count:
             part = os.read(self.requests, min(count - len(data), 1 << 20))
@@ -47,14 +55,14 @@ class _Pipe:
             data += part
         return bytes(data)
 
-    def send(self, value):
+    def send(self, value: Any) -> None:
         data = memoryview(self.codec.frame(value))
         while data:
             data = data[os.write(self.answers, data):]
 
 
-def _serve(pipe, submission):
-    modules: dict = {}
+def _serve(pipe: _Pipe, submission: str) -> NoReturn:
+    modules: dict[str, ModuleType] = {}
     while True:
         request = pipe.receive()
         try:
@@ -70,7 +78,7 @@ def _serve(pipe, submission):
             pipe.send({"id": request["id"], "error": "CodecError", "message": str(error), "where": []})
 
 
-def _answer(request, modules, submission):
+def _answer(request: dict[str, Any], modules: dict[str, ModuleType], submission: str) -> Any:
     """What a request asks for: to load a file, or to call one of its functions, or a driver's with the module."""
     if request["do"] == "load":
         name = request["module"]
@@ -78,16 +86,16 @@ def _answer(request, modules, submission):
         return sorted(n for n in vars(modules[name]) if type(n) is str and not n.startswith("__"))[:1000]
     module = modules[request["module"]]
     if request["do"] == "drive":
-        place: dict = {"__name__": "driver"}
-        exec(compile(request["source"], "driver.py", "exec"), place)
+        place: dict[str, Any] = {"__name__": "driver"}
+        exec(compile(request["source"], "driver.py", "exec", dont_inherit=True), place)
         return place[request["name"]](module, *request["arguments"])
-    function = module
+    function: Any = module
     for part in request["name"].split("."):
         function = getattr(function, part)
     return function(*request["arguments"])
 
 
-def _load(name, path):
+def _load(name: str, path: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -96,7 +104,7 @@ def _load(name, path):
     return module
 
 
-def describe(error, submission):
+def describe(error: BaseException, submission: str) -> dict[str, Any]:
     """An exception as data: its type, its text and the lines of the student's files that it came from."""
     try:
         message = str(error)[:2000]
@@ -112,7 +120,7 @@ def describe(error, submission):
         return {"error": "Exception", "message": message, "where": [], "kinds": []}
 
 
-def _where(error, submission):
+def _where(error: BaseException, submission: str) -> list[str]:
     import traceback
 
     lines = []

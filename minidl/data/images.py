@@ -199,7 +199,8 @@ def _opened(file: Path) -> Iterator[Any]:
     except InputError:
         raise
     except Image.UnidentifiedImageError:
-        raise InputError(f"{file} is no PNG or JPEG image, whatever its name says, or its first bytes are damaged") from None
+        raise InputError(f"{file} is no PNG or JPEG image, whatever its name says, or its first bytes are "
+                         "damaged") from None
     except OSError as error:
         if error.errno is not None:
             raise unreadable(file, error) from None

@@ -43,17 +43,19 @@ class _Refused(Exception):
     """A name that a file may not use."""
 
 
-class _Arrays(pickle.Unpickler):
+class _Arrays(pickle._Unpickler):
+    """The unpickler that is written in Python: the one in C makes room for as much as a damaged file promises."""
+
     def find_class(self, module: str, name: str) -> Any:
         """Made anew at each call: a file may change the attributes of what it is given."""
         new_array = lambda *_: _Array()
         ours = {
-            "numpy.core.multiarray._reconstruct": new_array, "numpy._core.multiarray._reconstruct": new_array,
-            "numpy.ndarray": "ndarray", "numpy.dtype": lambda text, *_: _Dtype(text),
-            "_codecs.encode": lambda text, *_: text.encode("latin-1")}       # bytes, in the oldest protocols
-        if f"{module}.{name}" not in ours:
+            ("numpy.core.multiarray", "_reconstruct"): new_array, ("numpy._core.multiarray", "_reconstruct"): new_array,
+            ("numpy", "ndarray"): "ndarray", ("numpy", "dtype"): lambda text, *_: _Dtype(text),
+            ("_codecs", "encode"): lambda text, *_: text.encode("latin-1")}       # bytes, in the oldest protocols
+        if (module, name) not in ours:
             raise _Refused(f"{module}.{name}")
-        return ours[f"{module}.{name}"]
+        return ours[module, name]
 
 
 class _Dtype:

@@ -1,5 +1,7 @@
 """The catalogue: names, places, readers on small made-up files, and the sentences for what is not there."""
 import dataclasses
+import gzip
+import hashlib
 import io
 import tarfile
 from pathlib import Path
@@ -14,6 +16,7 @@ from minidl.data import readers, sets
 from minidl.data.dataset import from_arrays
 from minidl.data.places import cache_folder
 from minidl.errors import InputError
+from tests.data.pickled import python2
 
 RNG = np.random.default_rng(0)
 
@@ -214,6 +217,97 @@ def test_cifar10_is_read_from_the_best_form_that_is_there(folder):
     assert data.fetch("cifar10") == folder / "cifar10/cifar-10-batches-bin"
 
 
+def pickled(x, y):
+    """A batch of the Python version: a row has the three planes of an image."""
+    return python2({"batch_label": "a batch", "labels": y.tolist(), "data": x.transpose(0, 3, 1, 2).reshape(len(x), -1),
+                    "filenames": ["a.png"] * len(x)})
+
+
+@pytest.mark.parametrize("place", ["", "cifar10/"])
+def test_cifar10_is_read_from_its_python_files_and_their_archive(folder, place):
+    made = batches()
+    files = {f"cifar-10-batches-py/{name}": pickled(*pair) for name, pair in made.items()}
+    archive = folder / f"{place}cifar-10-python.tar.gz"
+    write_archive(archive, {"cifar-10-batches-py/readme.html": b"<html>", **files})
+    check_cifar(data.load("cifar10"), made, "official Python archive")
+    archive.rename(folder / "elsewhere.tar.gz")
+    for name, body in files.items():
+        (folder / place / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place / name).write_bytes(body)
+    check_cifar(data.load("cifar10"), made, "official Python files")
+    assert data.fetch("cifar10") == folder / place / "cifar-10-batches-py"        # as good as what could be downloaded
+
+
+def test_a_damaged_python_batch_of_cifar10_gets_a_sentence(folder):
+    x, y = images(2, 32, 32, 3), np.array([3, 4])
+    whole = {f"cifar-10-batches-py/{name}": pickled(*pair) for name, pair in batches(2).items()}
+    path, last = folder / "cifar10/cifar-10-python.tar.gz", "cifar-10-batches-py/test_batch"
+    for body, sentence in ((pickled(x, y)[:-900], "is no pickled file of arrays, or it is damaged"),
+                           (pickled(x, y + 6), "labels must be a list of whole numbers from 0 to 9"),
+                           (pickled(x, y[:1]), r"of shape \(1, 3072\), .* they are uint8 of shape \(2, 3072\)"),
+                           (pickled(x[:, :16], y), "of shape"), (python2({"fine_labels": [1]}), "it holds fine_labels"),
+                           (python2([1]), "not 'data' and 'labels'"),
+                           (b"cos\ngetcwd\n(tR.", "asks Python for os.getcwd"),
+                           (python2({"data": "x", "labels": [1]}), "they are str of shape None")):
+        write_archive(path, whole | {last: body})
+        with pytest.raises(InputError, match=f"cifar-10-python.tar.gz: {last}.*{sentence}"):
+            data.load("cifar10")
+    write_archive(path, {name: body for name, body in whole.items() if name != last})
+    with pytest.raises(InputError, match=f"does not hold {last}: it is not CIFAR-10's Python version"):
+        data.load("cifar10")
+
+
+MNIST_FILES = [file.removeprefix("mnist/").removesuffix(".gz") for file in sets.SPECS["mnist"].download]
+
+
+def write_mnist(place, x, y, names=MNIST_FILES):
+    place.mkdir(parents=True, exist_ok=True)
+    for name, array in zip(names, (x, y, x[:2], y[:2]), strict=True):
+        (place / name).write_bytes(bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+                                   + array.tobytes())
+
+
+@pytest.mark.parametrize("pack", [None, gzip.compress], ids=["plain", "gzipped"])
+def test_mnist_is_found_under_its_names_with_a_dot(folder, pack):
+    x, y = images(5, 28, 28), labels(5)
+    names = [name.replace("-idx", ".idx") for name in MNIST_FILES]
+    assert names[0] == "train-images.idx3-ubyte"
+    write_mnist(folder / "mnist", x, y, names)
+    for path in (folder / "mnist").iterdir() if pack else ():
+        path.with_name(path.name + ".gz").write_bytes(pack(path.read_bytes()))
+        path.unlink()
+    mnist = data.load("mnist")
+    np.testing.assert_array_equal(np.rint(mnist.x_train * 255)[..., 0], x)
+    assert mnist.y_test.tolist() == y[:2].tolist() and data.where("mnist") == folder / "mnist"
+
+
+def test_a_file_of_another_set_or_under_another_name_gets_a_sentence(folder, monkeypatch):
+    x, y = images(5, 28, 28), labels(5)
+    write_mnist(folder / "mnist", x, y)
+    data.load("mnist")
+    body = (folder / "mnist" / "train-labels-idx1-ubyte").read_bytes()
+    fashion = sets.SPECS["fashion-mnist"]
+    checksums = (fashion.checksums[0], hashlib.md5(body).hexdigest(), *fashion.checksums[2:])
+    monkeypatch.setitem(sets.SPECS, "fashion-mnist", dataclasses.replace(fashion, checksums=checksums))
+    with pytest.raises(InputError, match="mnist/train-labels-idx1-ubyte is a file of fashion-mnist, the one that "
+                                         "belongs at fashion-mnist/train-labels-idx1-ubyte.gz"):
+        data.load("mnist")
+    (folder / "mnist").rename(folder / "fashion-mnist")
+    assert data.load("fashion-mnist").y_train.tolist() == y.tolist()
+    write_mnist(folder / "mnist", x, y, [MNIST_FILES[i] for i in (1, 0, 2, 3)])
+    with pytest.raises(InputError, match="train-images-idx3-ubyte: the images must be bytes of shape"):
+        data.load("mnist")
+
+
+def test_root_may_be_written_with_a_tilde(folder, monkeypatch):
+    save(folder / "weizmann_horses/horses_328_masks_bin32.npz", masks32=images(328, 32, 32) % 2)
+    monkeypatch.setenv("HOME", str(folder.parent))
+    monkeypatch.setenv("USERPROFILE", str(folder.parent))
+    assert len(data.load("horses", root=f"~/{folder.name}").x_test) == 28
+    write_mnist(folder / "mnist", images(5, 28, 28), labels(5))
+    assert data.read_idx(f"~/{folder.name}/mnist/{MNIST_FILES[1]}").shape == (5,)
+
+
 def test_cifar10_as_jpeg_is_decoded_with_pillow(folder, monkeypatch):
     image = pytest.importorskip("PIL.Image")
     colours = np.array([[200, 30, 40], [10, 220, 90], [0, 0, 255]], dtype=np.uint8)
@@ -272,8 +366,9 @@ def test_a_damaged_cifar10_file_gets_a_sentence(folder):
 ])
 def test_an_npz_with_other_content_gets_a_sentence(folder, name, file, arrays):
     save(folder / file, **arrays)
-    with pytest.raises(InputError, match=file):
+    with pytest.raises(InputError, match=file) as caught:
         data.load(name)
+    assert "allow_pickle" not in str(caught.value)        # NumPy's advice for a file that nobody should trust
 
 
 def test_a_file_that_is_no_npz_gets_a_sentence(folder):

@@ -57,6 +57,15 @@ def check_count(name: str, what: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
+def check_amount(name: str, what: str, value: Any, positive: bool = False) -> float:
+    """A finite number of at least 0, or above 0."""
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not number or not 0.0 <= value < np.inf or positive and value == 0:
+        raise InputError(f"{name}: {what} is a finite number {'above 0' if positive else 'of at least 0'}, "
+                         f"not {value!r}")
+    return float(value)
+
+
 def slices(n: int, size: int) -> Iterator[slice]:
     """0 .. n in parts of `size`, the last of which may be smaller."""
     return (slice(start, min(start + size, n)) for start in range(0, n, size))

@@ -21,13 +21,13 @@ from numpy.typing import ArrayLike
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.randomness import Seed, generator
+from minidl.rows import check_amount, check_count
 
 
 def shift(x: Array, rng: Seed, *, pixels: int) -> Array:
     """Move each image by up to so many whole pixels, down or up and right or left; zeros come in from outside."""
     n, h, w, c = _images("shift", x)
-    if pixels < 0:
-        raise InputError(f"shift: pixels is 0 or more, not {pixels}")
+    pixels = check_count("shift", "pixels", pixels, least=0)
     put, xp = backend_of(x).from_host, backend_of(x).xp
     down, right = generator(rng, "shift").integers(0, 2 * pixels + 1, size=(2, n))
     rows = _with_border(x, pixels, pixels)
@@ -38,6 +38,7 @@ def shift(x: Array, rng: Seed, *, pixels: int) -> Array:
 def rotate(x: Array, rng: Seed, *, degrees: float) -> Array:
     """Turn each image about its centre by up to so many degrees either way, as `rotate_by` does."""
     n, *_ = _images("rotate", x)
+    degrees = check_amount("rotate", "degrees", degrees)
     return rotate_by(x, generator(rng, "rotate").uniform(-degrees, degrees, n))
 
 
@@ -50,10 +51,15 @@ def rotate_by(x: Array, degrees: ArrayLike, *, zoom: ArrayLike = 1.0) -> Array:
     """
     n, h, w, c = _images("rotate_by", x)
     put, xp = backend_of(x).from_host, backend_of(x).xp
-    angle, size = np.asarray(degrees, np.float64) * (np.pi / 180), np.asarray(zoom, np.float64)
-    if any(a.shape not in ((), (n,)) for a in (angle, size)) or not np.all(size > 0) or not np.isfinite(angle).all():
+    try:
+        angle, size = np.asarray(degrees, np.float64) * (np.pi / 180), np.asarray(zoom, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"rotate_by: degrees and zoom are numbers on the host ({error})") from None
+    if any(a.shape not in ((), (n,)) or not np.isfinite(a).all() for a in (angle, size)) or not np.all(size > 0):
         raise InputError(f"rotate_by: {n} images take finite degrees and a zoom above 0, a number or {n} of each; "
                          f"degrees has shape {angle.shape}, zoom {size.shape}, the least {size.min(initial=np.inf):g}")
+    if not x.size:
+        return x.copy()
     cos, sin = (put((np.broadcast_to(f(angle), n) / size).astype(x.dtype).reshape(n, 1, 1)) for f in (np.cos, np.sin))
     down = xp.arange(h, dtype=x.dtype).reshape(1, h, 1) - (h - 1) / 2                    # from the centre
     right = xp.repeat(xp.arange(w, dtype=x.dtype), c).reshape(1, 1, w * c) - (w - 1) / 2
@@ -85,9 +91,10 @@ def flip(x: Array, rng: Seed) -> Array:
 
 def noise(x: Array, rng: Seed, *, sd: float) -> Array:
     """Add normal noise of standard deviation `sd` to each number; x may have any shape."""
-    if not sd >= 0.0:
-        raise InputError(f"noise: sd is a standard deviation, 0 or more, not {sd}")
-    return x + backend_of(x).from_host(generator(rng, "noise").standard_normal(x.shape, dtype=x.dtype)) * float(sd)
+    sd = check_amount("noise", "the standard deviation sd", sd)
+    if x.dtype not in (np.float32, np.float64):
+        raise InputError(f"noise: x is {x.dtype}; it takes float32 or float64, x.astype(np.float32)")
+    return x + backend_of(x).from_host(generator(rng, "noise").standard_normal(x.shape, dtype=x.dtype)) * sd
 
 
 def mixup(x: Array, y: Array, rng: Seed, *, alpha: float) -> tuple[Array, Array]:
@@ -100,8 +107,7 @@ def mixup(x: Array, y: Array, rng: Seed, *, alpha: float) -> tuple[Array, Array]
     if y.dtype.kind != "f" or len(x) != len(y):
         raise InputError(f"mixup: x {x.shape} and y {y.shape} of {y.dtype}: it mixes targets of floats, one for each "
                          "x; turn labels into rows by md.one_hot, or let data.Loader(mixup=, classes=) do it")
-    if not alpha > 0.0:
-        raise InputError(f"mixup: alpha is above 0, not {alpha}")
+    alpha = check_amount("mixup", "alpha", alpha, positive=True)
     rng = generator(rng, "mixup")
     share = float(rng.beta(alpha, alpha))
     partner = backend_of(x).from_host(rng.permutation(len(x)))

@@ -15,6 +15,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.data.embedded import FILES
 from minidl.errors import InputError
+from minidl.rows import check_count
 
 TEXTS = {"alice": "Lewis Carroll, Alice's Adventures in Wonderland, 1865; public domain"}
 
@@ -50,8 +51,15 @@ class Characters:
                              f"{self.symbols!r}") from None
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of these ids."""
-        return "".join(self.symbols[int(i)] for i in ids)
+        """The text of these ids, whole numbers on the host; raises InputError for one outside 0 .. len(self)-1."""
+        numbers = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
+        if numbers.size and (numbers.ndim != 1 or numbers.dtype.kind not in "iu"):
+            raise InputError(f"decode: ids is a row of whole numbers, not {numbers.dtype} of shape {numbers.shape}")
+        for i, number in enumerate(numbers):
+            if not 0 <= number < len(self):
+                raise InputError(f"decode: id {i} is {number}; the {len(self)} characters of this alphabet are 0 to "
+                                 f"{len(self) - 1}")
+        return "".join(self.symbols[number] for number in numbers.tolist())
 
 
 def chunks(ids: Array, *, batch_size: int, steps: int) -> Iterator[tuple[Array, Any]]:
@@ -62,10 +70,13 @@ def chunks(ids: Array, *, batch_size: int, steps: int) -> Iterator[tuple[Array, 
     network's state can be handed on. `y` holds for each element of `x` the one that follows it. What does not fill
     the rows is left out, fewer than `batch_size` elements at the end.
 
-    Raises InputError for sizes below 1 and for a sequence that gives no row a pair.
+    Raises InputError for sizes that are no whole numbers above 0, for what is no sequence of ids, and for one that
+    gives no row a pair.
     """
-    if batch_size < 1 or steps < 1:
-        raise InputError(f"chunks: batch_size and steps are 1 or more, not {batch_size} and {steps}")
+    batch_size, steps = check_count("chunks", "batch_size", batch_size), check_count("chunks", "steps", steps)
+    ids = np.asarray(ids) if isinstance(ids, list | tuple) else ids
+    if ids.ndim != 1:
+        raise InputError(f"chunks: ids is one long sequence, (N,), not of shape {ids.shape}")
     length = (len(ids) - 1) // batch_size
     if length < 1:
         raise InputError(f"chunks: {len(ids)} elements are too few for {batch_size} rows; it takes {batch_size + 1}")

@@ -8,6 +8,7 @@ import numpy as np
 from minidl.data.dataset import Arrays
 from minidl.errors import InputError
 from minidl.randomness import Seed, generator
+from minidl.rows import check_count
 
 FILES = Path(__file__).parent / "files"
 DIGITS, NATURE = FILES / "digits.csv.gz", FILES / "nature.npz"
@@ -51,8 +52,9 @@ def patches(n: int, size: int = 8, *, rng: Seed, whiten: bool = True) -> np.ndar
     """
     pictures = list(nature().values())
     largest = min(min(picture.shape) for picture in pictures)
-    if n < 1 or not 2 <= size <= largest:
-        raise InputError(f"patches: n is {n} and size {size}; n must be at least 1 and size between 2 and {largest}")
+    n, size = check_count("patches", "n", n), check_count("patches", "size", size, least=2)
+    if size > largest:
+        raise InputError(f"patches: size is between 2 and {largest}, not {size}")
     rng = generator(rng, "patches")
     pictures = [_whitened(picture) if whiten else _standardised(picture) for picture in pictures]
     areas = np.array([picture.size for picture in pictures], dtype=float)

@@ -11,6 +11,7 @@ from minidl.backend import Array, Device
 from minidl.data import augmentation
 from minidl.errors import InputError
 from minidl.randomness import RandomStream, Seed, generator
+from minidl.rows import check_amount, check_count
 from minidl.tensor import Tensor
 
 
@@ -43,9 +44,13 @@ class Loader:
         x = _numbers(x, "x")
         y = None if y is None else _numbers(y, "y")
         _check_sizes(x, y, batch_size, drop_last)
+        if augment is not None and not callable(augment):
+            raise InputError(f"Loader: augment is a function of a batch and a Generator, not {augment!r:.60}")
         if tokens is not None:
+            tokens = check_count("Loader", "tokens", tokens)
             _check_ids("token x", x, tokens, "tokens")
         if classes is not None:
+            classes = check_count("Loader", "classes", classes)
             _check_labels(y, classes, [x.shape[:1], x.shape] if tokens else [x.shape[:1]])
         if mixup is not None and tokens is not None:
             raise InputError("Loader: mixup mixes numbers; tokens are ids and cannot be mixed")
@@ -59,6 +64,8 @@ class Loader:
         self.items = len(x)
         self._x = self.device.put(np.ascontiguousarray(x, dtype=np.int64 if tokens else np.float32))
         dtype = np.int64 if y is not None and y.dtype.kind in "iub" else np.float32
+        if y is not None and y.dtype.kind == "u" and y.max() > np.iinfo(np.int64).max:
+            raise InputError(f"Loader: y holds {y.max()}, and labels are int64; targets so large can be floats")
         self._y = None if y is None else self.device.put(np.ascontiguousarray(y, dtype=dtype))
         self._place = Batches(self)     # of the pass begun last
         self._resume = False            # the next pass continues it
@@ -141,8 +148,10 @@ class Batches(Iterator[Any]):
                 "items": self.loader.items, "batch_size": self.loader.batch_size}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a saved place. Raises InputError if the state is of other data or of another batch size."""
+        """Go back to a saved place. Raises InputError for a state of other data or another batch size, or of none."""
         loader = self.loader
+        if missing := {"start", "now", "batches", "items", "batch_size"} - state.keys():
+            raise InputError(f"this is no saved place of a loader: it has no {', '.join(sorted(missing))}")
         if (state["items"], state["batch_size"]) != (loader.items, loader.batch_size):
             raise InputError(f"this loader has {loader.items} items in batches of {loader.batch_size}, the saved one "
                              f"had {state['items']} in batches of {state['batch_size']}: the same order cannot be "
@@ -164,11 +173,16 @@ class Batches(Iterator[Any]):
 def _numbers(values: Any, name: str) -> np.ndarray:
     if isinstance(values, Tensor):
         raise InputError(f"Loader: {name} is a Tensor; give the array that it holds, {name}.data")
+    if np.ma.is_masked(values):
+        raise InputError(f"Loader: {name} has masked values, which are no data; leave their items out, or fill them by "
+                         f"{name}.filled(...)")
     try:
         array = np.asarray(values)
     except ValueError:
         raise InputError(f"Loader: the items of {name} are of different lengths; fill them up with a value of its own, "
                          "such as 0, and give a network mask=(ids != 0)") from None
+    except (TypeError, RuntimeError) as error:
+        raise InputError(f"Loader: {name}, a {type(values).__name__}, is no array of numbers ({error})") from None
     if array.dtype.kind not in "fiub":
         raise InputError(f"Loader: {name} holds {array.dtype}, not numbers")
     return array
@@ -196,9 +210,9 @@ def _checked_batch(new: Any, x: Array) -> Array:
 
 def _checked_for_mixup(y: np.ndarray | None, classes: int | None, alpha: float) -> np.ndarray:
     """Targets that can be mixed."""
-    if y is None or not alpha > 0.0:
-        raise InputError("Loader: mixup is an alpha above 0 and mixes targets too; "
-                         + ("there are none, y is not given" if y is None else f"it is {alpha}"))
+    check_amount("Loader", "mixup, an alpha,", alpha, positive=True)
+    if y is None:
+        raise InputError("Loader: mixup mixes targets too; there are none, y is not given")
     if y.dtype.kind == "f":
         return y
     if classes is None:

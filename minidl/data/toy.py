@@ -8,6 +8,7 @@ import numpy as np
 
 from minidl.errors import InputError
 from minidl.randomness import Seed, generator
+from minidl.rows import check_amount, check_count
 
 
 def swiss_roll(n: int, *, rng: Seed, noise: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -16,7 +17,7 @@ def swiss_roll(n: int, *, rng: Seed, noise: float = 0.0) -> tuple[np.ndarray, np
     `noise` is the standard deviation of a normal error on each coordinate. Source: J. Tenenbaum, V. de Silva and
     J. Langford, "A global geometric framework for nonlinear dimensionality reduction", 2000.
     """
-    _check(n, noise)
+    _check("swiss_roll", n, noise)
     rng = generator(rng, "swiss_roll")
     t = 1.5 * np.pi * (1 + 2 * rng.random(n))
     x = np.stack([t * np.cos(t), 21 * rng.random(n), t * np.sin(t)], axis=1)
@@ -28,7 +29,7 @@ def two_moons(n: int, *, rng: Seed, noise: float = 0.1) -> tuple[np.ndarray, np.
 
     Both moons have n/2 points (the first one more if n is odd), in a random order.
     """
-    _check(n, noise)
+    _check("two_moons", n, noise)
     rng = generator(rng, "two_moons")
     y = rng.permutation(np.arange(n) % 2)
     angle = np.pi * rng.random(n)
@@ -44,7 +45,7 @@ def ring(n: int, *, rng: Seed, modes: int = 8, radius: float = 2.0,
     The set on which GANs are seen to lose modes. Source: L. Metz et al., "Unrolled generative adversarial networks",
     2017.
     """
-    return _mixture(n, ring_centres(modes, radius), sd, generator(rng, "ring"))
+    return _mixture("ring", n, ring_centres(modes, radius), sd, generator(rng, "ring"))
 
 
 def grid(n: int, *, rng: Seed, side: int = 5, spacing: float = 2.0,
@@ -53,21 +54,19 @@ def grid(n: int, *, rng: Seed, side: int = 5, spacing: float = 2.0,
 
     Source: A. Srivastava et al., "VEEGAN", 2017.
     """
-    return _mixture(n, grid_centres(side, spacing), sd, generator(rng, "grid"))
+    return _mixture("grid", n, grid_centres(side, spacing), sd, generator(rng, "grid"))
 
 
 def ring_centres(modes: int = 8, radius: float = 2.0) -> np.ndarray:
     """The centres of `ring`: (modes, 2), anticlockwise from (radius, 0)."""
-    if modes < 1:
-        raise InputError(f"a ring needs at least one mode, not {modes}")
+    modes = check_count("ring", "modes", modes)
     angle = 2 * np.pi * np.arange(modes) / modes
     return (radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)).astype(np.float32)
 
 
 def grid_centres(side: int = 5, spacing: float = 2.0) -> np.ndarray:
     """The centres of `grid`: (side*side, 2), row by row."""
-    if side < 1:
-        raise InputError(f"a grid needs a side of at least 1, not {side}")
+    side = check_count("grid", "side", side)
     line = spacing * (np.arange(side) - (side - 1) / 2)
     return np.stack([np.tile(line, side), np.repeat(line, side)], axis=1).astype(np.float32)
 
@@ -79,7 +78,7 @@ def bars_and_stripes(side: int) -> np.ndarray:
     Small enough for exact enumeration. Source: D. MacKay, "Information Theory, Inference, and Learning Algorithms",
     section 43. Raises InputError unless 1 <= side <= 12.
     """
-    if not 1 <= side <= 12:
+    if check_count("bars_and_stripes", "side", side) > 12:
         raise InputError(f"bars_and_stripes: the side must be from 1 to 12, not {side}")
     codes = np.arange(2**side)[:, None] >> np.arange(side) & 1                  # (2**side, side)
     bars = np.repeat(codes[:, :, None], side, axis=2)                           # (2**side, side, side): constant rows
@@ -87,8 +86,9 @@ def bars_and_stripes(side: int) -> np.ndarray:
     return np.concatenate([bars, stripes]).reshape(-1, side * side).astype(np.float32)
 
 
-def _mixture(n: int, centres: np.ndarray, sd: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    _check(n, sd)
+def _mixture(name: str, n: int, centres: np.ndarray, sd: float,
+             rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    _check(name, n, sd)
     which = rng.integers(len(centres), size=n)
     return _blurred(centres[which], sd, rng), which
 
@@ -97,8 +97,6 @@ def _blurred(x: np.ndarray, sd: float, rng: np.random.Generator) -> np.ndarray:
     return (x + sd * rng.standard_normal(x.shape)).astype(np.float32)
 
 
-def _check(n: int, sd: float) -> None:
-    if n < 1:
-        raise InputError(f"a toy set needs at least one point, not {n}")
-    if not sd >= 0:
-        raise InputError(f"the noise is a standard deviation, {sd} is not: give 0 or more")
+def _check(name: str, n: int, noise: float) -> None:
+    check_count(name, "n", n)
+    check_amount(name, "the noise's standard deviation", noise)

@@ -165,13 +165,33 @@ def test_what_is_no_batch_of_images_is_refused_in_a_sentence(change, x):
         change(x, rng())
 
 
+@pytest.mark.parametrize("change", [*CHANGES.values(), lambda x, rng: augmentation.rotate_by(x, 10.0)],
+                         ids=[*CHANGES, "rotate_by"])
+@pytest.mark.parametrize("shape", [(0, 5, 7, 2), (3, 5, 7, 0)])
+def test_a_batch_of_nothing_stays_as_it_is(change, shape):
+    x = np.zeros(shape, np.float32)
+    assert change(x, rng()).shape == shape and change(x, rng()).dtype == np.float32
+
+
 @pytest.mark.parametrize("call, words", [
-    (lambda: augmentation.shift(IMAGES, rng(), pixels=-1), "shift: pixels is 0 or more, not -1"),
-    (lambda: augmentation.noise(IMAGES, rng(), sd=-0.1), "noise: sd is a standard deviation, 0 or more, not -0.1"),
+    (lambda: augmentation.shift(IMAGES, rng(), pixels=-1), "shift: pixels is a whole number of at least 0, not -1"),
+    (lambda: augmentation.shift(IMAGES, rng(), pixels=1.5), "shift: pixels is a whole number of at least 0, not 1.5"),
+    (lambda: augmentation.rotate(IMAGES, rng(), degrees=-5), "rotate: degrees is a finite number of at .*, not -5"),
+    (lambda: augmentation.rotate(IMAGES, rng(), degrees=np.nan), "rotate: degrees is a finite .*, not nan"),
+    (lambda: augmentation.rotate(IMAGES, rng(), degrees="5"), "rotate: degrees is a finite .*, not '5'"),
+    (lambda: augmentation.noise(IMAGES, rng(), sd=-0.1), "noise: the standard deviation sd is a finite .*, not -0.1"),
+    (lambda: augmentation.noise(IMAGES, rng(), sd=np.inf), "noise: the standard deviation sd is a finite .*, not inf"),
+    (lambda: augmentation.noise(IMAGES.astype(np.float16), rng(), sd=1.0), "noise: x is float16; it takes float32"),
+    (lambda: augmentation.noise(IMAGES.astype(">f4"), rng(), sd=1.0), "noise: x is >f4; it takes float32"),
+    (lambda: augmentation.noise(np.arange(3), rng(), sd=1.0), "noise: x is int64; it takes float32"),
+    (lambda: augmentation.flip(IMAGES, None), "flip: rng is an int of 0 or more"),
+    (lambda: augmentation.rotate_by(IMAGES, "ten"), "rotate_by: degrees and zoom are numbers on the host"),
+    (lambda: augmentation.rotate_by(IMAGES, 0.0, zoom=np.inf), "finite degrees and a zoom above 0"),
     (lambda: augmentation.rotate_by(IMAGES, np.zeros(5)), r"6 images take .* degrees has shape \(5,\)"),
     (lambda: augmentation.rotate_by(IMAGES, 0.0, zoom=0.0), "a zoom above 0.* the least 0"),
     (lambda: augmentation.rotate_by(IMAGES, np.nan), "finite degrees"),
-    (lambda: augmentation.mixup(IMAGES, IMAGES, rng(), alpha=0.0), "mixup: alpha is above 0, not 0.0"),
+    (lambda: augmentation.mixup(IMAGES, IMAGES, rng(), alpha=0.0), "mixup: alpha is a finite number above 0, not 0.0"),
+    (lambda: augmentation.mixup(IMAGES, IMAGES, rng(), alpha=np.inf), "mixup: alpha is .* above 0, not inf"),
     (lambda: augmentation.mixup(IMAGES, np.arange(6), rng(), alpha=1.0), "turn labels into rows by md.one_hot"),
     (lambda: augmentation.mixup(IMAGES, IMAGES[:5], rng(), alpha=1.0), "one for each x"),
 ])
@@ -253,7 +273,10 @@ def test_an_augmentation_that_makes_float64_still_gives_float32():
     ({"augment": augmentation.flip, "shuffle": False, "rng": None}, "Loader: rng is an int of 0 or more, .* not None"),
     ({"mixup": 0.2, "shuffle": False, "rng": None}, "Loader: rng is an int of 0 or more, .* not None"),
     ({"mixup": 0.2, "classes": None}, "say how many classes there are"),
-    ({"mixup": 0.0}, "mixup is an alpha above 0 .* it is 0.0"),
+    ({"mixup": 0.0}, "Loader: mixup, an alpha, is a finite number above 0, not 0.0"),
+    ({"mixup": np.inf}, "Loader: mixup, an alpha, is a finite number above 0, not inf"),
+    ({"mixup": "0.2"}, "Loader: mixup, an alpha, is a finite number above 0, not '0.2'"),
+    ({"augment": "flip"}, "augment is a function of a batch and a Generator, not 'flip'"),
 ])
 def test_a_loader_without_what_augmentation_needs_says_so(arguments, words):
     with pytest.raises(InputError, match=words):

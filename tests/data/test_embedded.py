@@ -49,10 +49,11 @@ def test_patches_come_from_an_explicit_generator_in_any_size():
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     assert data.patches(3, whiten=False, rng=np.random.default_rng(0)).shape == (3, 8, 8, 1)
-    with pytest.raises(InputError, match="size between 2 and 150"):
+    with pytest.raises(InputError, match="size is between 2 and 150, not 151"):
         data.patches(3, 151, rng=np.random.default_rng(0))
-    with pytest.raises(InputError):
-        data.patches(0, rng=np.random.default_rng(0))
+    for n, size in ((0, 8), (1.5, 8), (3, 8.0), (3, 1)):
+        with pytest.raises(InputError, match="patches: (n|size) is a whole number of at least"):
+            data.patches(n, size, rng=np.random.default_rng(0))
 
 
 def test_whitening_takes_away_most_of_the_correlation_of_near_pixels():

@@ -104,6 +104,8 @@ def test_a_state_of_other_data_is_refused():
     saved = loader().state_dict()
     with pytest.raises(InputError, match="10 items in batches of 5, the saved one had 10 in batches of 4"):
         loader(batch_size=5).load_state_dict(saved)
+    with pytest.raises(InputError, match="no saved place of a loader: it has no batch_size, batches, items, now"):
+        loader().load_state_dict({})
     with pytest.raises(InputError, match="shuffles differently"):
         loader(shuffle=False).load_state_dict(saved)
 
@@ -124,11 +126,35 @@ def test_a_state_of_other_data_is_refused():
     ({"x": np.zeros((10, 3)), "tokens": 4}, "each token x is a whole number from 0 to 3, not float64"),
     ({"x": X, "rng": None}, "Loader: rng is an int of 0 or more, .* not None"),
     ({"x": np.array(["a", "b"])}, "not numbers"),
+    ({"x": X, "y": Y, "classes": 3.0}, "Loader: classes is a whole number of at least 1, not 3.0"),
+    ({"x": X, "y": Y, "classes": 0}, "Loader: classes is a whole number of at least 1, not 0"),
+    ({"x": np.zeros((10, 3), int), "tokens": 2.5}, "Loader: tokens is a whole number of at least 1, not 2.5"),
+    ({"x": X, "y": np.full(10, 2**63, np.uint64)}, "y holds 9223372036854775808, and labels are int64"),
+    ({"x": np.ma.masked_less(X, X.mean())}, r"x has masked values, .* x.filled"),
+    ({"x": X, "y": np.ma.masked_equal(Y, Y[0])}, r"y has masked values"),
     ({"x": X, "device": "abacus"}, "no device 'abacus'"),
 ])
 def test_bad_arguments_get_a_sentence(arguments, sentence):
     with pytest.raises(InputError, match=sentence):
         Loader(**{"batch_size": 4, "rng": np.random.default_rng(0), **arguments})
+
+
+class Hostile:
+    """An array that cannot be had, as a Tensor of PyTorch that needs a gradient."""
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+
+def test_what_gives_no_array_is_refused_with_its_own_reason():
+    with pytest.raises(InputError, match="x, a Hostile, is no array of numbers .*requires grad"):
+        Loader(Hostile(), batch_size=4, rng=0)
+
+
+def test_large_labels_and_an_array_whose_mask_hides_nothing_are_taken_as_they_are():
+    y = np.arange(4, dtype=np.uint64) + np.uint64(2**63 - 4)
+    _, labels = next(iter(Loader(np.ma.array(np.ones((4, 1)), mask=False), y, batch_size=4, shuffle=False)))
+    assert labels.numpy().tolist() == [2**63 - 4, 2**63 - 3, 2**63 - 2, 2**63 - 1]
 
 
 def test_tokens_stay_whole_numbers_and_may_have_a_label_each():

@@ -84,6 +84,12 @@ def test_one_seed_gives_the_same_points():
     lambda rng: data.grid(5, rng=rng, sd=float("nan")),
     lambda rng: data.bars_and_stripes(0),
     lambda rng: data.bars_and_stripes(99),
+    lambda rng: data.bars_and_stripes(2.5),
+    lambda rng: data.ring(5, rng=rng, modes=2.5),
+    lambda rng: data.grid(5, rng=rng, side="5"),
+    lambda rng: data.grid(5.0, rng=rng),
+    lambda rng: data.two_moons(5, rng=rng, noise=np.inf),
+    lambda rng: data.swiss_roll(5, rng=rng, noise="0.1"),
 ])
 def test_impossible_requests_get_a_sentence(rng, call):
     with pytest.raises(InputError):

@@ -26,7 +26,7 @@ class Readable(Protocol):
 def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
     """The array of an IDX file, plain or gzipped (told by its first bytes, not by its name).
 
-    The array has the file's shape, of up to 8 axes, and its dtype (uint8, int8, int16, int32, float32 or float64) in
+    The array has the file's shape, of up to 64 axes, and its dtype (uint8, int8, int16, int32, float32 or float64) in
     the machine's byte order. Raises InputError for a file that cannot
     be read, is no IDX file, or is shorter or longer than its header says. Memory is taken as the bytes come, so a
     header that promises too much costs nothing.
@@ -59,7 +59,7 @@ def checksum(bytes_: np.ndarray) -> str:
 def _parse(file: Readable, path: str) -> np.ndarray:
     head = _read(file, 4)
     dtype = DTYPES.get(head[2]) if len(head) == 4 else None
-    if dtype is None or head[:2] != b"\0\0" or not 1 <= head[3] <= 8:
+    if dtype is None or head[:2] != b"\0\0" or not 1 <= head[3] <= 64:
         raise InputError(f"{path} is not an IDX file: it begins with the bytes {head.hex(' ') or '(none)'}, "
                          "not with 00 00, a type (08 for bytes) and the number of dimensions")
     sizes = _read(file, 4 * head[3])

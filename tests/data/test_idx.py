@@ -32,6 +32,13 @@ def test_every_type_is_read_back_plain_and_gzipped(tmp_path, code, pack):
     assert array.flags.writeable
 
 
+@pytest.mark.parametrize("shape", [(7,), (2, 3), (1, 2, 1, 3, 1, 2, 1, 1, 2, 1), (1,) * 64])
+def test_every_number_of_axes_is_read(tmp_path, shape):
+    array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    (tmp_path / "axes").write_bytes(idx(array))
+    np.testing.assert_array_equal(read_idx(tmp_path / "axes"), array)
+
+
 @pytest.mark.parametrize(("data", "sentence"), [
     (b"", "not an IDX file"),
     (b"\x00\x00\x08", "not an IDX file"),

@@ -45,7 +45,7 @@ class Tensor(Operators):
     Raises InputError for data that is no array of numbers, and for a gradient of integers.
     """
 
-    __slots__ = ("data", "grad", "requires_grad", "recipe", "birth", "name", "trace", "owner", "written",
+    __slots__ = ("data", "_grad", "requires_grad", "recipe", "birth", "name", "trace", "owner", "written",
                  "__weakref__")
 
     def __init__(self, data: Any, requires_grad: bool = False, *, device: str | Device | None = None,
@@ -54,7 +54,7 @@ class Tensor(Operators):
         if dtype is not None:
             array = array.astype(dtype, copy=False)
         self.data: Array = array if device is None else Device(device).put(array)
-        self.grad: Tensor | None = None
+        self._grad: Tensor | None = None
         self.requires_grad = requires_grad
         self.recipe: Any = None            # (primitive, args, their arrays, kwargs, see `_wanted`); None for a leaf
         self.birth = next_birth()          # tensors are made after what they are made from
@@ -66,6 +66,29 @@ class Tensor(Operators):
             raise InputError(f"only floating-point tensors have gradients, this one is {self.data.dtype}; "
                              "convert it with .astype('float32')")
 
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` left here, or that was assigned: a Tensor, or an array or list of that shape.
+
+        Arrays are copied, in the tensor's dtype. Raises InputError for another shape, and for another device.
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is None:
+            self._grad = None
+            return
+        g = value if isinstance(value, Tensor) else Tensor(value)
+        if g.data.shape != self.data.shape:
+            raise InputError(f"grad: the gradient has shape {g.shape}, its tensor {self.shape}")
+        if type(g.data) is not type(self.data):
+            raise InputError(f"grad: the gradient is on {g.device.name!r}, its tensor on {self.device.name!r}; bring "
+                             "it there with Device(...).put(gradient)")
+        if g is not value or g.data.dtype != self.data.dtype:
+            g = Tensor(g.data.astype(self.data.dtype, order="C"))        # backward adds in place: to memory of its own
+        self._grad = g
+
     def backward(self, gradient: Any = None, *, create_graph: bool = False, retain_graph: bool | None = None) -> None:
         """Add the gradient of this tensor by every leaf that it depends on to that leaf's `grad`.
 
@@ -75,12 +98,12 @@ class Tensor(Operators):
         """
         found = _walk(self, _seed(self, gradient, create_graph), create_graph, _retains(retain_graph, create_graph))
         for leaf, g in found:
-            if leaf.grad is None:
-                leaf.grad = g
-            elif create_graph or leaf.grad.requires_grad:
-                leaf.grad = leaf.grad + g
+            if leaf._grad is None:
+                leaf._grad = g
+            elif create_graph or leaf._grad.requires_grad:
+                leaf._grad = leaf._grad + g
             else:
-                leaf.grad.data += g.data
+                leaf._grad.data += g.data
 
     def detach(self) -> Tensor:
         """The same array without its history."""
@@ -140,11 +163,15 @@ class Primitive(Generic[P]):
     part of `buffer` in place, so that many slices of one array cost one buffer.
 
     A rule returns `g`, one of its inputs, a view of them or a new array, and updates in place only what it has made.
+
+    With `floats`, whole numbers and truth values become float32 first: what a logarithm or a norm makes of them are no
+    whole numbers, and NumPy would compute it in float16 for 8 bits.
     """
 
     def __init__(self, forward: Callable[..., Any], *rules: Callable[..., Any] | None,
-                 joint: Callable[..., Any] | None = None, into: Callable[..., None] | None = None) -> None:
-        self.forward, self.joint, self.into = forward, joint, into
+                 joint: Callable[..., Any] | None = None, into: Callable[..., None] | None = None,
+                 floats: bool = False) -> None:
+        self.forward, self.joint, self.into, self.floats = forward, joint, into, floats
         self.differentiable = bool(rules or joint)
         self.name = forward.__name__.strip("_")
         self.__name__, self.__doc__, self.__module__ = forward.__name__, forward.__doc__, forward.__module__
@@ -190,6 +217,9 @@ class Primitive(Generic[P]):
             return self._by_position(args, kwargs)
         if odd:
             raw = settle(self.name, raw, self.takes_array, tensors)
+            if self.floats:
+                raw = [a.astype(np.float32) if type(a) in BACKENDS and a.dtype.kind != "f" and self.takes_array(i)
+                       else a for i, a in enumerate(raw)]
         # Then the operation itself.
         try:
             xp = MODULES.get(home, np)
@@ -205,7 +235,7 @@ class Primitive(Generic[P]):
         # Last the memory of it: the arguments as given, for the graph, and their arrays as they were computed with.
         t = object.__new__(Tensor)
         t.data = y if type(y) in BACKENDS else np.asarray(y)     # NumPy's reductions to a scalar are no arrays
-        t.grad = t.recipe = t.name = None
+        t._grad = t.recipe = t.name = None
         t.requires_grad = False
         t.birth = next_birth()
         mode = thread.mode
@@ -232,14 +262,15 @@ class Primitive(Generic[P]):
 
 
 def primitive(*rules: Callable[..., Any] | None, joint: Callable[..., Any] | None = None,
-              into: Callable[..., None] | None = None) -> Callable[[Callable[Concatenate[Any, P], Any]], Primitive[P]]:
+              into: Callable[..., None] | None = None, floats: bool = False,
+              ) -> Callable[[Callable[Concatenate[Any, P], Any]], Primitive[P]]:
     """Decorate a forward function `f(xp, *args)` to make it a Primitive; `md.custom` is this.
 
     >>> @primitive(lambda g, y, x: g * 3 * x ** 2)
     ... def cube(xp, x):
     ...     return x ** 3
     """
-    return lambda forward: Primitive(forward, *rules, joint=joint, into=into)
+    return lambda forward: Primitive(forward, *rules, joint=joint, into=into, floats=floats)
 
 
 # The backward walk --------------------------------------------------------------------------------------------------

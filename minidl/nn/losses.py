@@ -13,6 +13,7 @@ from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.kernels import fused
 from minidl.ops.activation import log1p_of_fraction
+from minidl.ops.operands import operand
 from minidl.rows import array_of
 from minidl.tensor import Tensor, primitive
 
@@ -27,13 +28,35 @@ def _reduce(values: Any, reduction: str) -> Any:
     raise InputError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
 
 
-def _same_shape(name: str, x: Any, y: Any) -> None:
+def _pair(name: str, x: Any, y: Any) -> tuple[Any, Any]:
+    """The prediction and its target, of one shape; whole numbers are floats, for uint8 has no difference below 0."""
     shapes = [getattr(a, "shape", type(a).__name__) for a in (x, y)]
     if shapes[0] != shapes[1]:
         raise InputError(f"{name}: the prediction has shape {shapes[0]}, the target {shapes[1]}; they must be equal")
+    if x is None or y is None:
+        raise InputError(f"{name}: it compares two arrays or Tensors, not {shapes[0]} and {shapes[1]}")
+    x, y = operand(x), operand(y)
+    return (x, y) if x.dtype.kind == "f" and y.dtype.kind == "f" else _as_floats(x, y)
 
 
-@fused("T g, T logits, T targets", "T t", "t = (tanh(logits * T(0.5)) * T(0.5) + T(0.5) - targets) * g")
+def _as_floats(x: Any, y: Any) -> tuple[Any, Any]:
+    """Both in the dtype of the one that holds floats; float32 if none does."""
+    dtype = next((a.dtype for a in (x, y) if a.dtype.kind == "f"), np.float32)
+    return ops.astype(x, dtype), ops.astype(y, dtype)
+
+
+_ROUNDING = 1e-3         # what sums and interpolated pixels may lie beside [0, 1]
+
+
+def _check_fractions(name: str, targets: Any) -> None:
+    """Refuse targets outside [0, 1], with which the loss has no bottom; a device is not asked, that would wait."""
+    raw = array_of(targets)
+    if type(raw) is np.ndarray and raw.size and not (raw.min() >= -_ROUNDING and raw.max() <= 1.0 + _ROUNDING):
+        raise InputError(f"{name}: targets are probabilities in [0, 1], these go from {raw.min():g} to {raw.max():g}; "
+                         "pixels of 0 to 255 become fractions by / 255")
+
+
+@fused("T g, T logits, T targets", "T t", "t = (1 / (1 + exp(-logits)) - targets) * g")
 def _bce_rule(g: Any, y: Any, logits: Any, targets: Any) -> Any:
     t = ops.sigmoid(logits)
     t -= targets
@@ -41,7 +64,7 @@ def _bce_rule(g: Any, y: Any, logits: Any, targets: Any) -> Any:
     return t
 
 
-@primitive(_bce_rule, lambda g, y, logits, targets: -g * logits)
+@primitive(_bce_rule, lambda g, y, logits, targets: -g * logits, floats=True)
 @fused("T logits, T targets", "T loss",
        "loss = (logits < 0 ? 0 : logits) - logits * targets + log1p(exp(-fabs(logits)))")
 def _bce(xp: Any, logits: Any, targets: Any) -> Array:
@@ -52,15 +75,19 @@ def _bce(xp: Any, logits: Any, targets: Any) -> Array:
     return loss
 
 
-@primitive(_bce_rule, lambda g, y, logits, targets: -g * logits)
+@primitive(_bce_rule, lambda g, y, logits, targets: -g * logits, floats=True)
 def _summed_bce(xp: Any, logits: Any, targets: Any) -> Array:
     """The sum in one pass: its gradient starts from a number, not from an array of ones."""
     return _bce.forward(xp, logits, targets).sum()
 
 
 def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str = "mean") -> Tensor:
-    """-t log p - (1 - t) log(1 - p) with p = sigmoid(logits), for targets in [0, 1] of the same shape."""
-    _same_shape("binary_cross_entropy_with_logits", logits, targets)
+    """-t log p - (1 - t) log(1 - p) with p = sigmoid(logits), for targets in [0, 1] of the same shape.
+
+    Raises InputError for targets outside [0, 1] if they are on the host.
+    """
+    logits, targets = _pair("binary_cross_entropy_with_logits", logits, targets)
+    _check_fractions("binary_cross_entropy_with_logits", targets)
     if reduction == "none":
         return _bce(logits, targets)
     if reduction == "mean":
@@ -73,13 +100,16 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", *, label_s
 
     Targets are labels (...), integers in [0, classes), or distributions (..., classes). With `label_smoothing` e they
     are mixed with the uniform distribution, in the shares 1 - e and e (Szegedy et al. 2016). Raises InputError for
-    labels out of range if they are on the host (on a GPU they must be checked before they travel:
-    `data.Loader(classes=)`).
+    labels out of range, and for distributions outside [0, 1], if they are on the host (on a GPU labels must be checked
+    before they travel: `data.Loader(classes=)`).
     """
     if not 0.0 <= label_smoothing <= 1.0:
         raise InputError(f"cross_entropy: label_smoothing lies between 0 and 1, not {label_smoothing}")
+    logits = operand(logits)
+    targets = np.asarray(targets) if isinstance(targets, list | tuple) else operand(targets)
+    if not logits.ndim:
+        raise InputError("cross_entropy: logits have an axis of classes, the last one, and these have no axis")
     log_p = ops.log_softmax(logits, -1)
-    targets = np.asarray(targets) if isinstance(targets, list | tuple) else targets
     loss = _at_distributions(log_p, targets) if targets.shape == logits.shape else _at_labels(log_p, targets)
     if e := float(label_smoothing):
         loss = loss * (1.0 - e) - ops.mean(log_p, -1) * e
@@ -90,7 +120,14 @@ def _at_distributions(log_p: Any, targets: Any) -> Tensor:
     if targets.dtype.kind != "f":
         raise InputError(f"cross_entropy: targets of the logits' shape {log_p.shape} are distributions of floats, "
                          f"not {targets.dtype}; labels have the shape {log_p.shape[:-1]}")
-    return -ops.sum(log_p * targets, -1)
+    _check_fractions("cross_entropy", targets)
+    return -ops.sum(ops.where(_masked(log_p, targets), 0.0, log_p) * targets, -1)
+
+
+@primitive()
+def _masked(xp: Any, log_p: Any, targets: Any) -> Array:
+    """Where a class that is impossible is not wanted either: 0 log 0 is 0."""
+    return (targets == 0) & (log_p == -np.inf)
 
 
 def _at_labels(log_p: Any, targets: Any) -> Tensor:
@@ -105,19 +142,19 @@ def _at_labels(log_p: Any, targets: Any) -> Tensor:
 
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Tensor:
     """(prediction - target)^2."""
-    _same_shape("mse_loss", prediction, target)
+    prediction, target = _pair("mse_loss", prediction, target)
     return _reduce(ops.square(prediction - target), reduction)
 
 
 def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Tensor:
     """|prediction - target|."""
-    _same_shape("l1_loss", prediction, target)
+    prediction, target = _pair("l1_loss", prediction, target)
     return _reduce(ops.abs(prediction - target), reduction)
 
 
 def huber_loss(prediction: Any, target: Any, reduction: str = "mean", *, delta: float = 1.0) -> Tensor:
     """Half the square of an error up to delta, and linear beyond (Huber 1964)."""
-    _same_shape("huber_loss", prediction, target)
+    prediction, target = _pair("huber_loss", prediction, target)
     if not delta > 0.0:
         raise InputError(f"huber_loss: delta is above 0, not {delta}")
     error = prediction - target
@@ -126,8 +163,11 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", *, delta: 
 
 
 def hinge_loss(scores: Any, targets: Any, reduction: str = "mean") -> Tensor:
-    """max(0, 1 - t s) for targets t of -1 or 1."""
-    _same_shape("hinge_loss", scores, targets)
+    """max(0, 1 - t s) for targets t of -1 or 1; raises InputError for others if they are on the host."""
+    scores, targets = _pair("hinge_loss", scores, targets)
+    raw = array_of(targets)
+    if type(raw) is np.ndarray and not (np.abs(raw) == 1).all():
+        raise InputError("hinge_loss: targets are -1 or 1; 2 * y - 1 makes them of labels 0 and 1")
     return _reduce(ops.relu(1.0 - scores * targets), reduction)
 
 
@@ -136,7 +176,7 @@ def kl_unit_gaussian(mean: Any, log_variance: Any, reduction: str = "mean") -> T
 
     mean and log_variance: (..., d) -> (...), then reduced.
     """
-    _same_shape("kl_unit_gaussian", mean, log_variance)
+    mean, log_variance = _pair("kl_unit_gaussian", mean, log_variance)
     terms = mean * mean + ops.exp(log_variance) - log_variance - 1.0
     return _reduce(ops.sum(terms, -1) * 0.5, reduction)
 
@@ -144,7 +184,8 @@ def kl_unit_gaussian(mean: Any, log_variance: Any, reduction: str = "mean") -> T
 def kl_gaussians(mean: Any, log_variance: Any, other_mean: Any, other_log_variance: Any,
                  reduction: str = "mean") -> Tensor:
     """KL(N(mean, exp(log_variance)) || N(other_mean, exp(other_log_variance))), as `kl_unit_gaussian`."""
-    _same_shape("kl_gaussians", mean, log_variance)
+    mean, log_variance = _pair("kl_gaussians", mean, log_variance)
+    other_mean, other_log_variance = _pair("kl_gaussians", other_mean, other_log_variance)
     distance = mean - other_mean
     difference = log_variance - other_log_variance
     terms = distance * distance * ops.exp(-other_log_variance) + ops.exp(difference) - difference - 1.0

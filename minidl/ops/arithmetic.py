@@ -36,7 +36,7 @@ def divide(xp: Any, a: Any, b: Any) -> Array:
 def _power_by_base(g: Any, y: Any, a: Any, b: Any) -> Any:
     if isinstance(b, float | int):
         return g * b * a ** (b - 1) if b else g * 0.0
-    return g * b * a ** where(b == 0, 1.0, b - 1.0)          # 0 ** -1 must not appear where b = 0
+    return g * b * a ** where(maximum(abs(a), abs(b)) == 0, 1.0, b - 1.0)     # 0 ** -1 must not appear where b = 0
 
 
 def _power_by_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
@@ -75,31 +75,31 @@ def _sign(xp: Any, x: Any) -> Array:
     return xp.sign(x)
 
 
-@primitive(lambda g, y, x: g * y)
+@primitive(lambda g, y, x: g * y, floats=True)
 def exp(xp: Any, x: Any) -> Array:
     """e ** x."""
     return xp.exp(x)
 
 
-@primitive(lambda g, y, x: g * (y + 1.0))
+@primitive(lambda g, y, x: g * (y + 1.0), floats=True)
 def expm1(xp: Any, x: Any) -> Array:
     """e ** x - 1, exact near 0."""
     return xp.expm1(x)
 
 
-@primitive(lambda g, y, x: g / x)
+@primitive(lambda g, y, x: g / x, floats=True)
 def log(xp: Any, x: Any) -> Array:
     """The natural logarithm."""
     return xp.log(x)
 
 
-@primitive(lambda g, y, x: g / (x + 1.0))
+@primitive(lambda g, y, x: g / (x + 1.0), floats=True)
 def log1p(xp: Any, x: Any) -> Array:
     """log(1 + x), exact near 0."""
     return xp.log1p(x)
 
 
-@primitive(lambda g, y, x: g * 0.5 / y)
+@primitive(lambda g, y, x: g * 0.5 / y, floats=True)
 def sqrt(xp: Any, x: Any) -> Array:
     """The square root; its gradient at 0 is infinite (`norm` is the one that is safe there)."""
     return xp.sqrt(x)
@@ -111,19 +111,19 @@ def square(xp: Any, x: Any) -> Array:
     return xp.square(x)
 
 
-@primitive(lambda g, y, x: -g * y * y)
+@primitive(lambda g, y, x: -g * y * y, floats=True)
 def reciprocal(xp: Any, x: Any) -> Array:
     """1 / x."""
     return 1.0 / x
 
 
-@primitive(lambda g, y, x: g * cos(x))
+@primitive(lambda g, y, x: g * cos(x), floats=True)
 def sin(xp: Any, x: Any) -> Array:
     """The sine of x in radians."""
     return xp.sin(x)
 
 
-@primitive(lambda g, y, x: -g * sin(x))
+@primitive(lambda g, y, x: -g * sin(x), floats=True)
 def cos(xp: Any, x: Any) -> Array:
     """The cosine of x in radians."""
     return xp.cos(x)

@@ -17,7 +17,8 @@ import numpy as np
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.kernels import fused
-from minidl.ops.arithmetic import sqrt
+from minidl.ops.arithmetic import astype, sqrt
+from minidl.ops.operands import floating
 from minidl.rows import array_of, slices
 from minidl.tensor import Tensor, primitive, sum_to
 
@@ -54,12 +55,14 @@ def _moments_rule(g: Any, y: Any, x: Any) -> Any:
     return scale_shift(x, slope, g[0] * (1.0 / n) - slope * y[0])     # g_mean / n + g_variance * 2 / n * (x - mean)
 
 
-@primitive(_moments_rule)
+@primitive(_moments_rule, floats=True)
 def moments(xp: Any, x: Any) -> Array:
     """Mean and variance (with divisor n) over all axes but the last: x (..., C) -> (2, C).
 
     It squares deviations, not values, and so keeps its digits where the mean is far larger than the deviation.
     """
+    if x.dtype.itemsize == 2:                             # float16 has no sum of many values, nor a square of 256
+        return moments.forward(xp, x.astype(np.float32)).astype(x.dtype)
     if not x.size:
         raise InputError(f"moments: there is nothing to average in an array of shape {x.shape}")
     rows = _rows(x)
@@ -86,7 +89,7 @@ def _squared_deviations(x: Array, mean: Array) -> Array:
            lambda g, y, x, scale, shift=None, z=None, z_scale=None: _channel_dot(g, x),
            lambda g, y, x, scale, shift=None, z=None, z_scale=None: g,
            lambda g, y, x, scale, shift=None, z=None, z_scale=None: scale_shift(g, z_scale),
-           lambda g, y, x, scale, shift=None, z=None, z_scale=None: _channel_dot(g, z))
+           lambda g, y, x, scale, shift=None, z=None, z_scale=None: _channel_dot(g, z), floats=True)
 def scale_shift(xp: Any, x: Any, scale: Any, shift: Any = None, z: Any = None, z_scale: Any = None) -> Array:
     """x * scale + shift, and + z * z_scale if there is a z: x and z (..., C), scales and shift (C) -> (..., C)."""
     for v in (scale, shift, z_scale):
@@ -132,6 +135,8 @@ def _channel_dot(xp: Any, a: Any, b: Any) -> Array:
 
 def standardize(x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5) -> Tensor:
     """(x - mean) / sqrt(variance + eps) * weight + bias: x (..., C), the others (C); weight and bias may be None."""
+    if _far(array_of(mean), array_of(variance)) is not None:
+        x, mean = x - mean, mean * 0.0
     scale = 1.0 / sqrt(variance + eps)
     if weight is not None:
         scale = scale * weight
@@ -147,8 +152,31 @@ def batch_norm(x: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-
     The gradient, to every order, is that of `standardize(x, *moments(x), weight, bias)`, in a third less time: one rule
     has both ways to x. It uses the moments at hand only where it is not itself differentiated.
     """
+    x = floating(x)
+    if x.dtype.itemsize == 2:                             # float16: see `moments`
+        y, statistics = batch_norm(*(v if v is None else astype(v, np.float32) for v in (x, weight, bias)), eps=eps)
+        return astype(y, x.dtype), statistics
+    raw = array_of(x)
+    statistics = moments(raw)
+    far = _far(*statistics)
+    if far is None:
+        return _batch_norm(x, weight, bias, statistics, float(eps)), statistics
+    offset = np.where(far, _rows(raw)[0], 0.0)            # the result is the same whatever constant is taken from x
+    x = x - offset
     statistics = moments(array_of(x))
-    return _batch_norm(x, weight, bias, statistics, float(eps)), statistics
+    y = _batch_norm(x, weight, bias, statistics, float(eps))
+    return y, statistics + np.stack([offset, 0.0 * offset])
+
+
+def _far(mean: Array, variance: Array) -> Any:
+    """Which channels lie so far from 0 that float32 holds few digits of their deviation, or of 0; None for no channel.
+
+    A device is not asked, that would wait for it.
+    """
+    if type(mean) is not np.ndarray:
+        return None
+    far = variance < (mean * 2e-3)**2
+    return far if far.any() else None
 
 
 def _batch_norm_rule(g: Any, y: Any, wanted: list[int], x: Any, weight: Any, bias: Any, statistics: Any,

@@ -4,9 +4,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from minidl.backend import Array
 from minidl.errors import InputError
-from minidl.ops.arithmetic import exp, where
+from minidl.kernels import fused
+from minidl.ops.arithmetic import astype, exp, where
+from minidl.ops.operands import computed_wide, operand
 from minidl.ops.shape import axes_of, concatenate, flip, reshape
 from minidl.tensor import Tensor, broadcast_to, primitive
 
@@ -36,7 +40,15 @@ def sum(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The mean over the axes."""
+    x = operand(x)
+    if x.dtype.char == "e":
+        return _wide_mean(x, axis, keepdims)
     return sum(x, axis, keepdims) * (1.0 / count(x, axis))
+
+
+@computed_wide
+def _wide_mean(x: Any, axis: Axis, keepdims: bool) -> Tensor:
+    return mean(x, axis, keepdims)
 
 
 def count(x: Any, axis: Axis) -> int:
@@ -51,12 +63,14 @@ def _centred(x: Any, axis: Axis) -> Any:
     return x - mean(x, axis, True)
 
 
+@computed_wide
 def var(x: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> Tensor:
     """The variance over the axes, with divisor n - ddof (PyTorch's default is ddof=1, NumPy's and ours 0)."""
     centred = _centred(x, axis)
     return sum(centred * centred, axis, keepdims) * (1.0 / _freedom(x, axis, ddof))
 
 
+@computed_wide
 def std(x: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> Tensor:
     """The standard deviation over the axes, with divisor n - ddof; where it is 0, so is its gradient."""
     return norm(_centred(x, axis), axis=axis, keepdims=keepdims) * _freedom(x, axis, ddof) ** -0.5
@@ -109,8 +123,11 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The product over the axes; right to every order also where factors are 0.
 
     It multiplies the two halves of the axis with each other until one is left: dividing the product by a factor, the
-    usual rule, fails at zeros.
+    usual rule, fails at zeros. Whole numbers are multiplied in 64 bits, as NumPy does it.
     """
+    x = operand(x)
+    if x.dtype.kind in "iub" and x.dtype.itemsize < 8:
+        x = astype(x, "uint64" if x.dtype.kind == "u" else "int64")
     count(x, axis)                         # refuses an empty product
     axes, y = axes_of(axis, x.ndim), x
     for i in axes:
@@ -129,6 +146,7 @@ def _halved(y: Any, axis: int) -> Any:
 
 def cumsum(x: Any, axis: int | None = None) -> Tensor:
     """The running sum along an axis; of the flattened array for None."""
+    x = operand(x)
     return _cumsum(reshape(x, (-1,)), 0) if axis is None else _cumsum(x, axis)
 
 
@@ -138,10 +156,11 @@ def _cumsum(xp: Any, x: Any, axis: int) -> Array:
 
 
 def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return _spread(g, x, axis, keepdims) * exp(x - _spread(y, x, axis, keepdims))
+    y = _spread(y, x, axis, keepdims)
+    return _spread(g, x, axis, keepdims) * exp(x - where(y == -math.inf, 0.0, y))      # all -inf: shares of 0, not NaN
 
 
-@primitive(_logsumexp_rule)
+@primitive(_logsumexp_rule, floats=True)
 def logsumexp(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) over the axes, without overflow."""
     largest = x.max(axis=axis, keepdims=True)
@@ -156,7 +175,34 @@ def _norm_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False
     return g / where(y == 0, 1.0, y) * x
 
 
-@primitive(_norm_rule)
+@primitive(_norm_rule, floats=True)
 def norm(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The Euclidean norm over the axes; at 0 its gradient is 0, not NaN."""
-    return xp.sqrt((x * x).sum(axis=axis, keepdims=keepdims))
+    """The Euclidean norm over the axes; at 0 its gradient is 0, not NaN.
+
+    Where the squares overflow, or vanish, they are those of x times a power of two, which changes no digit.
+    """
+    if x.dtype.itemsize == 2:                      # float16: also a sum of small squares is soon too large
+        return norm.forward(xp, x.astype(np.float32), axis, keepdims).astype(x.dtype)
+    with np.errstate(over="ignore"):
+        if xp is np:                               # a device is not asked, that would wait for it
+            y = np.sqrt((x * x).sum(axis=axis, keepdims=keepdims))
+            if not x.size or y.min() > _LEAST[x.dtype.char] and y.max() < np.inf:
+                return y
+        largest = xp.abs(x).max(axis=axis, keepdims=True)
+        y = _scaled_back(xp, xp.sqrt(_scaled_squares(xp, x, largest).sum(axis=axis, keepdims=True)), largest)
+    return y if keepdims else y.squeeze(axis)
+
+
+# Below, a sum of squares has lost digits to the smallest number that there is.
+_LEAST = {c: math.sqrt(np.finfo(c).tiny / np.finfo(c).eps) for c in "fdg"}
+
+
+@fused("T x, T largest", "T squares", "int e; frexp(largest, &e); squares = ldexp(x, -e); squares *= squares")
+def _scaled_squares(xp: Any, x: Array, largest: Array) -> Array:
+    """The squares of x / 2^e, of which `largest` lies in [0.5, 1)."""
+    return xp.square(xp.ldexp(x, -xp.frexp(largest)[1]))
+
+
+@fused("T y, T largest", "T x", "int e; frexp(largest, &e); x = ldexp(y, e)")
+def _scaled_back(xp: Any, y: Array, largest: Array) -> Array:
+    return xp.ldexp(y, xp.frexp(largest)[1])

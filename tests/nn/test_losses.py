@@ -366,3 +366,53 @@ def test_a_training_step_on_the_device_neither_waits_nor_copies(loss):
             last = step()
     assert (c.synchronisations, c.transfers) == (0, 0), c.waited_for
     assert c.launches > 0 and last.item() < first.item()
+
+
+# Odd numbers --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int64"])
+def test_losses_of_whole_numbers_do_not_wrap(dtype):
+    x, y = np.array([100, 10, 3]).astype(dtype), np.array([10, 100, 3]).astype(dtype)
+    for pair in ((x, y), (Tensor(x), y), (Tensor(x), Tensor(y)), (Tensor(x.astype("float32")), y)):
+        assert float(nn.mse_loss(*pair)) == 5400.0 and float(nn.l1_loss(*pair)) == 60.0
+        assert float(nn.huber_loss(*pair, reduction="sum")) == 179.0
+        assert nn.mse_loss(*pair, reduction="none").dtype == np.float32
+    signs = np.array([1, -1, 1]).astype("int8")
+    assert nn.hinge_loss(Tensor(np.array([-100, -100, 0], "int8")), signs, "none").numpy().tolist() == [101.0, 0.0, 1.0]
+    z = np.array([[100, 90, 3]]).astype(dtype)
+    assert float(nn.cross_entropy(Tensor(z), [1])) == pytest.approx(10.0000454, rel=1e-6)
+    assert float(nn.binary_cross_entropy_with_logits(z, z > 95)) == pytest.approx((0 + 90 + 3.0485874) / 3, rel=1e-6)
+
+
+@pytest.mark.parametrize("targets", [np.array([[0.0, 255.0]]), np.array([[-1.0, 1.0]]), np.array([[0, 16]], np.uint8),
+                                     np.array([[np.nan, 0.0]])])
+def test_a_cross_entropy_without_a_bottom_is_refused(targets):
+    logits = Tensor(np.zeros((1, 2)), requires_grad=True)
+    for refused in (targets, Tensor(targets)):
+        with pytest.raises(InputError, match=r"targets are probabilities in \[0, 1\], these go from .* to .*/ 255"):
+            nn.binary_cross_entropy_with_logits(logits, refused)
+    if targets.dtype.kind == "f":
+        with pytest.raises(InputError, match=r"targets are probabilities in \[0, 1\]"):
+            nn.cross_entropy(logits, targets)
+
+
+def test_a_class_that_is_impossible_and_not_wanted_costs_nothing():
+    z = Tensor(np.array([[0.0, 1.0, -np.inf]]), requires_grad=True)
+    targets = Tensor(np.array([[0.25, 0.75, 0.0]]), requires_grad=True)
+    loss = nn.cross_entropy(z, targets)
+    gz, gt = md.grad(loss, [z, targets], create_graph=True)
+    p = np.exp([0.0, 1.0, -np.inf]) / (1 + np.e)
+    assert loss.item() == pytest.approx(-(0.25 * np.log(p[0]) + 0.75 * np.log(p[1])))
+    np.testing.assert_allclose(gz.numpy(), p - targets.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(gt.numpy(), -np.log([[p[0], p[1], 1.0]]), atol=1e-12)
+    np.testing.assert_allclose(md.grad(md.sum(gz * gz), z).numpy()[0, 2], 0.0)
+    zero = Tensor(np.array([[0.0, 1.0]]), requires_grad=True)           # a target of 0 for a possible class: as ever
+    nn.cross_entropy(Tensor(np.array([[0.0, 0.0]])), zero).backward()
+    np.testing.assert_allclose(zero.grad.numpy(), [[np.log(2.0)] * 2])
+
+
+def test_hinge_loss_takes_no_other_targets_than_minus_1_and_1():
+    for targets in ([0.0, 1.0], [True, False], [1.0, np.nan], [2, 1]):
+        with pytest.raises(InputError, match=r"hinge_loss: targets are -1 or 1; 2 \* y - 1 makes them"):
+            nn.hinge_loss(Tensor(np.zeros(2)), np.array(targets))

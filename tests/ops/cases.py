@@ -542,7 +542,8 @@ CASES = {
 
 # Primitives without rules: comparisons, selections and masks, whose results are constants for every gradient.
 CONSTANTS = {"argmax", "argmin", "equal", "greater", "greater_equal", "isfinite", "less", "less_equal", "not_equal",
-             "_between", "_first_maxima", "_interpolation", "_leaky_slope", "_lstm_run", "_share", "_sign", "_ties"}
+             "_between", "_first_maxima", "_interpolation", "_leaky_slope", "_lstm_run", "_masked", "_share", "_sign",
+             "_ties"}
 
 # Operations that add up in another order on a device: equal where every sum is exact.
 REORDERED = {"conv2d", "conv_transpose2d", "getitem", "repeat", "scatter_add", "take"}
@@ -551,6 +552,6 @@ REORDERED = {"conv2d", "conv_transpose2d", "getitem", "repeat", "scatter_add", "
 HELPERS = {"check_labels", "one_hot"}
 
 # What `minidl/ops/` has for its own files and for `minidl/nn/`, and does not export.
-INTERNAL = {"axes_of", "check_images", "check_scale_factor", "check_slope", "check_window", "count", "geometry_of",
-            "log1p_of_fraction", "pair_of"}
+INTERNAL = {"axes_of", "check_images", "check_scale_factor", "check_slope", "check_window", "computed_wide", "count",
+            "floating", "geometry_of", "log1p_of_fraction", "operand", "pair_of"}
 WITHIN_NN = {"gru", "linear", "lstm", "rnn"}               # operations that nn's layers are the way to

@@ -1,0 +1,43 @@
+"""What an operation that is made of others is given: an array or a Tensor, wide enough for what is computed from it."""
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from minidl.arguments import to_array
+from minidl.backend import BACKENDS
+from minidl.ops.arithmetic import astype
+from minidl.tensor import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def operand(x: Any) -> Any:
+    """x if it is a Tensor or an array, else the array that a list or a number makes; InputError for anything else."""
+    return x if isinstance(x, Tensor) or type(x) in BACKENDS else to_array(x)
+
+
+def floating(x: Any) -> Any:
+    """`operand`, with whole numbers and truth values as float32: for what is no whole number of whole numbers."""
+    x = operand(x)
+    return x if x.dtype.kind == "f" else astype(x, np.float32)
+
+
+def computed_wide(f: F) -> F:
+    """Let `f(x, ...)` compute in wider numbers where x's own would overflow or lose digits.
+
+    float16 in float32, and given back as float16: the sum of 70,000 ones is infinite there, their mean is 1. Whole
+    numbers in float64 if they have 4 bytes or more, in float32 else, and given back as float32.
+    """
+    @functools.wraps(f)
+    def call(x: Any, *args: Any, **kwargs: Any) -> Any:
+        x = operand(x)
+        dtype = x.dtype
+        if dtype.kind == "f" and dtype.itemsize > 2:
+            return f(x, *args, **kwargs)
+        wide = np.float64 if dtype.kind != "f" and dtype.itemsize >= 4 else np.float32
+        return astype(f(astype(x, wide), *args, **kwargs), dtype if dtype.kind == "f" else np.float32)
+    return cast(F, call)

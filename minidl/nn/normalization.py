@@ -19,6 +19,7 @@ from minidl import ops
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.nn.module import Buffer, Module
+from minidl.ops.operands import computed_wide, floating
 from minidl.tensor import Parameter, Tensor
 
 
@@ -29,7 +30,7 @@ class _Affine(Module):
         if not isinstance(channels, int | np.integer) or channels < 1:
             raise InputError(f"{type(self).__name__}: the number of channels, the size of the last axis, is a whole "
                              f"number of at least 1, not {channels!r}")
-        self.channels, self.eps = channels, float(eps)
+        self.channels, self.eps = channels, _positive(type(self).__name__, eps)
         self.weight = Parameter(np.ones(channels, np.float32)) if affine else None
         self.bias = Parameter(np.zeros(channels, np.float32)) if affine else None
 
@@ -57,6 +58,7 @@ class BatchNorm(_Affine):
 
     def forward(self, x: Any) -> Any:
         self.expect(x, ..., "N", self.channels)
+        x = self._in_own_dtype(x)
         if self.training:
             return self._normalised_by_batch(x)
         return ops.standardize(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
@@ -72,7 +74,15 @@ class BatchNorm(_Affine):
         return y
 
     def _follow(self, running: Buffer, value: Array) -> None:
-        running.data = (running * (1.0 - self.momentum) + value * self.momentum).data
+        running.data = (running * (1.0 - self.momentum) + value.astype(running.dtype, copy=False) * self.momentum).data
+
+    def _in_own_dtype(self, x: Any) -> Any:
+        """x, whole numbers as floats; InputError for floats that are not this layer's."""
+        own = self.running_mean.dtype
+        if x.dtype != own and x.dtype.kind == "f":
+            raise InputError(f"x is {x.dtype}, this layer {own}; convert x with .astype('{own}') or the model with "
+                             f".astype('{x.dtype}')")
+        return x if x.dtype == own else ops.astype(x, own)
 
 
 class LayerNorm(_Affine):
@@ -140,13 +150,25 @@ class PixelNorm(Module):
     """
 
     def __init__(self, *, eps: float = 1e-8) -> None:
-        self.eps = float(eps)
+        self.eps = _positive("PixelNorm", eps)
 
     def forward(self, x: Any) -> Any:
         self.expect(x, ..., "C")
-        return x / ops.sqrt(ops.mean(x * x, -1, True) + self.eps)
+        return _of_unit_size(floating(x), self.eps)
 
 
+def _positive(name: str, eps: float) -> float:
+    if not eps > 0.0:
+        raise InputError(f"{name}: eps, which keeps a division by 0 away, is above 0, not {eps}")
+    return float(eps)
+
+
+@computed_wide
+def _of_unit_size(x: Any, eps: float) -> Any:
+    return x / ops.sqrt(ops.mean(x * x, -1, True) + eps)
+
+
+@computed_wide
 def _standardized(x: Any, axes: tuple[int, ...], eps: float) -> Any:
     """x with mean 0 and, but for eps, variance 1 over the axes."""
     centred = x - ops.mean(x, axes, True)

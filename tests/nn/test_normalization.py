@@ -83,8 +83,8 @@ def test_one_group_of_one_position_is_layer_norm():
 
 def test_instance_norm_forgets_brightness_and_contrast_of_each_images_channels():
     x = draw(2, 4, 4, 3)
-    layer = nn.InstanceNorm(3, eps=0.0)
-    np.testing.assert_allclose(layer(x), standardized(x, 1, 2, eps=0.0), rtol=1e-9)
+    layer = nn.InstanceNorm(3, eps=1e-12)
+    np.testing.assert_allclose(layer(x), standardized(x, 1, 2, eps=1e-12), rtol=1e-9)
     np.testing.assert_allclose(layer(x * draw(2, 1, 1, 3) ** 2 + draw(2, 1, 1, 3)), layer(x), rtol=1e-8)
     assert layer.parameters() == [] and len(nn.InstanceNorm(3, affine=True).parameters()) == 2
 
@@ -362,6 +362,70 @@ def test_scale_and_shift_of_another_size_are_named():
 def test_float64_into_a_float32_layer_says_so_instead_of_widening_its_state():
     for affine in (True, False):
         layer = nn.BatchNorm(3, affine=affine)
-        with pytest.raises(InputError, match="float32 and float64 are mixed"):
+        with pytest.raises(InputError, match="x is float64, this layer float32; convert"):
             layer(draw(4, 3))
         assert layer.running_mean.dtype == np.float32
+
+
+# Odd numbers --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1000.1, 1e6 + 0.1])
+@pytest.mark.parametrize("rows", [10, 30_000])
+def test_a_constant_channel_becomes_its_bias_and_has_the_gradient_of_a_channel_of_zeros(value, rows):
+    x = np.random.default_rng(0).standard_normal((rows, 2)).astype(np.float32)
+    g = np.random.default_rng(1).standard_normal((rows, 2)).astype(np.float32)
+    gradients = []
+    for constant in (0.0, value):
+        layer = nn.BatchNorm(2)
+        layer.bias.data[...] = 0.5
+        x[:, 1] = constant
+        leaf = Tensor(x.copy(), requires_grad=True)
+        y = layer(leaf)
+        np.testing.assert_array_equal(y.numpy()[:, 1], 0.5)
+        y.backward(g)
+        gradients.append([leaf.grad.numpy(), layer.weight.grad.numpy(), layer.bias.grad.numpy()])
+        assert layer.running_var.numpy()[1] == np.float32(0.9)
+        assert layer.running_mean.numpy()[1] == pytest.approx(0.1 * constant, rel=1e-6)
+    for a, b in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(a, b)
+    layer.running_mean.data[...], layer.running_var.data[...] = [0.0, np.float32(value)], [1.0, 0.0]
+    np.testing.assert_array_equal(layer.eval()(x).numpy()[:, 1], 0.5)
+
+
+def test_batch_norm_far_from_0_is_right_to_second_order():
+    x = np.random.default_rng(0).standard_normal((6, 3)) + [1000.0, 0.0, -3000.0]
+    md.gradcheck(lambda x, w, b: md.batch_norm(x, w, b)[0], x, np.array([1.0, 2.0, 0.5]), np.zeros(3))
+    y, statistics = md.batch_norm(x.astype(np.float32))
+    np.testing.assert_allclose(y, md.batch_norm(x)[0], atol=2e-3)
+    np.testing.assert_allclose(statistics, [x.mean(0), x.var(0)], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [lambda: nn.BatchNorm(4), lambda: nn.LayerNorm(4), lambda: nn.GroupNorm(2, 4),
+                                  lambda: nn.InstanceNorm(4), nn.PixelNorm],
+                         ids=["BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm", "PixelNorm"])
+def test_images_of_bytes_are_normalised_as_floats(make):
+    x = np.random.default_rng(0).integers(0, 256, (2, 3, 3, 4)).astype(np.uint8)
+    expected = make()(x.astype(np.float32))
+    for given in (x, Tensor(x), x.astype(np.int64)):
+        y = make()(given)
+        assert y.dtype == np.float32
+        np.testing.assert_allclose(getattr(y, "data", y), getattr(expected, "data", expected), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [lambda: nn.BatchNorm(1), lambda: nn.InstanceNorm(1), lambda: nn.GroupNorm(1, 1),
+                                  nn.PixelNorm], ids=["BatchNorm", "InstanceNorm", "GroupNorm", "PixelNorm"])
+def test_float16_images_of_0_to_255_are_normalised(make):
+    x = np.arange(256, dtype=np.float16).reshape(1, 16, 16, 1)
+    y = make().astype("float16")(Tensor(x)).numpy()
+    expected = make()(Tensor(x.astype(np.float32))).numpy()
+    assert y.dtype == np.float16
+    np.testing.assert_allclose(y, expected, rtol=2e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("eps", [0.0, -1e-5, float("nan")])
+def test_an_eps_that_keeps_nothing_away_is_refused(eps):
+    for make in (lambda: nn.BatchNorm(2, eps=eps), lambda: nn.LayerNorm(2, eps=eps), lambda: nn.PixelNorm(eps=eps),
+                 lambda: nn.GroupNorm(1, 2, eps=eps), lambda: nn.InstanceNorm(2, eps=eps)):
+        with pytest.raises(InputError, match="eps, which keeps a division by 0 away, is above 0"):
+            make()

@@ -25,7 +25,7 @@ class LBFGS(Optimizer):
 
     `step(closure)` makes up to `max_iter` such steps with up to `max_eval` evaluations (by default 5/4 as many). It
     ends early if no entry of the gradient is above `tolerance_grad`, or after a step that changes no parameter, or the
-    loss, by more than `tolerance_change`. The closure is PyTorch's: it forgets the gradients, computes the loss, calls
+    loss, by more than `tolerance_change`. A call that found nothing lower lets the next one try nearer. The closure is PyTorch's: it forgets the gradients, computes the loss, calls
     its `backward`, and returns it. `training.fit` brings its own; with a loader of one batch,
     `data.Loader(x, batch_size=len(x), shuffle=False)`, an epoch is one call of `step`.
 
@@ -49,6 +49,7 @@ class LBFGS(Optimizer):
         self.line_search = line_search
         self.state_names = tuple(f"{letter}{i}" for i in range(self.history_size) for letter in "sy")
         self._pairs = 0                          # stored so far; the newest overwrite the oldest
+        self._shrunk = 1.0                       # the first trial of a call, as a part of the usual one
         super().__init__(params, lr)
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor:
@@ -72,6 +73,7 @@ class LBFGS(Optimizer):
                 break
             start, at = Point(0.0, loss, slope, gradient), partial(self._at, closure, x, d)
             t = self.lr if self._pairs else self.lr * min(1.0, 1.0 / _numbers(abs(gradient).sum())[0])
+            t *= self._shrunk
             if self.line_search:
                 end, count = strong_wolfe(at, start, t, evaluations=self.max_eval - evaluations,
                                           narrowest=self.tolerance_change / longest)
@@ -81,8 +83,12 @@ class LBFGS(Optimizer):
             evaluations += count
             self._steps = {name: steps + 1 for name, steps in self._steps.items()}
             if not end.t:
-                self._pairs = 0                  # they led nowhere: the next call begins with the steepest direction
+                if change == math.inf and evaluations >= self.max_eval:
+                    self._shrunk = max(0.1 * self._shrunk, 1e-12)     # the next call begins nearer, to find something
+                else:
+                    self._pairs = 0              # they led nowhere: the next call begins with the steepest direction
                 break
+            self._shrunk = 1.0
             s, y = d * end.t, end.gradient - gradient
             curvature, steepest = _numbers(s @ y, abs(end.gradient).max())
             if curvature > -slope * end.t * float(np.finfo(s.dtype).eps):      # else H would not be positive definite
@@ -146,11 +152,12 @@ class LBFGS(Optimizer):
         self._pairs += 1
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        return super().state_dict() | {"pairs": np.asarray(np.int64(self._pairs))}
+        return super().state_dict() | {"pairs": np.asarray(np.int64(self._pairs)),
+                                       "shrunk": np.asarray(np.float64(self._shrunk))}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         super().load_state_dict(state)
-        self._pairs = int(state["pairs"])
+        self._pairs, self._shrunk = int(state["pairs"]), float(state["shrunk"])
 
 
 def _numbers(*values: Array) -> list[float]:

@@ -115,6 +115,30 @@ def test_losses_fall_from_step_to_step():
     assert all(a > b for a, b in zip(losses, losses[1:], strict=False))
 
 
+@pytest.mark.parametrize("n", [2, 5])
+@pytest.mark.parametrize("settings", [{"max_iter": 1}, {"max_iter": 2}, {"max_iter": 20, "max_eval": 2}], ids=str)
+def test_calls_of_two_evaluations_reach_the_minimum(n, settings):
+    """The first trial from Rosenbrock's start is too far: a call that found nothing lower makes the next try nearer."""
+    p = nn.Parameter(np.linspace(-1.2, 1.0, n))
+    optimizer = optim.LBFGS([p], **settings, tolerance_change=0)
+    losses = [optimizer.step(closure_of(optimizer, lambda: rosenbrock(p))).item() for _ in range(150)]
+    assert all(a >= b for a, b in zip(losses, losses[1:], strict=False))
+    np.testing.assert_allclose(p.numpy(), 1.0, atol=1e-5)
+
+
+def test_a_run_that_is_resumed_before_its_first_move_goes_on_as_an_unbroken_one():
+    def calls(optimizer, p, n):
+        for _ in range(n):
+            optimizer.step(closure_of(optimizer, lambda: rosenbrock(p)))
+        return p.numpy().tolist()
+
+    p, q = (nn.Parameter(np.array([-1.2, 1.0])) for _ in "pq")
+    a, b = optim.LBFGS([p], max_iter=1), optim.LBFGS([q], max_iter=1)
+    assert calls(a, p, 1) == [-1.2, 1.0]
+    b.load_state_dict(a.state_dict())
+    assert calls(a, p, 9) == calls(b, q, 9) != [-1.2, 1.0]
+
+
 def test_evaluations_and_steps_are_limited():
     assert len(minimised(rosenbrock, [-1.2, 1.0], max_iter=50, max_eval=7)[1]) == 7
     assert len(minimised(rosenbrock, [-1.2, 1.0], max_iter=50)[1]) <= 62

@@ -13,28 +13,35 @@ import difflib
 import hashlib
 import json
 import os
+import re
 import runpy
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from minidl import data
+from minidl import data, training
 from minidl._version import __version__
 from minidl.backend import Device, backend_of
 from minidl.errors import BoundMissed, InputError
 from minidl.files import atomic_write
 from minidl.lectures import slides
+from minidl.nn import Module
+from minidl.optim import AdamW, CosineAnnealingLR, Optimizer
+from minidl.tensor import no_grad
+from minidl.tuning import one_core
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -127,12 +134,24 @@ class Talk:
         return data.text(self.data)
 
     def images(self, rows: Any) -> np.ndarray:
-        """Rows of pixels, from whatever device, as images to draw: (N, H*W*C) -> (N, H, W, C)."""
-        return self.on_host(rows).reshape(-1, *self._shape)
+        """Rows of pixels, from whatever device, as images to draw: (N, H*W*C) -> (N, H, W, C); images stay so."""
+        rows = self.on_host(rows)
+        return rows.reshape(-1, *self._shape) if rows.ndim == 2 else rows
 
     def on_host(self, array: Any) -> np.ndarray:
         """An array from whatever device as a NumPy array."""
         return backend_of(array).to_host(array)
+
+    def look(self, network: Module, x: Any) -> list[np.ndarray]:
+        """What each layer of a network, a `nn.Sequential`, makes of x (N, ...), on the host."""
+        seen: list[np.ndarray] = []
+        hooks = [layer.register_forward_hook(lambda layer, inputs, y: seen.append(y.numpy()))
+                 for _, layer in network.children()]
+        with no_grad():
+            network(self.device.put(x))
+        for hook in hooks:
+            hook.remove()
+        return seen
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str | float]]) -> None:
         """Print a table; numbers are shown with three decimals."""
@@ -143,6 +162,14 @@ class Talk:
         lines.insert(1, "-" * max(map(len, lines)))
         self._record["tables"].append("\n".join(lines))
         self._print("\n" + "\n".join(lines) + "\n")
+
+    def rows(self, name: str, title: str, rows: Mapping[str, Any]) -> None:
+        """Save rows of images under each other as NAME.png: label -> images, or (images, a note beside them)."""
+        from minidl import plotting
+
+        pairs = {label: row if isinstance(row, tuple) else (row, "") for label, row in rows.items()}
+        self.save(plotting.image_rows([plotting.Row(label, self.images(images), note)
+                                       for label, (images, note) in pairs.items()], title=title), name)
 
     def save(self, figure: Figure | Sequence[Figure], name: str) -> None:
         """Save a figure as NAME.png, or several as the film NAME.gif."""
@@ -155,9 +182,41 @@ class Talk:
         self._pictures[file] = content
         self._record["figures"].append(file)
 
-    def metric(self, name: str, value: float, *, at_most: float | None = None, at_least: float | None = None) -> None:
-        """Note a number for metrics.json, with the bounds that `finish` holds it to."""
+    def short(self, full: T, fast: T) -> T:
+        """`full`, or in a shortened run (`--fast`) `fast`."""
+        return fast if self.fast else full
+
+    def epochs(self, full: int, *, fast: int = 1) -> int:
+        """So many epochs, or in a shortened run `fast`."""
+        return self.short(full, fast)
+
+    def train(self, model: Module, x: Any, y: Any = None, *, epochs: int, batch_size: int = 64, lr: float = 1e-3,
+              weight_decay: float = 0.0, optimizer: Optimizer | None = None, schedule: Any = "cosine", name: str = "",
+              device: str | Device | None = None, **options: Any) -> training.History:
+        """Train the model on x (N, ...), and on y (N, ...) if there are targets; returns the history.
+
+        The optimiser is AdamW unless one is given, and its learning rate falls along half a cosine to zero unless there
+        is another `schedule`, or None. Model and data go to the `device`, the lecture's by default, and `rng` shuffles.
+        In place of x a `data.Loader` may be given. With a `name`, unlike those of the lecture's other trainings, one
+        that was stopped goes on (see `checkpoint`). `options` are those of `training.fit`: loss, validate and others.
+        """
+        loader = x if isinstance(x, data.Loader) else data.Loader(
+            self.on_host(x), y, batch_size=batch_size, rng=self.rng, device=device or self.device)
+        model.to(loader.device)
+        optimizer = optimizer or AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+        if schedule == "cosine":
+            schedule = CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
+        with one_core():           # several would spend more time on waiting for each other than on these products
+            return training.fit(model, loader, optimizer, epochs=epochs, schedule=schedule, description=name,
+                                checkpoint=self.checkpoint(name) if name else None, **options)
+
+    def metric(self, name: str, value: float, *, at_most: float | None = None, at_least: float | None = None,
+               always: bool = False) -> None:
+        """Note a number for metrics.json, with the bounds that `finish` holds it to: in a shortened run if `always`."""
         value = float(value)
+        if self.fast and not always:
+            at_most = at_least = None
+        at_most, at_least = (None if bound is None else float(bound) for bound in (at_most, at_least))
         self._record["metrics"][name] = value
         self._record["bounds"][name] = {"at_most": at_most, "at_least": at_least}
         if at_most is not None and not value <= at_most:
@@ -165,13 +224,18 @@ class Talk:
         if at_least is not None and not value >= at_least:
             self._record["missed"].append(f"{name} is {value:.4g}, it should be at least {at_least:g}")
 
+    def metrics(self, **values: float) -> None:
+        """Note numbers without bounds."""
+        for name, value in values.items():
+            self.metric(name, value)
+
     def checkpoint(self, name: str) -> Path:
         """Where `training.fit(checkpoint=)` keeps a long training: after a Ctrl-C the same command goes on from there.
 
         The file is this run's own (the lecture's text, data, seed, device and version) and `finish` removes it. Let
         the loader draw from `talk.rng`: then a resumed run also draws the same afterwards.
         """
-        return self._unfinished() / f"{name}.npz"
+        return self._unfinished() / (re.sub(r"\W+", "-", name) + ".npz")
 
     def finish(self) -> None:
         """Write metrics.json, keep a long run for --replay, show the figures, and hold the metrics to their bounds."""

@@ -10,9 +10,11 @@
 # on this manifold.
 
 # %%
+from typing import Any
+
 import numpy as np
 
-from minidl import data, metrics, optim, plotting, training
+from minidl import data, metrics, plotting
 from minidl.autoencoders import DeepAutoencoder
 from minidl.data import augmentation
 from minidl.lectures import lecture
@@ -25,7 +27,7 @@ talk = lecture(1, data=["digits", "mnist"])
 images = talk.load(flat=False)
 small = talk.data == "digits"
 levels = 17 if small else 256
-x = talk.device.put(images.flat().x_train[:400 if talk.fast else None])
+x = talk.device.put(images.flat().x_train[:talk.short(None, 400)])
 
 # %% [markdown]
 # ## Without a model
@@ -54,48 +56,32 @@ def shortest(model, x, steps, bits):
                key=lambda sent: sent.length().total)
 
 
-def trained(model, x, name, *, epochs, batch_size, lr, weight_decay=0.0):
-    """An autoencoder that has been trained where it is; after a Ctrl-C the same command goes on."""
-    epochs = 2 if talk.fast else epochs
-    loader = data.Loader(x, batch_size=batch_size, rng=talk.rng, device=model.parameters()[0].device)
-    optimizer = optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
-    training.fit(model, DeepAutoencoder.loss, loader, optimizer, epochs=epochs, checkpoint=talk.checkpoint(name),
-                 schedule=optim.CosineAnnealingLR(optimizer, T_max=epochs * len(loader)))
-    return model
-
-
-def autoencoder(k):
-    if small:
-        model = DeepAutoencoder([64, 16, k], rng=talk.rng)
-        options = dict(epochs=80, batch_size=64, lr=4e-3, weight_decay=0.05)
-    else:
-        model = DeepAutoencoder([784, 256, k], output="logits", rng=talk.rng)
-        options = dict(epochs=6, batch_size=128, lr=2e-3)
-    model.to(talk.device)
-    return trained(model, x, f"autoencoder-{k}", **options)
-
-
 if small:
     numbers = {"PCA": [1, 2, 4, 8, 12, 16, 24, 40], "k-means": [1, 5, 10, 20, 40, 80, 160, 320],
                "autoencoder": [1, 2, 4, 6, 8, 12]}
-    steps, bits = [0.35, 0.5, 0.7, 1.0], [4, 5, 6]
+    steps, shares, bits = [0.35, 0.5, 0.7, 1.0], np.array([0.2, 0.3, 0.4, 0.6, 0.8]), [4, 5, 6]
+    rounds = dict(n_init=2, max_iter=100)
+    settings: dict[str, Any] = dict(epochs=talk.epochs(80, fast=2), lr=4e-3, weight_decay=0.05)
 else:
     numbers = {"PCA": [5, 20, 50, 80, 140], "k-means": [1, 10, 50, 200], "autoencoder": [10, 20, 30]}
-    steps, bits = [0.7, 1.0], [6]
-if talk.fast:
-    numbers = {name: ks[1::4] for name, ks in numbers.items()}
-sent: dict[str, dict[int, Message]] = {name: {} for name in numbers}
+    steps, shares, bits = [0.7, 1.0], np.array([0.2, 0.4, 0.8]), [6]
+    rounds, settings = dict(max_iter=20), dict(epochs=talk.epochs(6, fast=2), lr=2e-3, batch_size=128)
+
+
+def by_network(k):
+    """The shortest message through an autoencoder, which chooses the units of its own code."""
+    network = DeepAutoencoder([64, 16, k] if small else [784, 256, k], output="linear" if small else "logits",
+                              rng=talk.rng)
+    talk.train(network, x, name=f"autoencoder-{k}", **settings)
+    return shortest(network, x, float(network.encode(x).std()) * shares, bits)
+
+
+numbers = {name: ks[talk.short(slice(None), slice(1, None, 4))] for name, ks in numbers.items()}
 with one_core():
-    for k in numbers["PCA"]:
-        sent["PCA"][k] = shortest(PCA(k, rng=talk.seed).fit(x), x, steps, bits)
-    for k in numbers["k-means"]:
-        fitted = KMeans(k, n_init=2 if small else 1, max_iter=100 if small else 20, rng=talk.rng).fit(x)
-        sent["k-means"][k] = shortest(fitted, x, [1.0], bits)
-    for k in numbers["autoencoder"]:
-        network = autoencoder(k)
-        spread = float(network.encode(x).std())                          # a network chooses its own units
-        sent["autoencoder"][k] = shortest(network, x, spread * np.array([0.2, 0.3, 0.4, 0.6, 0.8][::1 if small else 2]),
-                                          bits)
+    sent: dict[str, dict[int, Message]] = {
+        "PCA": {k: shortest(PCA(k, rng=talk.seed).fit(x), x, steps, bits) for k in numbers["PCA"]},
+        "k-means": {k: shortest(KMeans(k, rng=talk.rng, **rounds).fit(x), x, [1.0], bits) for k in numbers["k-means"]},
+        "autoencoder": {k: by_network(k) for k in numbers["autoencoder"]}}
 lengths = {name: {k: np.array(m.length()) / len(x) for k, m in messages.items()} for name, messages in sent.items()}
 best = {name: min(bars, key=lambda k: bars[k].sum()) for name, bars in lengths.items()}
 
@@ -123,14 +109,13 @@ talk.table(["message", "k", "model", "code", "residual", "bits per image"], [
 # there it is a little ahead of PCA.
 
 # %%
-labels = np.asarray(images.y_train)[:len(x)]
-first_of_each = [int(np.flatnonzero(labels == label)[0]) for label in range(10)]
-rows = [plotting.Row("real data", talk.images(x[first_of_each]), "bits")]
-for name, k in best.items():
-    m = sent[name][k]
-    rows.append(plotting.Row(f"{name}-{k}", talk.images(m.shades[first_of_each] / (m.contexts - 1)),
-                             f"{lengths[name][k].sum():.0f}"))
-talk.save(plotting.image_rows(rows, title="What the model foresees"), "predictions")
+labels = np.asarray(images.y_train)
+chosen = [int(np.argmax(labels == label)) for label in range(10)]
+talk.save(plotting.image_rows([
+    plotting.Row("real data", talk.images(x[chosen]), "bits"),
+    *(plotting.Row(f"{name}-{k}", talk.images(sent[name][k].shades[chosen] / (sent[name][k].contexts - 1)),
+                   f"{lengths[name][k].sum():.0f}") for name, k in best.items())],
+    title="What the model foresees"), "predictions")
 
 # %% [markdown]
 # ## More data can afford a richer model
@@ -141,14 +126,11 @@ talk.save(plotting.image_rows(rows, title="What the model foresees"), "predictio
 # %%
 sizes = [100, 200, 400, 800, len(x)] if small else [500, 2000, 8000, len(x)]
 dimensions = [1, 3, 6, 12, 24] if small else [5, 20, 50]
-sizes = sizes[1:3] if talk.fast else sizes
-order = talk.rng.permutation(len(x))
-per_image: dict[int, list[float]] = {k: [] for k in dimensions}
-for n in sizes:
-    few = x[talk.device.put(np.sort(order[:n]))]
-    for k in dimensions:
-        per_image[k].append(shortest(PCA(k, rng=talk.seed).fit(few), few, steps[1:], bits[-2:]).length().total / n)
-best_by_size = [dimensions[int(np.argmin([per_image[k][i] for k in dimensions]))] for i in range(len(sizes))]
+sizes, order = talk.short(sizes, sizes[1:3]), talk.rng.permutation(len(x))
+subsets = [x[talk.device.put(np.sort(order[:n]))] for n in sizes]
+per_image = {k: [shortest(PCA(k, rng=talk.seed).fit(few), few, steps[1:], bits[-2:]).length().total / len(few)
+                 for few in subsets] for k in dimensions}
+best_by_size = [dimensions[i] for i in np.argmin(list(per_image.values()), axis=0)]
 talk.save(plotting.curve_panels({"": {f"PCA-{k}": (sizes, values) for k, values in per_image.items()}}, log=True,
                                 log_x=True, x="number of images", y="bits per image",
                                 top=max(per_image[dimensions[0]]) * 1.25,
@@ -167,15 +149,15 @@ talk.save(plotting.curve_panels({"": {f"PCA-{k}": (sizes, values) for k, values 
 # out flat (Isomap).
 
 # %%
-roll, t = data.swiss_roll(300 if talk.fast else 800, rng=talk.rng)
+roll, t = data.swiss_roll(talk.short(800, 300), rng=talk.rng)
 along = (t * np.sqrt(1 + t * t) + np.arcsinh(t)) / 2              # arc length: the integral of sqrt(1 + t^2)
 sheet = np.stack([along, roll[:, 1]], axis=1)                     # the truth, which no method sees
 centred = (roll - roll.mean(0)) / roll.std()
+network = DeepAutoencoder([3, 64, 32, 2], rng=talk.rng)
+talk.train(network, centred, name="roll", epochs=talk.epochs(200, fast=2), batch_size=50, lr=1e-2, device="cpu")
 with one_core():
-    network = DeepAutoencoder([3, 64, 32, 2], rng=talk.rng)
-    trained(network, centred, "roll", epochs=200, batch_size=50, lr=1e-2)
     pca = PCA(2).fit(centred)
-    straight, way = metrics.distances(roll), metrics.geodesic_distances(roll, neighbors=8 if talk.fast else 5)
+    straight, way = metrics.distances(roll), metrics.geodesic_distances(roll, neighbors=talk.short(5, 8))
     unrolled = metrics.classical_mds(way, 2)
 a, b = divmod(int(np.argmax(way / (straight + 2.0))), len(roll))  # close in space, far along the roll
 
@@ -197,21 +179,18 @@ talk.save(pictures.embeddings(
 # all pairs)? And how large is the squared error, of a total variance of 3?
 
 # %%
-pairs = np.triu_indices(len(roll), 1)
+def agreement(distances, true):
+    """The correlation of two tables of distances, (N, N) each, over all pairs."""
+    pairs = np.triu_indices(len(true), 1)
+    return float(np.corrcoef(distances[pairs], true[pairs])[0, 1])
 
 
-def agreement(table):
-    return float(np.corrcoef(table[pairs], metrics.distances(sheet)[pairs])[0, 1])
-
-
-def roll_error(model):
-    return float(((model.reconstruct(centred) - centred)**2).sum(1).mean())
-
-
-agreements = {"straight lines in space": agreement(straight), "PCA": agreement(metrics.distances(pca.encode(centred))),
-              "autoencoder": agreement(metrics.distances(network.encode(centred))), "geodesic": agreement(way),
-              "Isomap": agreement(metrics.distances(unrolled))}
-errors = {"PCA": roll_error(pca), "autoencoder": roll_error(network)}
+agreements = {name: agreement(distances, metrics.distances(sheet)) for name, distances in {
+    "straight lines in space": straight, "PCA": metrics.distances(pca.encode(centred)),
+    "autoencoder": metrics.distances(network.encode(centred)), "geodesic": way,
+    "Isomap": metrics.distances(unrolled)}.items()}
+errors = {name: metrics.squared_error(model.reconstruct(centred), centred)
+          for name, model in (("PCA", pca), ("autoencoder", network))}
 talk.table(["distances", "agreement with the sheet", "reconstruction error"],
            [[name, value, errors.get(name, "")] for name, value in agreements.items()])
 
@@ -238,11 +217,11 @@ def turned(angles):
 
 angles = np.arange(0.0, 360.0, 2.0)
 turns, held_out = turned(angles), turned(angles + 1)
+network = DeepAutoencoder([size * size, 128, 64, 2], output="logits", rng=talk.rng)
+talk.train(network, turns, name="turns", epochs=talk.epochs(200, fast=2), batch_size=30, lr=4e-3, device="cpu")
 with one_core():
-    network = DeepAutoencoder([size * size, 128, 64, 2], output="logits", rng=talk.rng)
-    trained(network, turns, "turns", epochs=200, batch_size=30, lr=4e-3)
     plane = PCA(2).fit(turns)
-turn_errors = {name: float(((model.reconstruct(held_out) - held_out)**2).sum(1).mean())
+turn_errors = {name: metrics.squared_error(model.reconstruct(held_out), held_out)
                for name, model in (("PCA", plane), ("autoencoder", network))}
 codes = network.encode(turns)
 shown = {i: turns[i].reshape(size, size) for i in range(0, 180, 18)}
@@ -264,9 +243,7 @@ talk.save(plotting.curves({"along the\nmanifold": (angles[:91], way[0, :91]),
                           x="turned by (degrees)", y="distance from the upright seven",
                           title="Distance between a digit and itself, turned"), "geodesic")
 apart = np.minimum(np.abs(angles[:, None] - angles), 360 - np.abs(angles[:, None] - angles))
-pairs = np.triu_indices(len(angles), 1)
-by_angle = {name: float(np.corrcoef(table[pairs], apart[pairs])[0, 1])
-            for name, table in (("geodesic", way), ("straight", straight))}
+by_angle = {"geodesic": agreement(way, apart), "straight": agreement(straight, apart)}
 
 # %% [markdown]
 # ## From one seven to another
@@ -277,9 +254,9 @@ by_angle = {name: float(np.corrcoef(table[pairs], apart[pairs])[0, 1])
 
 # %%
 path = shortest_path(way, 0, 65)                                  # from 0 to 130 degrees
-share = np.linspace(0, 1, 2 if talk.fast else 24, dtype=np.float32)
-stops = np.linspace(0, 1, len(path))
-steps_on = np.stack([np.interp(share, stops, codes[path, i]) for i in range(2)], axis=1).astype(np.float32)
+share = np.linspace(0, 1, talk.short(24, 2), dtype=np.float32)
+steps_on = np.stack([np.interp(share, np.linspace(0, 1, len(path)), codes[path, i]) for i in range(2)],
+                    axis=1).astype(np.float32)
 faded = turns[0] + share[:, None] * (turns[65] - turns[0])
 walked = network.decode(steps_on)
 every_angle = turned(np.arange(720) / 2)
@@ -303,38 +280,27 @@ talk.save([pictures.walk({f"straight line: off by {ghosts[i]:.1f}": faded[i].res
 # that on the sheet, the straight one is not; the walk along the manifold stays near it.
 
 # %%
-bounds = {} if talk.fast else {
-    "best_k_of_few": (None, dimensions[1]), "best_k_of_all": (dimensions[2], None), "too_rich": (5, None),
-    "agreement_straight": (None, 0.4), "agreement_geodesic": (0.98, None),
-    "roll_error_autoencoder": (None, 0.4 * errors["PCA"]), "angle_geodesic": (0.99, None),
-    "turn_error_autoencoder": (None, 0.2 * turn_errors["PCA"]), "walk": (None, 0.25 * ghosts.mean()), **{
-        "digits": {"pca": (None, 147), "kmeans": (None, 141), "autoencoder": (None, 154), "pca_k": (8, 16),
-                   "kmeans_k": (20, 80)},
-        "mnist": {"pca": (None, 1090), "pca_k": (50, 80), "kmeans": (None, 1200),
-                  "autoencoder": (None, 1090)}}[talk.data]}
-
-
-def metric(name, value):
-    low, high = (None if bound is None else float(bound) for bound in bounds.get(name, (None, None)))
-    talk.metric(name, value, at_least=low, at_most=high)
-
-
-metric("raw", raw)
-metric("pixelwise", pixelwise)
-for name, short in (("PCA", "pca"), ("k-means", "kmeans"), ("autoencoder", "autoencoder")):
-    metric(short, lengths[name][best[name]].sum())
-    metric(f"{short}_k", best[name])
-metric("too_rich", lengths["PCA"][numbers["PCA"][-1]].sum() - lengths["PCA"][best["PCA"]].sum())
-metric("best_k_of_few", best_by_size[0])
-metric("best_k_of_all", best_by_size[-1])
-for name, short in (("straight lines in space", "straight"), ("PCA", "pca"), ("autoencoder", "autoencoder"),
-                    ("geodesic", "geodesic")):
-    metric(f"agreement_{short}", agreements[name])
-for name in ("PCA", "autoencoder"):
-    metric(f"roll_error_{name.lower()}", errors[name])
-    metric(f"turn_error_{name.lower()}", turn_errors[name])
-for name, value in by_angle.items():
-    metric(f"angle_{name}", value)
-metric("walk", walks.mean())
-metric("ghosts", ghosts.mean())
+bounds: dict[str, Any] = {"digits": {"PCA": (147, 8, 16), "k-means": (141, 20, 80), "autoencoder": (154, None, None)},
+                "mnist": {"PCA": (1090, 50, 80), "k-means": (1200, None, None),
+                          "autoencoder": (1090, None, None)}}[talk.data]
+talk.metric("raw", raw)
+talk.metric("pixelwise", pixelwise)
+for name, (longest, least_k, most_k) in bounds.items():
+    talk.metric(name.lower().replace("-", ""), lengths[name][best[name]].sum(), at_most=longest)
+    talk.metric(f"{name.lower().replace('-', '')}_k", best[name], at_least=least_k, at_most=most_k)
+talk.metric("too_rich", lengths["PCA"][numbers["PCA"][-1]].sum() - lengths["PCA"][best["PCA"]].sum(), at_least=5)
+talk.metric("best_k_of_few", best_by_size[0], at_most=dimensions[1])
+talk.metric("best_k_of_all", best_by_size[-1], at_least=dimensions[2])
+talk.metric("agreement_straight", agreements["straight lines in space"], at_most=0.4)
+talk.metric("agreement_pca", agreements["PCA"])
+talk.metric("agreement_autoencoder", agreements["autoencoder"])
+talk.metric("agreement_geodesic", agreements["geodesic"], at_least=0.98)
+talk.metric("roll_error_pca", errors["PCA"])
+talk.metric("turn_error_pca", turn_errors["PCA"])
+talk.metric("roll_error_autoencoder", errors["autoencoder"], at_most=0.4 * errors["PCA"])
+talk.metric("turn_error_autoencoder", turn_errors["autoencoder"], at_most=0.2 * turn_errors["PCA"])
+talk.metric("angle_geodesic", by_angle["geodesic"], at_least=0.99)
+talk.metric("angle_straight", by_angle["straight"])
+talk.metric("walk", walks.mean(), at_most=0.25 * ghosts.mean())
+talk.metric("ghosts", ghosts.mean())
 talk.finish()

@@ -14,23 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from minidl import data, nn, optim, plotting, training
+from minidl import data, nn, optim, plotting
 from minidl.autoencoders import ContractiveAutoencoder, DeepAutoencoder, DenoisingAutoencoder, jacobian, start_centred
 from minidl.lectures import lecture
 from minidl.linear import PCA, LogisticPCA
-from minidl.tuning import one_core
+from minidl.metrics import squared_error
 
 talk = lecture(17, data=["digits", "mnist", "fashion-mnist"])
 images = talk.load()
 x_train, x_test = talk.device.put(images.x_train), talk.device.put(images.x_test)
-first_of_each = [int(np.flatnonzero(np.asarray(images.y_test) == label)[0]) for label in range(10)]
-some = talk.images(x_test[first_of_each])
-
-
-def error(reconstruction, x=x_test):
-    """Squared error of held-out images: summed over the pixels, averaged over the images."""
-    return float(((reconstruction - x)**2).sum(1).mean())
-
+chosen = images.one_of_each().tolist()
+some = talk.images(x_test[chosen])
 
 # %% [markdown]
 # ## The network
@@ -45,11 +39,11 @@ def error(reconstruction, x=x_test):
 # %%
 if talk.data == "digits":
     model = DeepAutoencoder([64, 128, 64, 10], output="linear", rng=talk.rng)
-    epochs, batch_size = (10 if talk.fast else 200), 64
+    settings: dict[str, Any] = dict(epochs=talk.epochs(200, fast=10), lr=4e-3, weight_decay=0.05)
 else:
     model = DeepAutoencoder([784, 1000, 500, 250, 30], output="logits", rng=talk.rng)
-    epochs, batch_size = (1 if talk.fast else 18), 128
-model.to(talk.device)
+    settings = dict(epochs=talk.epochs(18), batch_size=128, name="deep",
+                    optimizer=optim.Adam(model.parameters(), lr=1e-3, betas=(0.9, 0.99)))
 print(model)
 
 # %% [markdown]
@@ -58,26 +52,18 @@ print(model)
 # The learning rate falls along half a cosine to zero: large steps to get near, small ones to settle.
 
 # %%
-seen = images.x_train[:4000] if talk.fast else images.x_train
-loader = data.Loader(seen, batch_size=batch_size, rng=talk.rng, device=talk.device)
-optimizer: optim.Optimizer
-if talk.data == "digits":
-    optimizer = optim.AdamW(model.parameters(), lr=4e-3, weight_decay=0.05)
-else:
-    optimizer = optim.Adam(model.parameters(), lr=1e-3, betas=(0.9, 0.99))
-schedule = optim.CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
+seen = images.x_train[:talk.short(None, 4000)]
 reconstructions: list[np.ndarray] = []                        # of ten test images, after each epoch
 
 
 def validate(model):
     reconstruction = model.reconstruct(x_test)
-    reconstructions.append(talk.images(reconstruction[first_of_each]))
-    return error(reconstruction)
+    reconstructions.append(talk.images(reconstruction[chosen]))
+    return squared_error(reconstruction, x_test)
 
 
-with one_core():                   # several would spend more time on waiting for each other than on these products
-    history = training.fit(model, DeepAutoencoder.loss, loader, optimizer, epochs=epochs, schedule=schedule,
-                           validate=validate, checkpoint=None if talk.data == "digits" else talk.checkpoint("deep"))
+history = talk.train(model, seen, validate=validate, **settings)
+epochs = len(history.loss)
 if not reconstructions:            # nothing was left to train: the run before this one was stopped later on
     validate(model)
 
@@ -88,12 +74,8 @@ if not reconstructions:            # nothing was left to train: the run before t
 def train(model: DeepAutoencoder, x: np.ndarray, epochs: int, lr: float = 4e-3) -> list[float]:
     """Train on x; returns the held-out error after each epoch, that of the small digits for a model of these."""
     unseen = x_test if model.sizes[0] == x_test.shape[1] else small_test
-    loader = data.Loader(x, batch_size=64, rng=talk.rng, device=talk.device)
-    optimizer = optim.AdamW(model.to(talk.device).parameters(), lr=lr, weight_decay=0.05)
-    schedule = optim.CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
-    with one_core():
-        return training.fit(model, lambda model, x: model.loss(x), loader, optimizer, epochs=epochs, schedule=schedule,
-                            validate=lambda _: error(model.reconstruct(unseen), unseen)).validation
+    return talk.train(model, x, epochs=epochs, lr=lr, weight_decay=0.05,
+                      validate=lambda model: squared_error(model.reconstruct(unseen), unseen)).validation
 
 
 # %% [markdown]
@@ -110,18 +92,17 @@ def train(model: DeepAutoencoder, x: np.ndarray, epochs: int, lr: float = 4e-3) 
 # %%
 k = model.sizes[-1]
 pca = PCA(k).fit(x_train)
-logistic = LogisticPCA(k, max_iter=2 if talk.fast else 8).fit(talk.device.put(seen))
+logistic = LogisticPCA(k, max_iter=talk.short(8, 2)).fit(talk.device.put(seen))
 one_layer = DeepAutoencoder([*model.sizes[:1], k], output="logits", rng=talk.rng)
 one_layer_error = train(one_layer, seen, max(1, epochs // 2), lr=5e-3)[-1]
 with_k_numbers = {"deep auto": model.reconstruct(x_test), "logistic PCA": logistic.reconstruct(x_test),
                   "PCA": pca.reconstruct(x_test)}
-errors = {name: error(reconstruction) for name, reconstruction in with_k_numbers.items()}
-mean_error = error(pca.mean_)
+errors = {name: squared_error(reconstruction, x_test) for name, reconstruction in with_k_numbers.items()}
+mean_error = squared_error(pca.mean_ + 0 * x_test, x_test)
 talk.save(plotting.image_rows(
     [plotting.Row("real data", some, "squared\nerror")]
-    + [plotting.Row(f"{k}-D {name}".replace("logistic ", "logistic\n"), talk.images(reconstruction[first_of_each]),
-                    f"{errors[name]:.2f}")
-       for name, reconstruction in with_k_numbers.items()],
+    + [plotting.Row(f"{k}-D {name}".replace("logistic ", "logistic\n"), talk.images(y[chosen]), f"{errors[name]:.2f}")
+       for name, y in with_k_numbers.items()],
     title=f"Compressing images to {k} real numbers"), "slide-17")
 table = {"mean image": mean_error, f"PCA-{k}": errors["PCA"], "logistic PCA, linear encoder": one_layer_error,
          f"logistic PCA-{k}": errors["logistic PCA"], "deep autoencoder": errors["deep auto"]}
@@ -179,14 +160,14 @@ talk.save(plotting.image_rows([
 # %%
 digits = data.load("digits").flat()
 small_train, small_test = talk.device.put(digits.x_train), talk.device.put(digits.x_test)
-small, short = (digits.x_train[:256], 2) if talk.fast else (digits.x_train, 40)
+small, short = digits.x_train[:talk.short(None, 256)], talk.epochs(40, fast=2)
 sizes = [64, 128, 96, 64, 10]
 units = {"logistic": DeepAutoencoder(sizes, activation=nn.Sigmoid, rng=talk.rng),
          "logistic,\ncentred": DeepAutoencoder(sizes, activation=nn.Sigmoid, rng=talk.rng),
          "ELU": DeepAutoencoder(sizes, rng=talk.rng)}
 start_centred(units["logistic,\ncentred"], digits.x_train[:256])
 held_out = {name: train(network, small, short) for name, network in units.items()}
-small_mean = error(small_train.mean(0), small_test)
+small_mean = squared_error(small_train.mean(0) + 0 * small_test, small_test)
 talk.save(plotting.curves({name: (np.arange(1, short + 1), values) for name, values in held_out.items()},
                           levels={"mean image": small_mean}, x="epoch", y="squared error per test image", log=True,
                           title="Logistic units, the same from a better start, and ELU"), "units")
@@ -219,32 +200,29 @@ networks: dict[str, DeepAutoencoder] = {
     "contractive": ContractiveAutoencoder(form, penalty=0.01, rng=talk.rng),
     "denoising": denoising, "plain, wide": plain_wide, "denoising, wide": denoising_wide}
 for name, network in networks.items():
-    if "wide" in name:
-        train(network, small, 2 * short, lr=1e-2)
-    else:
-        train(network, small, short)
+    train(network, small, *(2 * short, 1e-2) if "wide" in name else (short,))
 noisy = denoising.corrupt(small_test)
 linear: dict[str, Any] = {"PCA": pca, "logistic PCA": logistic} if talk.data == "digits" else {
     "PCA": PCA(10).fit(small_train), "logistic PCA": LogisticPCA(10).fit(small_train)}
-results = {name: (error(any_model.reconstruct(small_test), small_test), error(any_model.reconstruct(noisy), small_test))
+results = {name: [squared_error(any_model.reconstruct(x), small_test) for x in (small_test, noisy)]
            for name, any_model in [*linear.items(), *networks.items()]}
 numbers = {"PCA": 64 * 11, "logistic PCA": 64 * 11} | {
     name: sum(p.size for p in network.parameters()) for name, network in networks.items()}
-talk.table(["model", "numbers", "parameters", "squared error", "on noisy images"],
-           [["no model", 64, 0, 0.0, error(noisy, small_test)]]
-           + [[name, networks[name].sizes[-1] if name in networks else 10, numbers[name], *result]
-              for name, result in results.items()])
+lines: list[list[str | float]] = [["no model", 64, 0, 0.0, squared_error(noisy, small_test)]]
+lines += [[name, networks[name].sizes[-1] if name in networks else 10, numbers[name], *result]
+          for name, result in results.items()]
+talk.table(["model", "numbers", "parameters", "squared error", "on noisy images"], lines)
 
 # %% [markdown]
 # Ten numbers of a deep network are better than PCA's on clean images, and worse on noisy ones: it follows the noise.
 # The wide one copies. Trained with noise a network does neither; it has learned where digits lie, and goes there.
 
 # %%
-columns = [int(np.flatnonzero(digits.y_test == label)[0]) for label in range(10)]
+columns = digits.one_of_each().tolist()
 rows = {"clean": small_test, "noisy": noisy, "PCA": linear["PCA"].reconstruct(noisy),
         "undercomplete": networks["undercomplete"].reconstruct(noisy), "denoising": denoising.reconstruct(noisy)}
 talk.save(plotting.image_rows(
-    [plotting.Row(name, talk.on_host(row[columns]).reshape(-1, 8, 8), f"{error(row, small_test):.2f}")
+    [plotting.Row(name, talk.on_host(row[columns]).reshape(-1, 8, 8), f"{squared_error(row, small_test):.2f}")
      for name, row in rows.items()], title="Taking noise away: the squared error to the clean image"), "denoising")
 
 # %% [markdown]
@@ -289,29 +267,23 @@ talk.save(plotting.curves(spectra, x="direction", y="movement of the code", titl
 # The other bounds leave room for the luck of the first weights and of the noise.
 
 # %%
-def metric(name, value, **bounds):
-    """A metric with its bounds; a shortened run is held to none."""
-    talk.metric(name, value, **({} if talk.fast else bounds))
-
-
-ratio = errors["deep auto"] / errors["PCA"]
-metric("ratio", ratio, **{"digits": {"at_most": 0.55}, "mnist": {}, "fashion-mnist": {"at_most": 0.8}}[talk.data])
-metric("deep_error", errors["deep auto"], at_most=3.5 if talk.data == "mnist" else mean_error)
-metric("logistic_pca_error", errors["logistic PCA"], at_most=8.01 if talk.data == "mnist" else errors["PCA"])
-metric("linear_encoder_error", one_layer_error, at_most=errors["PCA"])
-metric("pca_error", errors["PCA"])
-metric("mean_image_error", mean_error)
-metric("training_seconds", sum(history.seconds))
+talk.metric("ratio", errors["deep auto"] / errors["PCA"], at_most={"digits": 0.55, "fashion-mnist": 0.8}.get(talk.data))
+talk.metric("deep_error", errors["deep auto"], at_most=3.5 if talk.data == "mnist" else mean_error)
+talk.metric("logistic_pca_error", errors["logistic PCA"], at_most=8.01 if talk.data == "mnist" else errors["PCA"])
+talk.metric("linear_encoder_error", one_layer_error, at_most=errors["PCA"])
+talk.metric("pca_error", errors["PCA"])
+talk.metric("mean_image_error", mean_error)
+talk.metric("training_seconds", sum(history.seconds))
 
 clean_error, noisy_error = ({name: result[i] for name, result in results.items()} for i in range(2))
-metric("logistic_units_at_first", held_out["logistic"][min(5, short) - 1] / small_mean, at_least=0.95)
-metric("centred_of_logistic_units", held_out["logistic,\ncentred"][-1] / held_out["logistic"][-1], at_most=0.7)
-metric("tied_of_pca", clean_error["tied"] / clean_error["PCA"], at_most=0.9)
-metric("undercomplete_on_noise_of_pca", noisy_error["undercomplete"] / noisy_error["PCA"], at_least=1.1)
-metric("denoising_of_pca", noisy_error["denoising"] / noisy_error["PCA"], at_most=0.85)
-metric("wide_copies", clean_error["plain, wide"] / clean_error["PCA"], at_most=0.3)
-metric("filters_plain", alike["plain, wide"])
-metric("filters_denoising", alike["denoising, wide"], at_least=1.4 * alike["plain, wide"])
-metric("five_directions_free", movement[0.0])
-metric("five_directions_contracted", movement[1.0], at_least=2 * movement[0.0])
+talk.metric("logistic_units_at_first", held_out["logistic"][min(5, short) - 1] / small_mean, at_least=0.95)
+talk.metric("centred_of_logistic_units", held_out["logistic,\ncentred"][-1] / held_out["logistic"][-1], at_most=0.7)
+talk.metric("tied_of_pca", clean_error["tied"] / clean_error["PCA"], at_most=0.9)
+talk.metric("undercomplete_on_noise_of_pca", noisy_error["undercomplete"] / noisy_error["PCA"], at_least=1.1)
+talk.metric("denoising_of_pca", noisy_error["denoising"] / noisy_error["PCA"], at_most=0.85)
+talk.metric("wide_copies", clean_error["plain, wide"] / clean_error["PCA"], at_most=0.3)
+talk.metric("filters_plain", alike["plain, wide"])
+talk.metric("filters_denoising", alike["denoising, wide"], at_least=1.4 * alike["plain, wide"])
+talk.metric("five_directions_free", movement[0.0])
+talk.metric("five_directions_contracted", movement[1.0], at_least=2 * movement[0.0])
 talk.finish()

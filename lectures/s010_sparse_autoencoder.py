@@ -12,17 +12,15 @@
 import numpy as np
 
 import minidl as md
-from minidl import data, nn, optim, plotting, training
+from minidl import data, nn, optim, plotting
 from minidl.autoencoders import SparseAutoencoder, StackedAutoencoder
 from minidl.lectures import lecture
 from minidl.lectures.pictures import sparse_autoencoder as pictures
 from minidl.linear import PCA
 from minidl.metrics.filters import gabor_fit, orientation_selectivity
-from minidl.tuning import one_core
 
 talk = lecture(10, data=["digits", "mnist"])
-patches = data.load("patches").flat().x_train[:1000 if talk.fast else None]
-on_device = md.Tensor(talk.device.put(patches))
+patches = data.load("patches").flat().x_train[:talk.short(None, 1000)]
 
 # %% [markdown]
 # ## What "sparse" costs
@@ -52,14 +50,13 @@ checked.astype(np.float64)
 few = md.Tensor(patches[:10].astype(np.float64))
 slopes, gradients, step = [], [], 1e-4
 for p, gradient in zip(checked.parameters(), md.grad(checked.loss(few), checked.parameters()), strict=True):
-    for place in list(np.ndindex(p.shape))[:40 if talk.fast else None]:
-        value = p.data[place]
-        p.data[place] = value + step
-        above = checked.loss(few).item()
-        p.data[place] = value - step
-        below = checked.loss(few).item()
+    for place in list(np.ndindex(p.shape))[:talk.short(None, 40)]:
+        value, costs = p.data[place], {}
+        for move in (step, -step):
+            p.data[place] = value + move
+            costs[move] = checked.loss(few).item()
         p.data[place] = value
-        slopes.append((above - below) / (2 * step))
+        slopes.append((costs[step] - costs[-step]) / (2 * step))
         gradients.append(gradient.numpy()[place])
 difference = np.linalg.norm(np.subtract(slopes, gradients)) / np.linalg.norm(np.add(slopes, gradients))
 print(f"{len(slopes):,} slopes, relative difference {difference:.1e}")
@@ -77,13 +74,12 @@ class Run:
     """A network, and how its training went: after each epoch the passes over the data, the cost, and the filters."""
 
     def __init__(self, model, optimizer, *, epochs, batch_size=100, rows=patches):
-        self.model, self.rows_seen, self.passes, self.filters = model.to(talk.device), 0, [], [filters_of(model)]
+        self.model, self.rows_seen, self.passes, self.filters = model, 0, [], [filters_of(model)]
         self.everything = md.Tensor(talk.device.put(rows))
         loader = data.Loader(rows, batch_size=batch_size, shuffle=batch_size < len(rows), device=talk.device,
                              rng=np.random.default_rng(talk.seed))
-        with one_core():
-            history = training.fit(model, self.loss, loader, optimizer(model.parameters()), epochs=epochs,
-                                   validate=self.look)
+        history = talk.train(model, loader, epochs=epochs, optimizer=optimizer(model.parameters()), schedule=None,
+                             loss=self.loss, validate=self.look)
         self.costs, self.seconds = history.validation, np.cumsum(history.seconds)
 
     def loss(self, model, x):
@@ -108,12 +104,12 @@ def lbfgs(parameters):
     return optim.LBFGS(parameters, max_iter=10)
 
 
-whole, short = dict(batch_size=len(patches), epochs=2 if talk.fast else 40), dict(epochs=1 if talk.fast else 60)
+whole, epochs = dict(batch_size=len(patches), epochs=talk.epochs(40, fast=2)), talk.epochs(60)
 runs = {
     "L-BFGS": Run(network(), lbfgs, **whole),
-    "Adam": Run(network(), lambda parameters: optim.Adam(parameters, lr=1e-2), **short),
-    "momentum": Run(network(), lambda parameters: optim.SGD(parameters, lr=0.01, momentum=0.9), **short),
-    "SGD": Run(network(), lambda parameters: optim.SGD(parameters, lr=0.1), **short)}
+    "Adam": Run(network(), lambda parameters: optim.Adam(parameters, lr=1e-2), epochs=epochs),
+    "momentum": Run(network(), lambda parameters: optim.SGD(parameters, lr=0.01, momentum=0.9), epochs=epochs),
+    "SGD": Run(network(), lambda parameters: optim.SGD(parameters, lr=0.1), epochs=epochs)}
 talk.save(pictures.races({
     "passes over the patches": {name: (run.passes, run.costs) for name, run in runs.items()},
     "seconds": {name: (run.seconds, run.costs) for name, run in runs.items()}},
@@ -134,7 +130,7 @@ talk.table(["optimiser", "passes", "seconds", "cost J"],
 
 # %%
 sparse = runs["L-BFGS"]
-shown = [0, 2] if talk.fast else [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 40]
+shown = talk.short([0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 40], [0, 2])
 talk.save([pictures.filter_panels({f"{10 * i} steps of L-BFGS": sparse.filters[i]}) for i in shown], "filters-growing")
 
 # %% [markdown]
@@ -145,12 +141,11 @@ talk.save([pictures.filter_panels({f"{10 * i} steps of L-BFGS": sparse.filters[i
 
 # %%
 penalties = {
-    "no penalty": Run(network(beta=0.0), lbfgs, **(whole | dict(epochs=1 if talk.fast else 15))),
+    "no penalty": Run(network(beta=0.0), lbfgs, **(whole | dict(epochs=talk.epochs(15)))),
     "KL": sparse,
-    "L1": Run(network(penalty="l1", beta=0.007), lbfgs, **(whole | dict(epochs=1 if talk.fast else 30))),
-    "k-sparse, k = 3": Run(network(penalty="k-sparse", k=3, output="linear"),
-                           lambda parameters: optim.Adam(parameters, lr=3e-3), rows=patches - 0.5,
-                           epochs=1 if talk.fast else 30)}
+    "L1": Run(network(penalty="l1", beta=0.007), lbfgs, **(whole | dict(epochs=talk.epochs(30)))),
+    "k-sparse, k = 3": Run(network(penalty="k-sparse", k=3, output="linear"), rows=patches - 0.5,
+                           optimizer=lambda parameters: optim.Adam(parameters, lr=3e-3), epochs=talk.epochs(30))}
 activations = {name: talk.on_host(run.model.encode(run.everything.data)) for name, run in penalties.items()}
 talk.save(pictures.histograms({name: activations[name] for name in ("no penalty", "KL")}, x="activation",
                               title="How active are the hidden units?"), "activations")
@@ -202,8 +197,8 @@ talk.save([
 
 # %%
 images = talk.load()
-first = 600 if talk.fast else None
-x_train, y_train = images.x_train[:first], np.asarray(images.y_train)[:first]
+first = slice(talk.short(None, 600))
+x_train, y_train = images.x_train[first], np.asarray(images.y_train)[first]
 sizes, layer_rounds, tuning_rounds, labels, draws = {
     "digits": ([64, 100, 64], 30, 15, [50, 100, 200], 3),
     "mnist": ([784, 196, 196], 12, 15, [300, 1000, 3000], 1)}[talk.data]
@@ -211,26 +206,19 @@ if talk.fast:
     layer_rounds, tuning_rounds, labels, draws = 1, 1, [50], 1
 
 
-def trained(model, loss, x, y=None, *, rounds, lr=2e-3, name=None):
-    """A round is ten steps of L-BFGS on a small set, or Adam's pass over a large one in batches of 100.
-
-    A training with a name can be interrupted: the same command goes on with it.
-    """
-    small = len(x) <= 3000
-    loader = data.Loader(x, y, batch_size=len(x) if small else 100, shuffle=not small, rng=talk.rng,
-                         device=talk.device, classes=None if y is None else 10)
-    parameters = model.to(talk.device).parameters()
-    optimizer = lbfgs(parameters) if small else optim.Adam(parameters, lr=lr)
-    schedule = None if small else optim.CosineAnnealingLR(optimizer, T_max=rounds * len(loader))
-    with one_core():
-        training.fit(model, loss, loader, optimizer, epochs=rounds, schedule=schedule,
-                     checkpoint=name and talk.checkpoint(name))
+def trained(model, x, y=None, *, rounds, lr=2e-3, name="", loss=None):
+    """A round is ten steps of L-BFGS on a small set, or Adam's pass over a large one in batches of 100."""
+    if len(x) > 3000:
+        talk.train(model, x, y, epochs=rounds, batch_size=100, optimizer=optim.Adam(model.parameters(), lr=lr),
+                   loss=loss, name=name)
+    else:
+        talk.train(model, data.Loader(x, y, batch_size=len(x), shuffle=False, device=talk.device), epochs=rounds,
+                   optimizer=lbfgs(model.parameters()), schedule=None, loss=loss, name=name)
     return model
 
 
 def fit_layer(layer, target):
-    number = stack.layers.index(layer) + 1
-    return trained(layer, SparseAutoencoder.loss, target, rounds=layer_rounds, lr=1e-3, name=f"layer-{number}")
+    return trained(layer, target, rounds=layer_rounds, lr=1e-3, name=f"layer {stack.layers.index(layer) + 1}")
 
 
 stack = StackedAutoencoder(sizes, rng=talk.rng, rho=0.1, beta=0.3)
@@ -245,15 +233,11 @@ pretrained = stack.state_dict()
 # %%
 x_test, y_test = images.x_test, np.asarray(images.y_test)
 on_test = talk.device.put(x_test)
-first_of_each = [int(np.flatnonzero(y_test == label)[0]) for label in range(10)]
-some = on_test[first_of_each]
-through_a = stack.layers[0].reconstruct(some)
-talk.save(plotting.image_rows([
-    plotting.Row("x", talk.images(some)), plotting.Row("from a", talk.images(through_a)),
-    plotting.Row("from b", talk.images(stack.reconstruct(some)))], title="What the layers know of an image"),
-    "reconstructions")
-side = int(np.sqrt(sizes[0]))
-talk.save(pictures.filter_panels({"": filters_of(stack.layers[0], side)[:60]}, columns=12,
+some = on_test[images.one_of_each().tolist()]
+talk.save(plotting.image_rows([plotting.Row(name, talk.images(rows)) for name, rows in {
+    "x": some, "from a": stack.layers[0].reconstruct(some), "from b": stack.reconstruct(some)}.items()],
+    title="What the layers know of an image"), "reconstructions")
+talk.save(pictures.filter_panels({"": filters_of(stack.layers[0], int(np.sqrt(sizes[0])))[:60]}, columns=12,
                                  title="What the units of the first layer look for"), "strokes")
 
 # %% [markdown]
@@ -271,7 +255,7 @@ def cross_entropy(network, x, y):
 def softmax_on(depth, x=x_train, y=y_train, rounds=tuning_rounds):
     """A softmax classifier of the activations of layer `depth`; 0 are the pixels."""
     features = talk.on_host(stack.features(talk.device.put(x), depth))
-    return trained(nn.Linear(sizes[depth], 10, rng=talk.rng), cross_entropy, features, y, rounds=rounds, lr=0.05)
+    return trained(nn.Linear(sizes[depth], 10, rng=talk.rng), features, y, rounds=rounds, lr=0.05, loss=cross_entropy)
 
 
 def errors(network, depth=0):
@@ -283,19 +267,22 @@ def errors(network, depth=0):
 
 on_pixels, on_a, on_b = (softmax_on(depth) for depth in range(3))
 results = {"softmax on the pixels": errors(on_pixels), "softmax on a": errors(on_a, 1), "softmax on b": errors(on_b, 2)}
-tuned = trained(stack.network(on_b), cross_entropy, x_train, y_train, rounds=tuning_rounds, name="tuned")
-results["fine-tuned"] = errors(tuned)
 
 
-def from_random(x, y, rounds, name=None):
+def tuned(network, x=x_train, y=y_train, rounds=tuning_rounds, name=""):
+    """The test errors of a network after training all of it."""
+    return errors(trained(network, x, y, rounds=rounds, loss=cross_entropy, name=name))
+
+
+def fresh():
     """The same network without pretraining."""
-    fresh = StackedAutoencoder(sizes, rng=talk.rng).network(nn.Linear(sizes[-1], 10, rng=talk.rng))
-    return trained(fresh, cross_entropy, x, y, rounds=rounds, name=name)
+    return StackedAutoencoder(sizes, rng=talk.rng).network(nn.Linear(sizes[-1], 10, rng=talk.rng))
 
 
-results["not pretrained"] = errors(from_random(x_train, y_train, tuning_rounds, "random"))
-results["not pretrained,\nas many rounds as all stages"] = errors(
-    from_random(x_train, y_train, tuning_rounds + 2 * layer_rounds, "random-longer"))
+results["fine-tuned"] = tuned(stack.network(on_b), name="tuned")
+results["not pretrained"] = tuned(fresh(), name="random")
+results["not pretrained,\nas many rounds as all stages"] = tuned(fresh(), rounds=tuning_rounds + 2 * layer_rounds,
+                                                                 name="random-longer")
 talk.save(pictures.bars(results, x="wrong test images", unit=" %", title="After each stage", emphasis=["fine-tuned"]),
           "accuracy")
 talk.table(["stage", "accuracy, %"], [[name.replace("\n", " "), 100 - error] for name, error in results.items()])
@@ -315,9 +302,8 @@ for n in labels:
         x, y = x_train[chosen], y_train[chosen]
         stack.load_state_dict(pretrained)
         pixels, classifier = softmax_on(0, x, y), softmax_on(2, x, y)
-        score = [errors(pixels), errors(classifier, 2)]
-        score.append(errors(trained(stack.network(classifier), cross_entropy, x, y, rounds=tuning_rounds)))
-        scores.append([*score, errors(from_random(x, y, tuning_rounds))])
+        scores.append([errors(pixels), errors(classifier, 2), tuned(stack.network(classifier), x, y),
+                       tuned(fresh(), x, y)])
     for way, values in zip(ways.values(), np.mean(scores, 0), strict=True):
         way.append(float(values))
 talk.save(plotting.curve_panels({"": {way: (labels, values) for way, values in ways.items()}}, x="labelled images",
@@ -336,18 +322,17 @@ talk.table(["labelled images", *ways], [[n, *values] for n, *values in zip(label
 
 # %%
 means = activations["KL"].mean(0)
-talk.metric("gradient_difference", float(difference), at_most=1e-9)
-full = not talk.fast
-talk.metric("cost", sparse.costs[-1], at_most=0.50 if full else None)
-talk.metric("least_mean_activation", means.min(), at_least=0.008 if full else None)
-talk.metric("greatest_mean_activation", means.max(), at_most=0.012 if full else None)
+talk.metric("gradient_difference", float(difference), at_most=1e-9, always=True)
+talk.metric("cost", sparse.costs[-1], at_most=0.50)
+talk.metric("least_mean_activation", means.min(), at_least=0.008)
+talk.metric("greatest_mean_activation", means.max(), at_most=0.012)
 talk.metric("lbfgs_seconds", sparse.seconds[-1])
 for name, measure in (("selectivity", selectivity), ("gabor_fit", fit)):
     middle = {key: float(np.median(values)) for key, values in measure.items()}
     talk.metric(f"{name}_before", middle["before training"])
     talk.metric(f"{name}_pca", middle["PCA"])
-    talk.metric(f"{name}_kl", middle["KL"], at_least=middle["PCA"] + 0.05 if full else None)
-at_least = {"digits": (97, 97, 2), "mnist": (95.5, 98.2, 1)}[talk.data] if full else (None, None, None)
+    talk.metric(f"{name}_kl", middle["KL"], at_least=middle["PCA"] + 0.05)
+at_least = {"digits": (97, 97, 2), "mnist": (95.5, 98.2, 1)}[talk.data]
 talk.metric("softmax_on_b", 100 - results["softmax on b"], at_least=at_least[0])
 talk.metric("fine_tuned", 100 - results["fine-tuned"], at_least=at_least[1])
 talk.metric("not_pretrained", 100 - results["not pretrained"])

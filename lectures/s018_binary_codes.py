@@ -7,17 +7,18 @@
 # is used to learn the codes. Labels only count, at the end, how often what was found shows the same kind of thing.
 
 # %%
+import itertools
 import time
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minidl import Tensor, data, optim, plotting, training
+from minidl import Tensor, optim, plotting
 from minidl.autoencoders import BinaryAutoencoder
 from minidl.lectures import lecture
 from minidl.lectures.pictures import binary_codes as pictures
 from minidl.linear import PCA
-from minidl.metrics import EuclideanIndex, HammingIndex, hits, precision_at_k, precision_by_class
+from minidl.metrics import EuclideanIndex, HammingIndex, hits, precision_at_k, precision_by_class, squared_error
 from minidl.tuning import one_core
 
 talk = lecture(18, data=["digits", "fashion-mnist", "cifar10", "mnist"])
@@ -37,19 +38,17 @@ database, labels = x_train[:10_000], labels[:10_000]
 
 
 class Plan(NamedTuple):
-    bits: int
-    epochs: int             # of the network whose codes we search by, and of those it is compared with
-    others: int
-    hidden: int             # units of the hidden layer, where there is one
-    batch_size: int
-    lr: float
+    bits: int = 256
+    epochs: int = 6         # of the network whose codes we search by, and of those it is compared with
+    others: int = 6
+    hidden: int = 512       # units of the hidden layer, where there is one
+    batch_size: int = 128
+    lr: float = 1e-3
 
 
-plan = {"digits": Plan(bits=64, epochs=40, others=40, hidden=128, batch_size=32, lr=3e-3),
-        "mnist": Plan(bits=256, epochs=6, others=6, hidden=512, batch_size=128, lr=1e-3),
-        "fashion-mnist": Plan(bits=256, epochs=6, others=6, hidden=512, batch_size=128, lr=1e-3),
-        "cifar10": Plan(bits=256, epochs=6, others=3, hidden=512, batch_size=128, lr=5e-4)}[talk.data]
-seen = images.x_train[:4000] if talk.fast else images.x_train
+plan = {"digits": Plan(bits=64, epochs=40, others=40, hidden=128, batch_size=32, lr=3e-3), "mnist": Plan(),
+        "fashion-mnist": Plan(), "cifar10": Plan(others=3, lr=5e-4)}[talk.data]
+seen = images.x_train[:talk.short(None, 4000)]
 
 # %% [markdown]
 # ## Slide 18: the network
@@ -63,27 +62,32 @@ seen = images.x_train[:4000] if talk.fast else images.x_train
 # GTX 285 needed "a few days". The codes below come from smaller networks, whose training ends while we wait.
 
 # %%
+def seconds(*actions: Any, repeat: int) -> list[float]:
+    """The median time of each action; they take turns."""
+    times = np.empty((repeat, len(actions)))
+    for turn in times:
+        for i, act in enumerate(actions):
+            started = time.perf_counter()
+            act()
+            talk.device.synchronize()
+            turn[i] = time.perf_counter() - started
+    return np.median(times, axis=0).tolist()
+
+
 KRIZHEVSKY = [3072, 8192, 4096, 2048, 1024, 512, 256]
-talk.metric("encoder_parameters", sum((before + 1) * after for before, after in zip(KRIZHEVSKY[:-1], KRIZHEVSKY[1:],
-                                                                                    strict=True)))
+talk.metric("encoder_parameters", sum((n + 1) * m for n, m in itertools.pairwise(KRIZHEVSKY)))
 if talk.data == "cifar10" and not talk.fast:
     krizhevsky = BinaryAutoencoder(KRIZHEVSKY, rng=talk.rng)
     krizhevsky.to(talk.device)
-    optimizer: optim.Optimizer = optim.SGD(krizhevsky.parameters(), lr=1e-4)
-    batch = Tensor(x_train[:128])
-    step_seconds = []
-    for _ in range(3):
-        started = time.perf_counter()
+    optimizer, batch = optim.SGD(krizhevsky.parameters(), lr=1e-4), Tensor(x_train[:128])
+
+    def step() -> None:
         optimizer.zero_grad()
         krizhevsky.loss(batch).backward()
         optimizer.step()
-        talk.device.synchronize()
-        step_seconds.append(time.perf_counter() - started)
-    started = time.perf_counter()
-    krizhevsky.encode(x_train[:1024])
-    talk.device.synchronize()
-    encoded = 1024 / (time.perf_counter() - started)
-    trained = len(batch) / float(np.median(step_seconds))
+
+    trained = len(batch) / seconds(step, repeat=3)[0]
+    encoded = 1024 / seconds(lambda: krizhevsky.encode(x_train[:1024]), repeat=1)[0]
     talk.table(["slide 18's network, here", "images a second", "2 million images, days", "ten times, days"], [
         ["to train", trained, 2e6 / trained / 86400, 2e7 / trained / 86400],
         ["to encode", encoded, 2e6 / encoded / 86400, ""]])
@@ -114,14 +118,9 @@ def train(name: str, sizes: list[int], epochs: int, **options: Any) -> BinaryAut
     model = BinaryAutoencoder(sizes, rng=talk.rng, **options)
     model.to(talk.device)
     model.start_from(database)
-    loader = data.Loader(seen, batch_size=plan.batch_size, rng=talk.rng, device=talk.device)
-    adam = optim.Adam(model.parameters(), lr=plan.lr)
-    epochs = max(1, epochs // 10) if talk.fast else epochs
-    with one_core():
-        history = training.fit(model, BinaryAutoencoder.loss, loader, adam, epochs=epochs,
-                               checkpoint=talk.checkpoint(name.replace(", ", "-").replace(" ", "-")),
-                               schedule=optim.CosineAnnealingLR(adam, T_max=epochs * len(loader)))
-    took[name] = sum(history.seconds)
+    took[name] = sum(talk.train(model, seen, name=name, epochs=talk.epochs(epochs, fast=max(1, epochs // 10)),
+                                batch_size=plan.batch_size,
+                                optimizer=optim.Adam(model.parameters(), lr=plan.lr)).seconds)
     return model
 
 
@@ -151,26 +150,22 @@ undecided = {name: float(((u > 0.1) & (u < 0.9)).mean()) for name, u in units.it
 # decodes codes that no image has: a Gaussian, thresholded, so that the bits are 1 as often as in the training images
 # and hang together as they do there.
 
-
 # %%
-def error(reconstruction: Any) -> float:
-    """Squared error of test images: summed over the pixels, averaged over the images."""
-    return float(((reconstruction - queries)**2).sum(1).mean())
-
-
-first_of_each = [int(np.flatnonzero(query_labels == label)[0]) for label in range(10)]
+chosen = images.one_of_each().tolist()
 pca = PCA(plan.bits, rng=talk.seed).fit(x_train)
 few = plan.bits // 32
 by_pca = pca.mean_ + pca.encode(queries)[:, :few] @ pca.components_[:few]
+pca_error = squared_error(by_pca, queries)
 model.remember_codes(database)
-errors = {name: error(one.reconstruct(queries)) for name, one in models.items()}
-rows = [plotting.Row("real data", talk.images(queries[first_of_each]), "squared\nerror")]
-rows += [plotting.Row(f"{plan.bits} bits{which}", talk.images(models[name].reconstruct(queries[first_of_each])),
-                      f"{errors[name]:.2f}")
-         for name, which in (("straight through", ""), ("deep, straight through", ",\ndeep"))]
-rows += [plotting.Row(f"{few} numbers,\nPCA", talk.images(by_pca[first_of_each]), f"{error(by_pca):.2f}"),
-         plotting.Row("sampled", talk.images(model.sample(10, talk.rng)))]
-talk.save(plotting.image_rows(rows, title=f"Images from {plan.bits} bits"), "slide-19")
+errors = {name: squared_error(one.reconstruct(queries), queries) for name, one in models.items()}
+talk.save(plotting.image_rows([
+    plotting.Row("real data", talk.images(queries[chosen]), "squared\nerror"),
+    *(plotting.Row(f"{plan.bits} bits{which}", talk.images(models[name].reconstruct(queries[chosen])),
+                   f"{errors[name]:.2f}")
+      for name, which in (("straight through", ""), ("deep, straight through", ",\ndeep"))),
+    plotting.Row(f"{few} numbers,\nPCA", talk.images(by_pca[chosen]), f"{pca_error:.2f}"),
+    plotting.Row("sampled", talk.images(model.sample(10, talk.rng)))],
+    title=f"Images from {plan.bits} bits"), "slide-19")
 
 # %% [markdown]
 # ## A walk through the codes
@@ -178,18 +173,14 @@ talk.save(plotting.image_rows(rows, title=f"Images from {plan.bits} bits"), "sli
 # From one image's code to another's, flipping one bit after the other: every code on the way can be decoded.
 
 # %%
-ends = queries[[first_of_each[1], first_of_each[8]]]
+ends = queries[[chosen[1], chosen[8]]]
 start, end = model.encode(ends)
 differ = talk.rng.permutation(np.flatnonzero(talk.on_host(start != end)))
 frames = []
-for flipped in np.linspace(0, len(differ), 2 if talk.fast else 16).round().astype(int):
+for flipped in np.linspace(0, len(differ), talk.short(16, 2)).round().astype(int):
     code = start.copy()
     code[talk.device.put(differ[:flipped])] ^= 1
-    first, last = talk.images(ends)
-    frames.append(plotting.image_grid(
-        np.stack([first, talk.images(model.decode(code[None]))[0], last]), columns=3,
-        captions=["from here", f"{flipped} bits flipped, {len(differ) - flipped} to go", "to there"],
-        title="Flipping one bit after the other"))
+    frames.append(pictures.flipping(*talk.images(ends), talk.images(model.decode(code[None]))[0], flipped, len(differ)))
 talk.save(frames, "walk")
 
 # %% [markdown]
@@ -240,7 +231,7 @@ def first_found(title: str, name: str, which: list[int], count: int = 7) -> pict
                           hits(indices, labels, query_labels[which]))
 
 
-for slide, some in (("slide-20", first_of_each[:5]), ("slide-21", first_of_each[5:])):
+for slide, some in (("slide-20", chosen[:5]), ("slide-21", chosen[5:])):
     talk.save(pictures.retrieved(talk.images(queries[some]), [
         first_found(f"by {plan.bits}-bit code: {precision['straight through']:.1%} right", "straight through", some),
         first_found(f"by distance of pixels: {precision['pixels']:.1%} right", "pixels", some)],
@@ -250,14 +241,11 @@ for slide, some in (("slide-20", first_of_each[:5]), ("slide-21", first_of_each[
 # Class by class: where the code is better than the pixels, and where not.
 
 # %%
-CLASSES = {"fashion-mnist": "T-shirt trouser pullover dress coat sandal shirt sneaker bag boot",
-           "cifar10": "airplane automobile bird cat deer dog frog horse ship truck"}
-classes = CLASSES.get(talk.data, "0 1 2 3 4 5 6 7 8 9").split()
 by_class = {name: precision_by_class(found[name], labels, query_labels)
             for name in ("pixels", "pixels, standardised", "straight through")}
 talk.table([f"precision@{K}", "pixels", "standardised", "code", "code - pixels"], [
     [name, *(by_class[way][c] for way in by_class), by_class["straight through"][c] - by_class["pixels"][c]]
-    for c, name in enumerate(classes)])
+    for c, name in enumerate(images.classes)])
 
 # %% [markdown]
 # ## How fast, and how small
@@ -266,33 +254,20 @@ talk.table([f"precision@{K}", "pixels", "standardised", "code", "code - pixels"]
 # Euclidean distances of all pairs are one matrix product, the best that a processor can do with numbers. Both searches
 # are exact, run on one core, and take turns while they are timed; the table has medians.
 
-
 # %%
-def seconds(*searches: Any, repeat: int) -> list[float]:
-    """The median time of each, in turns."""
-    times = np.empty((repeat, len(searches)))
-    for turn in times:
-        for i, search in enumerate(searches):
-            started = time.perf_counter()
-            search()
-            talk.device.synchronize()
-            turn[i] = time.perf_counter() - started
-    return np.median(times, axis=0).tolist()
-
-
 by_bits, by_pixels = HammingIndex(model.encode(database)), EuclideanIndex(database)
 many, codes = queries[:1000], model.encode(queries[:1000])
 with one_core():
     batch_bits, batch_pixels = seconds(lambda: by_bits.search(codes, K), lambda: by_pixels.search(many, K),
-                                       repeat=1 if talk.fast else 9)
+                                       repeat=talk.short(9, 1))
     one_bits, one_pixels = seconds(lambda: by_bits.search(codes[:1], K), lambda: by_pixels.search(many[:1], K),
-                                   repeat=3 if talk.fast else 51)
-bytes_code, bytes_pixels = by_bits.nbytes / len(by_bits), pixels
+                                   repeat=talk.short(51, 3))
+bytes_code = by_bits.nbytes / len(by_bits)
 talk.table([f"search among {len(database):,} images", "bytes an image", "us a query, 1000 together", "us, one alone"], [
     [f"{plan.bits}-bit code, Hamming", f"{bytes_code:.0f}", f"{batch_bits / len(many) * 1e6:.1f}",
      f"{one_bits * 1e6:.0f}"],
-    ["pixels, Euclid in float32", bytes_pixels, f"{batch_pixels / len(many) * 1e6:.1f}", f"{one_pixels * 1e6:.0f}"],
-    ["the code's gain", f"{bytes_pixels / bytes_code:.1f}", f"{batch_pixels / batch_bits:.1f}",
+    ["pixels, Euclid in float32", pixels, f"{batch_pixels / len(many) * 1e6:.1f}", f"{one_pixels * 1e6:.0f}"],
+    ["the code's gain", f"{pixels / bytes_code:.1f}", f"{batch_pixels / batch_bits:.1f}",
      f"{one_pixels / one_bits:.1f}"]])
 
 # %% [markdown]
@@ -324,20 +299,19 @@ talk.save(pictures.rings(talk.images(queries[typical][None])[0], ball,
 # %%
 short.remember_codes(database)
 address = short.encode(queries[typical][None])[0]
-thousands = [1, 10] if talk.fast else [1, 10, 100, 1000]
-lines: dict[str, tuple[list[int], list[float]]] = {"compare all": (thousands, []), "look up": (thousands, [])}
-table: list[list[str]] = []
+thousands = talk.short([1, 10, 100, 1000], [1, 10])
+among, times = [], []
 for size in thousands:
     index = HammingIndex(short.draw_codes(1000 * size, talk.rng))
-    among = len(index.lookup(address, RADIUS)[1])                    # the first look-up makes the table
+    among.append(len(index.lookup(address, RADIUS)[1]))              # the first look-up makes the table
     with one_core():
-        times = seconds(lambda: index.scan(address, RADIUS), lambda: index.lookup(address, RADIUS),
-                        repeat=3 if talk.fast else 15)
-    for line, value in zip(lines.values(), times, strict=True):
-        line[1].append(value * 1e6)
-    table.append([f"{1000 * size:,}", f"{among:,}", *(f"{value * 1e6:.0f}" for value in times)])
-talk.table(["codes", "within the ball", "us to compare all", "us to look up"], table)
-talk.save(plotting.curve_panels({f"What lies within {RADIUS} bits of a {BITS}-bit code?": lines},
+        times.append(1e6 * np.array(seconds(lambda: index.scan(address, RADIUS), lambda: index.lookup(address, RADIUS),
+                                            repeat=talk.short(15, 3))))
+talk.table(["codes", "within the ball", "us to compare all", "us to look up"],
+           [[f"{1000 * size:,}", f"{found:,}", f"{scan:.0f}", f"{look_up:.0f}"]
+            for size, found, (scan, look_up) in zip(thousands, among, times, strict=True)])
+talk.save(plotting.curve_panels({f"What lies within {RADIUS} bits of a {BITS}-bit code?": {
+    name: (thousands, values) for name, values in zip(("compare all", "look up"), np.transpose(times), strict=True)}},
                                 x="thousands of codes", y="microseconds a query", log=True, log_x=True), "look-up")
 
 # %% [markdown]
@@ -353,17 +327,16 @@ talk.save(plotting.curve_panels({f"What lies within {RADIUS} bits of a {BITS}-bi
 by_data: dict[str, dict[str, float]] = {
     "digits": {"precision": 0.91, "gain": -0.05, "of_pca": 0.3}, "mnist": {"precision": 0.88, "of_pca": 0.3},
     "fashion-mnist": {"gain": 0.015, "of_pca": 0.6}, "cifar10": {"gain": 0.025, "of_pca": 0.75}}
-bounds: dict[str, float] = {} if talk.fast else by_data[talk.data]
+bounds = by_data[talk.data]
 for name, value in precision.items():
     talk.metric(f"precision_{name.replace(',', '').replace(' ', '_')}", value,
                 at_least=bounds.get("precision") if name == "straight through" else None)
 talk.metric("precision_gain", precision["straight through"] - precision["pixels"], at_least=bounds.get("gain"))
-talk.metric("bytes_gain", bytes_pixels / bytes_code)
+talk.metric("bytes_gain", pixels / bytes_code)
 talk.metric("faster_together", batch_pixels / batch_bits)
 talk.metric("faster_alone", one_pixels / one_bits)
 talk.metric("error_straight_through", errors["straight through"])
-talk.metric("error_of_pca", errors["straight through"] / error(by_pca), at_most=bounds.get("of_pca"))
+talk.metric("error_of_pca", errors["straight through"] / pca_error, at_most=bounds.get("of_pca"))
 talk.metric("undecided_without_noise", undecided["without noise"])
-talk.metric("undecided_with_noise", undecided["with noise"],
-            at_most=None if talk.fast else 0.6 * undecided["without noise"])
+talk.metric("undecided_with_noise", undecided["with noise"], at_most=0.6 * undecided["without noise"])
 talk.finish()

@@ -11,10 +11,12 @@
 import numpy as np
 
 import minidl as md
-from minidl import data, nn, optim, plotting, training
+from minidl import data, nn, optim, plotting
 from minidl.autoencoders import ConvolutionalAutoencoder, DeepAutoencoder
+from minidl.data import augmentation
 from minidl.lectures import lecture
 from minidl.lectures.pictures import convolutional_autoencoder as pictures
+from minidl.metrics import squared_error
 from minidl.tuning import one_core
 
 talk = lecture(22, data=["digits", "mnist", "fashion-mnist"])
@@ -22,21 +24,9 @@ images = talk.load(flat=False)
 small = talk.data == "digits"
 margin = 2 if small else 0                         # the small digits fill their 8x8 pixels: here they have room to move
 around = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
-seen = slice(1000) if talk.fast else slice(None)
+seen = slice(talk.short(None, 1000))
 x_train, x_test = np.pad(images.x_train, around)[seen], np.pad(images.x_test, around)[seen]
 labels, size = np.asarray(images.y_test)[seen], x_test.shape[1]
-
-
-def rows(x):
-    """Images as the rows that a dense layer takes: (N, H, W, C) -> (N, H*W*C)."""
-    return x.reshape(len(x), -1)
-
-
-def parameters(model):
-    """How many numbers are learned."""
-    return sum(p.size for p in model.parameters())
-
-
 # %% [markdown]
 # ## Two autoencoders with a code of equal size
 #
@@ -49,50 +39,42 @@ code = 10 if small else 30
 dense = DeepAutoencoder([144, 128, 64, code] if small else [784, 512, 128, code], output="logits", rng=talk.rng)
 conv = ConvolutionalAutoencoder(x_test.shape[1:], (16, 32), hidden=(64,) if small else (), code=code, output="logits",
                                 rng=talk.rng)
-epochs = 1 if talk.fast else 30 if small else 6
+models = {"dense": dense, "convolutional": conv}
+epochs, batch_size = talk.epochs(30 if small else 6), 64 if small else 128
 print(conv)
 
 
-def train(model, name, x, loss, *, epochs, batch_size, lr, validate=None):
-    """Train on x; `loss` and `validate` are those of `training.fit`. With a name, a stopped training goes on."""
-    loader = data.Loader(x, batch_size=batch_size, rng=talk.rng, device=talk.device)
-    optimizer = optim.Adam(model.to(talk.device).parameters(), lr=lr, betas=(0.9, 0.99))
-    schedule = optim.CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
-    with one_core():
-        return training.fit(model, loss, loader, optimizer, epochs=epochs, schedule=schedule, validate=validate,
-                            checkpoint=talk.checkpoint(name) if name else None)
+def as_taken(model, x):
+    """Images (N, H, W, C) as the model takes them: a dense layer takes rows."""
+    return x if len(model.input_shape) == 3 else x.reshape(len(x), -1)
+
+
+def adam(model, lr=4e-3):
+    return optim.Adam(model.parameters(), lr=lr, betas=(0.9, 0.99))
 
 
 def reconstructed(model, x):
     """The model's reconstruction of the images x (N, H, W, C) on the host."""
-    given = x if len(model.input_shape) == 3 else rows(x)
     with one_core():
-        return talk.on_host(model.reconstruct(talk.device.put(given))).reshape(x.shape)
+        return talk.on_host(model.reconstruct(talk.device.put(as_taken(model, x)))).reshape(x.shape)
 
 
-def error(y, x):
-    """Squared error: summed over the pixels, averaged over the images."""
-    return float(((y - x)**2).sum((1, 2, 3)).mean())
-
-
-settings = {"epochs": epochs, "batch_size": 64 if small else 128, "lr": 4e-3}
-histories = {"dense": train(dense, "dense", rows(x_train), DeepAutoencoder.loss, **settings),
-             "convolutional": train(conv, "convolutional", x_train, ConvolutionalAutoencoder.loss, **settings)}
+seconds = {name: sum(talk.train(model, as_taken(model, x_train), epochs=epochs, batch_size=batch_size,
+                                optimizer=adam(model), name=name).seconds) for name, model in models.items()}
 
 # %% [markdown]
 # A convolutional layer has few weights and uses each of them at every place: for what it learns, it computes much. The
 # table says what that costs in time.
 
 # %%
-models = {"dense": dense, "convolutional": conv}
 found = {name: reconstructed(model, x_test) for name, model in models.items()}
-errors = {name: error(y, x_test) for name, y in found.items()}
-steps = epochs * -(-len(x_train) // settings["batch_size"])
-seconds = {name: sum(history.seconds) for name, history in histories.items()}
+errors = {name: squared_error(y, x_test) for name, y in found.items()}
+parameters = {name: sum(p.size for p in model.parameters()) for name, model in models.items()}
+ms_a_step = {name: 1000 * s / (epochs * -(-len(x_train) // batch_size)) for name, s in seconds.items()}
 talk.table(["autoencoder", "parameters", "ms a step", "squared error per test image", "of dense"], [
-    [name, f"{parameters(model):,}", f"{1000 * seconds[name] / steps:.1f}", errors[name],
-     errors[name] / errors["dense"]] for name, model in models.items()])
-chosen = [int(np.flatnonzero(labels == label)[0]) for label in range(10)]
+    [name, f"{parameters[name]:,}", f"{ms_a_step[name]:.1f}", errors[name], errors[name] / errors["dense"]]
+    for name in models])
+chosen = images.one_of_each()
 talk.save(plotting.image_rows([
     plotting.Row("real data", x_test[chosen], "squared\nerror"),
     *(plotting.Row(name, found[name][chosen], f"{errors[name]:.2f}") for name in models)],
@@ -107,18 +89,13 @@ talk.save(plotting.image_rows([
 # neither network, trained on images in their places, is good at moved ones. One is much worse.
 
 # %%
-def moved(x, down, right):
-    """Images moved by up to 2 pixels; zeros come in from outside."""
-    wide = np.pad(x, [(0, 0), (2, 2), (2, 2), (0, 0)])
-    return wide[:, 2 - down:2 - down + size, 2 - right:2 - right + size]
-
-
 moves = [[(0, 0)], [(0, 1), (1, 0), (0, -1), (-1, 0)], [(0, 2), (2, 0), (0, -2), (-2, 0)]]
-by_pixels = {name: [float(np.mean([error(reconstructed(model, x), x) for x in (moved(x_test[:1000], *m) for m in by)]))
+by_pixels = {name: [float(np.mean([squared_error(reconstructed(model, x), x)
+                                   for x in (augmentation.shift_by(x_test[:1000], *m) for m in by)]))
                     for by in moves] for name, model in models.items()}
 talk.table(["squared error per image", "in place", "moved by 1 pixel", "by 2", "all black"], [
-    [name, *values, error(np.zeros_like(x_test), x_test)] for name, values in by_pixels.items()])
-away = moved(x_test[chosen], 0, 2)
+    [name, *values, squared_error(np.zeros_like(x_test), x_test)] for name, values in by_pixels.items()])
+away = augmentation.shift_by(x_test[chosen], 0, 2)
 talk.save(plotting.image_rows([
     plotting.Row("moved by 2", away), *(plotting.Row(name, reconstructed(model, away), f"{by_pixels[name][2]:.1f}")
                                         for name, model in models.items())], title="Two pixels to the right"),
@@ -133,17 +110,6 @@ talk.save(plotting.image_rows([
 
 
 # %%
-def look(network, x):
-    """What each layer of a network makes of x."""
-    passed = []
-    hooks = [layer.register_forward_hook(lambda layer, inputs, y: passed.append(y.numpy())) for layer in network]
-    with md.no_grad():
-        network(talk.device.put(x))
-    for hook in hooks:
-        hook.remove()
-    return passed
-
-
 def between(a, b, n):
     """n points on the straight line from a to b."""
     t = np.linspace(0, 1, n, dtype=np.float32).reshape(-1, *[1] * a.ndim)
@@ -152,30 +118,16 @@ def between(a, b, n):
 
 def walk(model, a, b, n):
     """Codes from that of the image a to that of b, and what they are decoded to."""
-    ends = np.stack([a, b]) if len(model.input_shape) == 3 else rows(np.stack([a, b]))
-    first, last = talk.on_host(model.encode(talk.device.put(ends)))
+    first, last = talk.on_host(model.encode(talk.device.put(as_taken(model, np.stack([a, b])))))
     path = between(first, last, n)
     return path, talk.on_host(model.decode(talk.device.put(path))).reshape(n, size, size)
 
 
 start, end = x_test[labels == 3][0], x_test[labels == 8][0]
-path, decoded = walk(conv, start, end, 2 if talk.fast else 24)
-way_up = look(conv.decoder, path)                  # what the layers make of all codes
-way_down = look(conv.encoder, x_test[chosen[3:4]])
-
-
-def maps(passed, i):
-    """The stages' feature maps of item i, after the activations."""
-    stages = [y for y in passed[:-1] if y.ndim == 4][1 if passed is way_down else 0::2]
-    return [plotting.Maps(f"{y.shape[1]}x{y.shape[2]}", y[i, ..., :16], f"16 of {y.shape[3]} maps") for y in stages]
-
-
-talk.save(pictures.layers([
-    plotting.Maps("image", x_test[chosen[3], ..., 0]), *maps(way_down, 0),
-    plotting.Maps("code", way_down[-1][0], f"{code} numbers")], title="From an image to its code"), "feature-maps")
-talk.save([pictures.layers([
-    plotting.Maps("code", path[i], f"{code} numbers"), *maps(way_up, i), plotting.Maps("image", decoded[i])],
-    limit=float(np.abs(path).max()), title="From a code to an image") for i in range(len(path))], "walk")
+path, decoded = walk(conv, start, end, talk.short(24, 2))
+way_up, way_down = talk.look(conv.decoder, path), talk.look(conv.encoder, x_test[chosen[3:4]])
+talk.save(pictures.to_code(x_test[chosen[3], ..., 0], way_down), "feature-maps")
+talk.save(pictures.from_codes(path, way_up, decoded), "walk")
 talk.save(plotting.image_rows([
     plotting.Row("mixed pixels", between(start, end, 9)),
     *(plotting.Row(name, walk(model, start, end, 9)[1]) for name, model in models.items())],
@@ -215,9 +167,9 @@ def unpooled(model, codes, switches):
     return y
 
 
-train(teller, "switches", x_train[:500 if talk.fast else 20000],
-      lambda model, x: model.error(unpooled(model, *pooled(model, x)), x), batch_size=50, lr=4e-3,
-      epochs=1 if talk.fast else 12 if small else 3)
+talk.train(teller, x_train[:talk.short(20000, 500)], epochs=talk.epochs(12 if small else 3), batch_size=50,
+           optimizer=adam(teller), loss=lambda model, x: model.error(unpooled(model, *pooled(model, x)), x),
+           name="switches")
 
 # %% [markdown]
 # With one number and the switches the images come back about as well as from the whole code, and a wrong code hardly
@@ -231,8 +183,8 @@ with md.no_grad(), one_core():
     codes, switches = pooled(teller, to_device(x_test[:1000]))
     right = md.sigmoid(unpooled(teller, codes, switches)).numpy()
     mixed = md.sigmoid(unpooled(teller, codes[::-1], switches)).numpy()           # the codes of other images
-told = {"right": error(right, x_test[:1000]), "of another": error(mixed, x_test[:1000]),
-        "to the other": error(mixed, x_test[:1000][::-1])}
+told = {"right": squared_error(right, x_test[:1000]), "of another": squared_error(mixed, x_test[:1000]),
+        "to the other": squared_error(mixed, x_test[:1000][::-1])}
 bits = sum(2 * places[0].size for places in switches)
 grey = np.log2(17 if small else 256)                # bits of a pixel that has so many levels
 talk.table(["what is sent", "bits", "squared error per test image"], [
@@ -240,12 +192,11 @@ talk.table(["what is sent", "bits", "squared error per test image"], [
     ["a code of 1 number, and the switches", 32 + bits, told["right"]],
     ["the code of another image, and the switches", 32 + bits, told["of another"]],
     ["the image itself, pixel by pixel", round(grey * size * size), 0.0]])
-others = np.array(chosen[::-1])
 with md.no_grad():
-    codes, switches = pooled(teller, to_device(x_test[others]))[0], pooled(teller, to_device(x_test[chosen]))[1]
+    codes, switches = pooled(teller, to_device(x_test[chosen[::-1]]))[0], pooled(teller, to_device(x_test[chosen]))[1]
     swapped = md.sigmoid(unpooled(teller, codes, switches)).numpy()
 talk.save(plotting.image_rows([
-    plotting.Row("code of", x_test[others]), plotting.Row("switches of", x_test[chosen]),
+    plotting.Row("code of", x_test[chosen[::-1]]), plotting.Row("switches of", x_test[chosen]),
     plotting.Row("decoded", swapped)], title=f"One number, and {bits:,} bits of switches"), "switches")
 
 # %% [markdown]
@@ -258,11 +209,12 @@ talk.save(plotting.image_rows([
 # transposed convolution with a kernel of 3, in two steps.
 
 # %%
-ones, middle = np.ones((1, 8, 8, 1), np.float32), (0, slice(4, 10), slice(4, 10), 0)
-talk.save(pictures.overlaps({
-    "kernel 3, stride 2": md.conv_transpose2d(ones, np.ones((3, 3, 1, 1), np.float32), stride=2)[middle],
-    "kernel 4, stride 2": md.conv_transpose2d(ones, np.ones((4, 4, 1, 1), np.float32), stride=2)[middle],
-    "upsampling, kernel 3": md.conv2d(md.upsample(ones, 2), np.ones((3, 3, 1, 1), np.float32))[middle]},
+ones = {size: np.ones((size, size, 1, 1), np.float32) for size in (3, 4, 8)}
+image = ones[8].reshape(1, 8, 8, 1)
+talk.save(pictures.overlaps({name: y[0, 4:10, 4:10, 0] for name, y in {
+    "kernel 3, stride 2": md.conv_transpose2d(image, ones[3], stride=2),
+    "kernel 4, stride 2": md.conv_transpose2d(image, ones[4], stride=2),
+    "upsampling, kernel 3": md.conv2d(md.upsample(image, 2), ones[3])}.items()},
     title="How many products a pixel is the sum of"), "overlaps")
 
 # %% [markdown]
@@ -312,7 +264,7 @@ uneven: dict[str, tuple[float, float]] = {}
 untrained, sensitivities = {}, {}
 noise = talk.rng.standard_normal((32, side, side, 1), dtype=np.float32)
 for way in ways:
-    networks = [make(way, talk.rng).to(talk.device) for _ in range(2 if talk.fast else 20)]
+    networks = [make(way, talk.rng).to(talk.device) for _ in range(talk.short(20, 2))]
     drawn = [talk.on_host(m.decode(talk.device.put(talk.rng.standard_normal((64, 32), dtype=np.float32))))
              for m in networks]
     gradients = [gradient(m, noise) for m in networks]
@@ -363,7 +315,7 @@ def checkerboard(y):
     return float(power[-2:].mean() / power[-6:-3].mean())
 
 
-x_pieces, x_shown = pieces(200 if talk.fast else 1000, talk.rng), pieces(200, talk.rng)
+x_pieces, x_shown = pieces(talk.short(1000, 200), talk.rng), pieces(200, talk.rng)
 progress: dict[str, list[np.ndarray]] = {}
 gradients_after = {}
 for way in ways:
@@ -372,17 +324,16 @@ for way in ways:
 
     def keep(model):
         progress[way].append(reconstructed(model, x_shown))
-        return error(progress[way][-1], x_shown)
+        return squared_error(progress[way][-1], x_shown)
 
-    train(model, None, x_pieces, ConvolutionalAutoencoder.loss, epochs=1 if talk.fast else 8, batch_size=50, lr=2e-3,
-          validate=keep)
+    talk.train(model, x_pieces, epochs=talk.epochs(8), batch_size=50, optimizer=adam(model, lr=2e-3), validate=keep)
     gradients_after[way] = unevenness(energies(gradient(model, x_shown)))
 
 calm = np.argsort(x_shown.std((1, 2, 3)))[20:100:14]                    # where little happens, a pattern shows best
 learning = [plotting.image_rows([
-    plotting.Row("real", x_shown[calm]),
-    *(plotting.Row(way.replace(", ", ",\n"), progress[way][i][calm]) for way in ways)],
-    title=f"Pieces of photographs, after {-(-len(x_pieces) // 50) * (i + 1)} steps")
+    plotting.Row("real", x_shown[calm]), *(plotting.Row(way.replace(", ", ",\n"), y[i][calm])
+                                           for way, y in progress.items())],
+    title=f"Pieces of photographs, after {len(x_pieces) // 50 * (i + 1)} steps")
     for i in range(len(progress["upsampling"]))]
 talk.save(learning, "learning")
 talk.save(learning[0], "checkerboards")
@@ -410,28 +361,26 @@ talk.table(["decoder", "checkerboard after an epoch", "after the last", "unevenn
 # twice as strong without upsampling as with it.
 
 # %%
-bound = (lambda value: None) if talk.fast else (lambda value: value)
 talk.metric("conv_error", errors["convolutional"])
 talk.metric("dense_error", errors["dense"])
 talk.metric("ratio", errors["convolutional"] / errors["dense"],
-            at_most=bound({"digits": 1.0, "mnist": 0.95, "fashion-mnist": 1.0}[talk.data]))
+            at_most={"digits": 1.0, "mnist": 0.95, "fashion-mnist": 1.0}[talk.data])
 talk.metric("ratio_moved_1", by_pixels["convolutional"][1] / by_pixels["dense"][1])
-talk.metric("ratio_moved_2", by_pixels["convolutional"][2] / by_pixels["dense"][2],
-            at_most=bound(0.7 if small else 1.0))
+talk.metric("ratio_moved_2", by_pixels["convolutional"][2] / by_pixels["dense"][2], at_most=0.7 if small else 1.0)
 for name in models:
-    talk.metric(f"{name}_parameters", parameters(models[name]))
-    talk.metric(f"{name}_ms_a_step", 1000 * seconds[name] / steps)
-talk.metric("switches_error", told["right"], at_most=bound(1.5 * errors["convolutional"]))
-talk.metric("switches_decide", told["of another"] / told["to the other"], at_most=bound(0.5))
+    talk.metric(f"{name}_parameters", parameters[name])
+    talk.metric(f"{name}_ms_a_step", ms_a_step[name])
+talk.metric("switches_error", told["right"], at_most=1.5 * errors["convolutional"])
+talk.metric("switches_decide", told["of another"] / told["to the other"], at_most=0.5)
 talk.metric("switches_bits", bits)
 for way, name in zip(ways, ("kernel_3", "kernel_4", "upsampling"), strict=True):
     low, high = (0.35, 0.65) if name == "kernel_3" else (0.0, 0.2)
-    talk.metric(f"uneven_{name}", uneven[way][0], at_least=bound(low), at_most=bound(high))
-    talk.metric(f"uneven_gradient_{name}", uneven[way][1], at_least=bound(low), at_most=bound(high))
+    talk.metric(f"uneven_{name}", uneven[way][0], at_least=low, at_most=high)
+    talk.metric(f"uneven_gradient_{name}", uneven[way][1], at_least=low, at_most=high)
     talk.metric(f"checkerboard_{name}", boards[way][-1])
 three, four, even = (boards[way][-1] for way in ways)
 talk.metric("kernel_3_of_kernel_4", three / four)
-talk.metric("transposed_of_upsampling", min(three, four) / even, at_least=bound(2.0))
-uneven_three, uneven_four, _ = gradients_after.values()
-talk.metric("gradient_kernel_3_of_kernel_4", uneven_three / uneven_four, at_least=bound(1.5))
+talk.metric("transposed_of_upsampling", min(three, four) / even, at_least=2.0)
+three, four, _ = gradients_after.values()
+talk.metric("gradient_kernel_3_of_kernel_4", three / four, at_least=1.5)
 talk.finish()

@@ -9,7 +9,7 @@
 import numpy as np
 
 import minidl as md
-from minidl import data, nn, optim, plotting, training
+from minidl import data, nn, optim, plotting
 from minidl.lectures import lecture
 from minidl.lectures.pictures import basic_networks as pictures
 from minidl.tuning import one_core
@@ -58,7 +58,7 @@ talk.save(md.graph(L).draw(), "neuron")
 dz = 2 * (y.item() - t.item()) * y.item() * (1 - y.item())
 by_hand, by_minidl = [dz * x1.item(), dz * x2.item(), dz], [gradient.item() for gradient in gradients[:3]]
 talk.table(["derivative by", "by hand", "by minidl"], list(zip(["w1", "w2", "b"], by_hand, by_minidl, strict=True)))
-talk.metric("neuron_gradient_error", np.abs(np.subtract(by_hand, by_minidl)).max(), at_most=1e-6)
+talk.metric("neuron_gradient_error", np.abs(np.subtract(by_hand, by_minidl)).max(), at_most=1e-6, always=True)
 
 # %% [markdown]
 # A derivative says which way is up; learning takes a step down.
@@ -69,7 +69,7 @@ for weight, gradient in zip([w1, w2, b], gradients[:3], strict=True):
     weight.data -= 0.5 * gradient.data
 after = md.square(md.sigmoid(w1 * x1 + w2 * x2 + b) - t).item()
 print(f"error before the step {before:.3f}, after it {after:.3f}")
-talk.metric("neuron_error_after_a_step", after, at_most=before)
+talk.metric("neuron_error_after_a_step", after, at_most=before, always=True)
 
 # %% [markdown]
 # ## Why a hidden layer?
@@ -80,16 +80,7 @@ talk.metric("neuron_error_after_a_step", after, at_most=before)
 # Training is the neuron's step many times over: the gradient of the loss over all points, and a small step down. Adam
 # chooses the size of the step for each weight; the loss is the cross-entropy $-\log p$ of the right answer.
 
-
 # %%
-def mlp(*sizes, activation):
-    """A multilayer perceptron: linear layers of these sizes with an activation between each two."""
-    layers = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
-        layers += [nn.Linear(inputs, outputs, rng=talk.rng), activation()]
-    return nn.Sequential(*layers[:-1])
-
-
 def moon_loss(model, points, moon):
     """The cross-entropy; the model gives the logit of moon 1, of which the sigmoid is the probability."""
     return nn.binary_cross_entropy_with_logits(model(points), moon[:, None].astype(np.float32))
@@ -118,7 +109,7 @@ def right(model, points, moon):
 
 points, moon = data.two_moons(300, noise=0.15, rng=talk.rng)
 new_points, new_moon = data.two_moons(2000, noise=0.15, rng=talk.rng)
-neuron, network = mlp(2, 1, activation=nn.Tanh), mlp(2, 16, 1, activation=nn.Tanh)
+neuron, network = (nn.mlp(sizes, activation=nn.Tanh, rng=talk.rng) for sizes in ([2, 1], [2, 16, 1]))
 both = {"one neuron": neuron, "16 hidden neurons": network}
 
 # %% [markdown]
@@ -127,7 +118,7 @@ both = {"one neuron": neuron, "16 hidden neurons": network}
 
 # %%
 steps = 600
-shown = {0, 40, 150, steps} if talk.fast else {int(steps * (i / 24)**2) for i in range(25)}
+shown = talk.short({int(steps * (i / 24)**2) for i in range(25)}, {0, 40, 150, steps})
 frames = []
 with one_core():
     for step, _ in zip(train(neuron, points, moon, steps), train(network, points, moon, steps), strict=True):
@@ -138,8 +129,8 @@ with one_core():
 talk.save(frames, "two-moons")
 talk.table(["classifier", "training points right", "new points right"], [
     [name, right(model, points, moon), right(model, new_points, new_moon)] for name, model in both.items()])
-talk.metric("moons_neuron", right(neuron, new_points, new_moon), at_most=0.93)
-talk.metric("moons_network", right(network, new_points, new_moon), at_least=0.96)
+talk.metric("moons_neuron", right(neuron, new_points, new_moon), at_most=0.93, always=True)
+talk.metric("moons_network", right(network, new_points, new_moon), at_least=0.96, always=True)
 
 # %% [markdown]
 # ## How wide?
@@ -155,9 +146,9 @@ points, moon = data.two_moons(100, noise=0.3, rng=talk.rng)
 new_points, new_moon = data.two_moons(2000, noise=0.3, rng=talk.rng)
 panels, rows, new_losses = {}, [], []
 for width in (2, 4, 300):
-    network = mlp(2, width, 1, activation=nn.Tanh)
+    network = nn.mlp([2, width, 1], activation=nn.Tanh, rng=talk.rng)
     with one_core():
-        for _ in train(network, points, moon, 100 if talk.fast else 1500):
+        for _ in train(network, points, moon, talk.short(1500, 100)):
             pass
     known, new = right(network, points, moon), right(network, new_points, new_moon)
     new_losses.append(moon_loss(network, new_points, new_moon).item())
@@ -177,23 +168,18 @@ if not talk.fast:
 # costs $\log 10 = 2.3$.
 
 # %%
-images = talk.load()
-labels, truth = np.asarray(images.y_train), np.asarray(images.y_test)
+images, seen = talk.load(), slice(talk.short(None, 4000))
+x_train, labels, truth = images.x_train[seen], np.asarray(images.y_train)[seen], np.asarray(images.y_test)
 x_test, y_test = talk.device.put(images.x_test), talk.device.put(truth)
-pixels = images.x_train.shape[1]
 if talk.data == "digits":
-    sizes, epochs, batch_size, lr = [pixels, 128, 64, 10], (5 if talk.fast else 40), 64, 4e-3
+    hidden, epochs, batch_size, lr = [128, 64], talk.epochs(40, fast=5), 64, 4e-3
 else:
-    sizes, epochs, batch_size, lr = [pixels, 512, 256, 10], (1 if talk.fast else 10), 128, 1e-3
-model = mlp(*sizes, activation=nn.ReLU).to(talk.device)
+    hidden, epochs, batch_size, lr = [512, 256], talk.epochs(10), 128, 1e-3
+model = nn.mlp([x_train.shape[1], *hidden, 10], activation=nn.ReLU, rng=talk.rng)
 print(model)
 
 
 # %%
-def loss(model, x, labels):
-    return nn.cross_entropy(model(x), labels)
-
-
 def measured(model, x, labels):
     """The mean loss, and the probabilities of the classes (N, 10) on the host."""
     with md.no_grad():
@@ -201,13 +187,9 @@ def measured(model, x, labels):
         return nn.cross_entropy(logits, labels).item(), talk.on_host(md.softmax(logits).data)
 
 
-x_train, labels = (images.x_train[:4000], labels[:4000]) if talk.fast else (images.x_train, labels)
-loader = data.Loader(x_train, labels, batch_size=batch_size, classes=10, rng=talk.rng, device=talk.device)
-optimizer = optim.AdamW(model.parameters(), lr=lr, weight_decay=0.5)
-schedule = optim.CosineAnnealingLR(optimizer, epochs * len(loader))
-with one_core():                   # several would spend more time on waiting for each other than on these products
-    history = training.fit(model, loss, loader, optimizer, epochs=epochs, schedule=schedule,
-                           validate=lambda model: measured(model, x_test, y_test)[0])
+history = talk.train(model, x_train, labels, epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=0.5,
+                     loss=lambda model, x, labels: nn.cross_entropy(model(x), labels),
+                     validate=lambda model: measured(model, x_test, y_test)[0])
 
 # %% [markdown]
 # ## How training went
@@ -233,11 +215,9 @@ talk.table(["images", "how many", "share right"], [["training", len(p_train), tr
 # The ten test images to whose label it gives the least probability.
 
 # %%
-names = "0123456789" if talk.data != "fashion-mnist" else [
-    "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"]
 hardest = np.argsort(p_test[np.arange(len(truth)), truth])[:10]
-captions = [f"{names[truth[i]]}\n" + (f"read as {names[said[i]]}" if said[i] != truth[i] else
-                                      f"{p_test[i, truth[i]]:.0%} sure") for i in hardest]
+captions = [f"{images.classes[truth[i]]}\n" + (f"read as {images.classes[said[i]]}" if said[i] != truth[i] else
+                                               f"{p_test[i, truth[i]]:.0%} sure") for i in hardest]
 talk.save(plotting.image_grid(talk.images(images.x_test[hardest]), columns=5, captions=captions,
                               title="The hardest test images"), "hardest")
 
@@ -261,8 +241,8 @@ talk.save(plotting.image_grid(talk.images(weights[strongest]), columns=10, symme
 # On the small digits at least 96.5 % of the test images right, on MNIST 98 %.
 
 # %%
-at_least = {"digits": 0.965, "mnist": 0.98, "fashion-mnist": 0.88}[talk.data]
+at_least = talk.short({"digits": 0.965, "mnist": 0.98, "fashion-mnist": 0.88}[talk.data], 0.5)
 talk.metric("train_accuracy", train_accuracy)
-talk.metric("test_accuracy", test_accuracy, at_least=0.5 if talk.fast else at_least)
+talk.metric("test_accuracy", test_accuracy, at_least=at_least, always=True)
 talk.metric("held_out_loss", history.validation[-1])
 talk.finish()

@@ -10,7 +10,8 @@
 import numpy as np
 
 import minidl as md
-from minidl import data, nn, optim, plotting, training
+from minidl import data, nn, optim, plotting
+from minidl.data import augmentation
 from minidl.lectures import lecture
 from minidl.lectures.pictures import convolutional_networks as pictures
 from minidl.tuning import one_core
@@ -29,7 +30,7 @@ edges = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32)
 result = md.conv2d(md.Tensor(numbers[None]), edges[:, :, None, None]).numpy()[0]       # (6, 6, 1)
 places = list(np.ndindex(result.shape[:2]))
 talk.save([pictures.sliding_window(numbers[..., 0], edges, result[..., 0], place, title="One filter, everywhere")
-           for place in (places[::18] if talk.fast else places)], "sliding-window")
+           for place in talk.short(places, places[::18])], "sliding-window")
 
 # %% [markdown]
 # ## One picture, three filters
@@ -59,7 +60,7 @@ talk.save(pictures.filtered(picture, filters, md.conv2d(md.Tensor(picture[None, 
 images = talk.load(flat=False)
 margin = 2 if talk.data == "digits" else 0
 around = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
-seen = slice(4000) if talk.fast else slice(None)
+seen = slice(talk.short(None, 4000))
 x_train, y_train = np.pad(images.x_train, around)[seen], np.asarray(images.y_train)[seen]
 x_test, y_test = np.pad(images.x_test, around)[seen], np.asarray(images.y_test)[seen]
 size, rng = x_test.shape[1], talk.rng
@@ -69,17 +70,16 @@ if talk.data == "digits":
         nn.Conv2d(8, 16, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(3 * 3 * 16, 32, rng=rng), nn.ReLU(),
         nn.Dropout(0.2, rng=rng), nn.Linear(32, 10, rng=rng))
-    epochs, batch_size = (2 if talk.fast else 40), 32
+    epochs, batch_size, lr = talk.epochs(40, fast=2), 32, 5e-3
 else:
     model = nn.Sequential(
         nn.Conv2d(1, 8, 5, rng=rng), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(8, 32, 5, rng=rng), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(4 * 4 * 32, 64, rng=rng), nn.ReLU(),
         nn.Dropout(0.3, rng=rng), nn.Linear(64, 10, rng=rng))
-    epochs, batch_size = (1 if talk.fast else 8), 128
+    epochs, batch_size, lr = talk.epochs(8), 128, 2e-3
 model.to(talk.device)
 print(model)
-
 
 # %% [markdown]
 # ## Few weights, used often
@@ -87,23 +87,12 @@ print(model)
 # A hook is called with what a layer has made, whenever it has made something. So we can look at what lies between.
 
 # %%
-def look(model, x):
-    """What each layer makes of the images x."""
-    seen = []
-    hooks = [layer.register_forward_hook(lambda layer, inputs, y: seen.append(y.numpy())) for layer in model]
-    with md.no_grad():
-        model(talk.device.put(x))
-    for hook in hooks:
-        hook.remove()
-    return seen
-
-
 def parameters(module):
     """How many numbers are learned."""
     return sum(p.size for p in module.parameters())
 
 
-shapes = [x_test.shape[1:], *(y.shape[1:] for y in look(model, x_test[:1]))]          # layer i goes from i to i + 1
+shapes = [x_test.shape[1:], *(y.shape[1:] for y in talk.look(model, x_test[:1]))]     # layer i goes from i to i + 1
 table: list[list[str | float]] = []
 for name, i in ("convolution 1", 0), ("convolution 2", 3):
     dense = (np.prod(shapes[i]) + 1) * np.prod(shapes[i + 1])
@@ -131,7 +120,7 @@ def sees(layers):
 stages = {1: "convolution 1", 2: "pooling 1", 4: "convolution 2", 5: "pooling 2"}
 fields = {i: sees(model[:i + 1]) for i in stages}
 reach = 10 if talk.data == "digits" else 16
-talk.metric("sees", fields[5], at_least=reach, at_most=reach)
+talk.metric("sees", fields[5], at_least=reach, at_most=reach, always=True)
 
 # %% [markdown]
 # ## It learns
@@ -140,13 +129,7 @@ talk.metric("sees", fields[5], at_least=reach, at_most=reach)
 # feature maps of each stage (16 at most), the brighter the larger, and the probability of each class.
 
 # %%
-names = "0123456789" if talk.data != "fashion-mnist" else [
-    "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"]
-example = x_test[np.flatnonzero(y_test == 3)[:1]]
-
-
-def loss(model, x, labels):
-    return nn.cross_entropy(model(x), labels)
+example = x_test[images.one_of_each()[3:4]]
 
 
 def accuracy(model, x):
@@ -159,21 +142,19 @@ def accuracy(model, x):
 
 
 def train(model, lr, validate=None):
-    loader = data.Loader(x_train, y_train, batch_size=batch_size, classes=10, rng=talk.rng, device=talk.device)
-    optimizer = optim.Adam(model.parameters(), lr=lr)
-    schedule = optim.CosineAnnealingLR(optimizer, epochs * len(loader))
-    with one_core():
-        return training.fit(model, loss, loader, optimizer, epochs=epochs, schedule=schedule, validate=validate)
+    return talk.train(model, x_train, y_train, epochs=epochs, batch_size=batch_size, validate=validate,
+                      optimizer=optim.Adam(model.parameters(), lr=lr),
+                      loss=lambda model, x, labels: nn.cross_entropy(model(x), labels))
 
 
 def watch(model):
     """Keep a picture of the example on its way after some epochs; returns the share of wrong test images."""
-    epoch, maps = len(right), look(model, example)
+    epoch, maps = len(right), talk.look(model, example)
     right.append(accuracy(model, x_test))
     if epoch in (0, 1, 2, 3, 5, 10, 20, epochs):
         film.append(pictures.feature_maps(
             example[0, :, :, 0], [plotting.Maps(name, maps[i][0, ..., :16], f"sees {fields[i]}x{fields[i]}")
-                                  for i, name in stages.items()], md.softmax(maps[-1][0]), names=names,
+                                  for i, name in stages.items()], md.softmax(maps[-1][0]), names=images.classes,
             title=f"{epoch} epoch{'s' * (epoch != 1)}: {right[-1]:.1%} of the test images right"))
     return 1.0 - right[-1]
 
@@ -181,7 +162,7 @@ def watch(model):
 right: list[float] = []
 film: list = []
 watch(model.eval())
-history = train(model, 5e-3 if talk.data == "digits" else 2e-3, watch)
+history = train(model, lr, watch)
 talk.save(film, "learning")
 talk.save(film[-1], "feature-maps")
 
@@ -192,9 +173,8 @@ talk.save(film[-1], "feature-maps")
 
 # %%
 filters = {str(i + 1): f for i, f in enumerate(talk.on_host(model[0].weight.data)[:, :, 0].transpose(2, 0, 1))}
-talk.save(pictures.filtered(example[0, :, :, 0], filters, look(model, example)[0][0],
+talk.save(pictures.filtered(example[0, :, :, 0], filters, talk.look(model, example)[0][0],
                             title="The filters of the first layer, and what they find"), "filters-learned")
-
 
 # %% [markdown]
 # ## If the image moves
@@ -204,24 +184,18 @@ talk.save(pictures.filtered(example[0, :, :, 0], filters, look(model, example)[0
 # of moved images with the moved maps of images: their largest difference, as a share of the largest number.
 
 # %%
-def moved(x, down, right):
-    """Images (N, H, W, C) moved by up to 2 pixels; zeros come in from outside."""
-    wide = np.pad(x, [(0, 0), (2, 2), (2, 2), (0, 0)])
-    return wide[:, 2 - down:2 - down + size, 2 - right:2 - right + size]
-
-
 def difference(i, pixels, by):
     """Layer i's maps of images moved to the right against its maps moved `by` so many places, without the rim."""
-    there = look(model, moved(x_test[:100], 0, pixels))[i][:, 1:-1, 1 + by:-1]
-    here = look(model, x_test[:100])[i][:, 1:-1, 1:-1 - by]
+    there = talk.look(model, augmentation.shift_by(x_test[:100], 0, pixels))[i][:, 1:-1, 1 + by:-1]
+    here = talk.look(model, x_test[:100])[i][:, 1:-1, 1:-1 - by]
     return float(np.abs(there - here).max() / np.abs(here).max())
 
 
 stride = {1: 1, 2: 2, 4: 2}
 rows = [[stages[i], difference(i, 1, 1 // s), difference(i, 2, 2 // s)] for i, s in stride.items()]
 talk.table(["layer", "moved by 1 pixel", "moved by 2 pixels"], rows)
-talk.metric("equivariance_convolution", rows[0][1], at_most=1e-5)
-talk.metric("equivariance_pooling", rows[1][2], at_most=1e-5)
+talk.metric("equivariance_convolution", rows[0][1], at_most=1e-5, always=True)
+talk.metric("equivariance_pooling", rows[1][2], at_most=1e-5, always=True)
 
 # %% [markdown]
 # ## And the answer?
@@ -232,12 +206,11 @@ talk.metric("equivariance_pooling", rows[1][2], at_most=1e-5)
 
 # %%
 width = round((parameters(model) - 10) / (size * size + 11))
-mlp = nn.Sequential(nn.Flatten(), nn.Linear(size * size, width, rng=talk.rng), nn.ReLU(),
-                    nn.Linear(width, 10, rng=talk.rng)).to(talk.device)
+mlp = nn.Sequential(nn.Flatten(), *nn.mlp([size * size, width, 10], activation=nn.ReLU, rng=talk.rng))
 train(mlp, 5e-3)
 moves = [[(0, 0)], [(0, 1), (1, 0), (0, -1), (-1, 0)], [(0, 2), (2, 0), (0, -2), (-2, 0)]]
-cnn_right, mlp_right = ([float(np.mean([accuracy(network, moved(x_test, *move)) for move in by])) for by in moves]
-                        for network in (model, mlp))
+cnn_right, mlp_right = ([float(np.mean([accuracy(network, augmentation.shift_by(x_test, *move)) for move in by]))
+                         for by in moves] for network in (model, mlp))
 talk.save(plotting.curves({"convolutional\nnetwork": ([0, 1, 2], 100 - 100 * np.array(cnn_right)),
                            "multilayer\nperceptron": ([0, 1, 2], 100 - 100 * np.array(mlp_right))},
                           x="moved by so many pixels", y="test images wrong (%)",
@@ -252,12 +225,12 @@ talk.table(["network", "parameters", "right", "moved by 1", "moved by 2"], [
 # On MNIST at least 98.9 % of the test images right; everywhere more of the moved images than by the perceptron.
 
 # %%
-at_least = {"digits": 0.96, "mnist": 0.989, "fashion-mnist": 0.88}[talk.data]
-talk.metric("accuracy", cnn_right[0], at_least=0.5 if talk.fast else at_least)
+at_least = talk.short({"digits": 0.96, "mnist": 0.989, "fashion-mnist": 0.88}[talk.data], 0.5)
+talk.metric("accuracy", cnn_right[0], at_least=at_least, always=True)
 talk.metric("accuracy_moved_1", cnn_right[1])
 talk.metric("accuracy_moved_2", cnn_right[2])
 talk.metric("perceptron_accuracy", mlp_right[0])
 talk.metric("perceptron_moved_1", mlp_right[1])
-talk.metric("perceptron_moved_2", mlp_right[2], at_most=cnn_right[2] - (0.0 if talk.fast else 0.05))
+talk.metric("perceptron_moved_2", mlp_right[2], at_most=cnn_right[2] - talk.short(0.05, 0.0), always=True)
 talk.metric("training_seconds", sum(history.seconds))
 talk.finish()

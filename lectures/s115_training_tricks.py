@@ -37,7 +37,7 @@ optimizers = {
     "RMSprop": lambda p, lr: optim.RMSprop(p, lr),
     "Adam": lambda p, lr: optim.Adam(p, lr),
 }
-rates = [0.003, 0.03, 0.3] if talk.fast else [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
+rates = talk.short([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], [0.003, 0.03, 0.3])
 
 
 def height(x, y):
@@ -64,15 +64,13 @@ def end(path):
     return float(height(*path[-1])) if inside else np.inf
 
 
-steps = 60
 with np.errstate(all="ignore"):                                                # some of the rates are far too large
-    walks = {name: [walk(optimizer, lr, steps) for lr in rates] for name, optimizer in optimizers.items()}
-paths = {name: min(tried, key=end) for name, tried in walks.items()}
+    paths = {name: min((walk(optimizer, lr, steps=60) for lr in rates), key=end)
+             for name, optimizer in optimizers.items()}
 frames = [*range(9), 10, 12, 15, 20, 25, 30, 40, 50, 60]
 talk.save([pictures.descent(height, {name: path[:t + 1] for name, path in paths.items()}, x=(-4.8, 1.8), y=(-2.9, 1.1),
                             minimum=(0, 0), title=f"Height above the bottom after {t} steps")
-           for t in (frames[::len(frames) - 1] if talk.fast else frames)], "valley")
-
+           for t in talk.short(frames, frames[::len(frames) - 1])], "valley")
 
 # %% [markdown]
 # ## The same on digits
@@ -86,20 +84,14 @@ talk.save([pictures.descent(height, {name: path[:t + 1] for name, path in paths.
 # %%
 x_mean, x_sd = images.x_train.mean(), images.x_train.std()
 labels = np.asarray(images.y_train)
-seen = 320 if talk.fast else len(labels)
+seen = talk.short(len(labels), 320)
 x_train, x_test = (images.x_train[:seen] - x_mean) / x_sd, talk.device.put((images.x_test - x_mean) / x_sd)
 
 
-def mlp(sizes, rng, weight_init=nn.init.he_normal, normalise=False):
-    """Linear layers, from size to size, with ReLUs between them, after BatchNorm if that is wanted."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
-        layers.append(nn.Linear(inputs, outputs, rng=rng, weight_init=weight_init))
-        if normalise:
-            layers.append(nn.BatchNorm(outputs))
-        layers.append(nn.ReLU())
-    del layers[-2 if normalise else -1:]                                       # the last one's outputs are the logits
-    return nn.Sequential(*layers).to(talk.device)
+def mlp(sizes, weight_init=nn.init.he_normal, normalise=False):
+    """Linear layers, always the same ones, with ReLUs between them, after BatchNorm if that is wanted."""
+    activation = (lambda: nn.Sequential(nn.BatchNorm(sizes[1]), nn.ReLU())) if normalise else nn.ReLU
+    return nn.mlp(sizes, activation=activation, weight_init=weight_init, rng=talk.seed).to(talk.device)
 
 
 def loss(model, x, labels):
@@ -113,40 +105,38 @@ def error(model, x, labels):
     return float((said != labels).mean())
 
 
-def batches(rng, batch_size=64):
-    return data.Loader(x_train, labels[:seen], batch_size=batch_size, rng=rng, classes=10, device=talk.device)
+def batches():
+    return data.Loader(x_train, labels[:seen], batch_size=64, rng=np.random.default_rng(talk.seed), device=talk.device)
 
 
-def losses(model, optimizer, epochs, **tricks):
+def losses(model, optimizer, epochs, schedule=None, gradients=()):
     """The training loss of each epoch; all of them infinite if it is too much for floating-point numbers."""
-    with one_core(), np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):
         try:
-            return training.fit(model, loss, batches(np.random.default_rng(talk.seed)), optimizer, epochs=epochs,
-                                progress=False, **tricks).loss
+            return talk.train(model, batches(), epochs=epochs, optimizer=optimizer, schedule=schedule, loss=loss,
+                              gradients=gradients, progress=False).loss
         except FloatingPointError:
             return [np.inf] * epochs
 
 
-epochs, sizes = (1 if talk.fast else 6), [images.x_train.shape[1], 100, 100, 10]
+epochs, sizes = talk.epochs(6), [images.x_train.shape[1], 100, 100, 10]
 tests, runs, errors = {}, {}, {}
 for name, optimizer in tqdm(optimizers.items(), leave=False, disable=None):
-    model = mlp(sizes, np.random.default_rng(talk.seed))
+    model = mlp(sizes)
     with one_core():
-        tests[name] = training.lr_range_test(model, loss, batches(np.random.default_rng(talk.seed)),
-                                             optimizer(model.parameters(), rates[0]), low=1e-4, high=10.0,
-                                             steps=30 if talk.fast else 100)
+        tests[name] = training.lr_range_test(model, batches(), optimizer(model.parameters(), rates[0]), loss=loss,
+                                             low=1e-4, high=10.0, steps=talk.short(100, 30))
     for lr in rates:
-        model = mlp(sizes, np.random.default_rng(talk.seed))
+        model = mlp(sizes)
         runs[name, lr] = losses(model, optimizer(model.parameters(), lr), epochs)
         errors[name, lr] = error(model, x_test, images.y_test)
 best = {name: min(rates, key=lambda lr: runs[name, lr][-1]) for name in optimizers}
 final = {name: runs[name, lr][-1] for name, lr in best.items()}
+ways = "range test (dots: what it suggests)", "a run at each rate (dots: the best)"
 talk.save(plotting.curve_panels(
-    {"range test (dots: what it suggests)": {name: (test.rates, test.losses) for name, test in tests.items()},
-     "a run at each rate (dots: the best)": {name: (rates, [runs[name, lr][-1] for lr in rates])
-                                                  for name in optimizers}},
-    marks={"range test (dots: what it suggests)": {name: test.suggestion for name, test in tests.items()},
-           "a run at each rate (dots: the best)": best},
+    {ways[0]: {name: (test.rates, test.losses) for name, test in tests.items()},
+     ways[1]: {name: (rates, [runs[name, lr][-1] for lr in rates]) for name in optimizers}},
+    marks={ways[0]: {name: test.suggestion for name, test in tests.items()}, ways[1]: best},
     x="learning rate", y="training loss", log=True, log_x=True, top=10.0,
     title="Every optimiser has a learning rate of its own"), "learning-rates")
 
@@ -176,35 +166,21 @@ talk.table(["optimiser", "range test says", "best rate", "training loss", "test 
 # outputs by their spread, so that the signal is right whatever the weights are.
 
 # %%
-def times(factor):
-    """He's initial values times a factor."""
-    return lambda shape, *, rng: nn.init.he_normal(shape, rng=rng) * np.float32(factor)
+times = lambda factor: lambda shape, *, rng: nn.init.he_normal(shape, rng=rng) * np.float32(factor)
+starts = {"He / 2": times(0.5), "Glorot": nn.init.glorot_normal, "He": nn.init.he_normal, "He x 2": times(2.0)}
+panels = {"without normalisation": False, "with batch normalisation": True}
+
+
+def deep_mlp(start="He", normalise=False):
+    return mlp([sizes[0]] + [64] * 10 + [10], starts[start], normalise)
 
 
 def spreads(model):
     """The standard deviation of what comes out of each hidden layer."""
-    found, h = [], md.Tensor(talk.device.put(x_train[:500]))
-    with md.no_grad():
-        for layer in model:
-            h = layer(h)
-            if isinstance(layer, nn.ReLU):
-                found.append(float(np.std(h.numpy())))
-    return found
+    return [float(y.std()) for layer, y in zip(model, talk.look(model, x_train[:500]), strict=True)
+            if not isinstance(layer, nn.Linear)]
 
 
-starts = {"He / 2": times(0.5), "Glorot": nn.init.glorot_normal, "He": nn.init.he_normal, "He x 2": times(2.0)}
-deep = [sizes[0]] + [64] * 10 + [10]
-
-
-def deep_mlp(start="He", normalise=False):
-    return mlp(deep, np.random.default_rng(talk.seed), starts[start], normalise)
-
-
-def momentum(model, lr):
-    return optim.SGD(model.parameters(), lr, momentum=0.9)
-
-
-panels = {"without normalisation": False, "with batch normalisation": True}
 signal = {(panel, start): spreads(deep_mlp(start, normalise)) for panel, normalise in panels.items()
           for start in starts}
 talk.save(plotting.curve_panels(
@@ -219,12 +195,19 @@ talk.save(plotting.curve_panels(
 # at log 10 = 2.3, that of guessing. Where it has exploded the first steps end in infinity.
 
 # %%
-epochs = 1 if talk.fast else 8
-learned = {}
-for panel, normalise in panels.items():
-    for start in starts:
-        model = deep_mlp(start, normalise)
-        learned[panel, start] = losses(model, momentum(model, 0.01), epochs)
+epochs = talk.epochs(8)
+
+
+def learn_deep(start, lr, normalise=False, warmup=False, gradients=()):
+    """The training loss of each epoch; with `warmup` the rate rises for two epochs, and then falls."""
+    model = deep_mlp(start, normalise)
+    optimizer, steps = optim.SGD(model.parameters(), lr, momentum=0.9), epochs * len(batches())
+    schedule = optim.CosineAnnealingLR(optimizer, steps, warmup=steps // 4) if warmup else None
+    return losses(model, optimizer, epochs, schedule, gradients)
+
+
+learned = {(panel, start): learn_deep(start, 0.01, normalise) for panel, normalise in panels.items()
+           for start in starts}
 talk.save(plotting.curve_panels(
     {panel: {start: (np.arange(1, epochs + 1), learned[panel, start]) for start in starts} for panel in panels},
     x="epoch", y="training loss", title="Ten layers, learning rate 0.01", top=2.6), "deep")
@@ -240,23 +223,15 @@ talk.save(plotting.curve_panels(
 # the weights grow by chance until there is a signal.
 
 # %%
-def rescue(start, lr, normalise=False, scheduled=False, **tricks):
-    model = deep_mlp(start, normalise)
-    optimizer = momentum(model, lr)
-    if scheduled:
-        steps = epochs * len(batches(talk.rng))
-        tricks["schedule"] = optim.CosineAnnealingLR(optimizer, steps, warmup=steps // 4)
-    return losses(model, optimizer, epochs, **tricks)
-
-
+clipping = [optim.ClipGradNorm(1.0)]
 rescued = {
-    "nothing else": rescue("He", 0.1),
-    "warm-up, cosine": rescue("He", 0.1, scheduled=True),
-    "clipping": rescue("He", 0.1, max_grad_norm=1.0),
-    "warm-up, cosine,\nclipping": rescue("He", 0.1, scheduled=True, max_grad_norm=1.0),
-    "batch norm.": rescue("He", 0.1, normalise=True),
+    "nothing else": learn_deep("He", 0.1),
+    "warm-up, cosine": learn_deep("He", 0.1, warmup=True),
+    "clipping": learn_deep("He", 0.1, gradients=clipping),
+    "warm-up, cosine,\nclipping": learn_deep("He", 0.1, warmup=True, gradients=clipping),
+    "batch norm.": learn_deep("He", 0.1, normalise=True),
 }
-noisy = rescue("He / 2", 0.01, before_step=optim.GradientNoise(0.1, rng=talk.seed))
+noisy = learn_deep("He / 2", 0.01, gradients=[optim.GradientNoise(0.1, rng=talk.seed)])
 talk.save(plotting.curve_panels(
     {"": {name: (np.arange(1, epochs + 1), values) for name, values in rescued.items()}},
     x="epoch", y="training loss", title="Ten layers, learning rate 0.1", top=2.6), "rescue")
@@ -279,7 +254,7 @@ talk.table(["start", "learning rate", "trick", "training loss"],
 pixels = np.concatenate([images.x_train, images.x_test])
 shown = talk.images(pixels)
 truth = np.concatenate([labels, images.y_test])
-few, epochs, draws = 200, (1 if talk.fast else 80), range(2 if talk.fast else 5)
+few, epochs, draws = 200, talk.epochs(80), range(talk.short(5, 2))
 
 
 def learn(draw, wrong, *, dropout=False, dropconnect=0.0, l1=0.0, weight_decay=0.0, label_smoothing=0.0,
@@ -291,7 +266,6 @@ def learn(draw, wrong, *, dropout=False, dropconnect=0.0, l1=0.0, weight_decay=0
     given, lies = truth.copy(), rng.choice(train, wrong, replace=False)
     given[lies] = (truth[lies] + rng.integers(1, 10, wrong)) % 10
     train, validation = train[held_out:], train[:held_out]
-
     stream = np.random.default_rng(draw)
 
     def linear(inputs, outputs):
@@ -314,26 +288,14 @@ def learn(draw, wrong, *, dropout=False, dropconnect=0.0, l1=0.0, weight_decay=0
 
     loader = data.Loader(shown[train], given[train], batch_size=100, rng=rng, classes=10, augment=augment, mixup=mixup,
                          device=talk.device)
-    optimizer = optim.AdamW(model.parameters(), 5e-3, weight_decay=weight_decay)
-    training.fit(model, penalised, loader, optimizer, epochs=epochs, progress=False,
-                 validate=check if held_out else None, patience=10 if held_out else None,
-                 average=optim.EMA(model, average) if average else None,
-                 before_step=optim.GradientNoise(gradient_noise, rng=stream) if gradient_noise else None)
+    talk.train(model, loader, epochs=epochs, lr=5e-3, weight_decay=weight_decay, schedule=None, loss=penalised,
+               progress=False, validate=check if held_out else None, patience=10 if held_out else None,
+               average=optim.EMA(model, average) if average else None,
+               gradients=[optim.GradientNoise(gradient_noise, rng=stream)] if gradient_noise else ())
     return [error(model, talk.device.put(shown[part]), given[part]) for part in (train, test)]
 
 
-def shifted(x, rng):
-    return augmentation.shift(x, rng, pixels=1)
-
-
-def rotated(x, rng):
-    return augmentation.rotate(x, rng, degrees=10)
-
-
-def with_noise(x, rng):
-    return augmentation.noise(x, rng, sd=0.3)
-
-
+with_noise = lambda x, rng: augmentation.noise(x, rng, sd=0.3)
 tricks: dict[str, dict] = {
     "none": {},
     "weight decay (L2)": {"weight_decay": 2.0},
@@ -341,8 +303,8 @@ tricks: dict[str, dict] = {
     "dropout": {"dropout": True},
     "DropConnect": {"dropconnect": 0.3},
     "label smoothing": {"label_smoothing": 0.1},
-    "shifted images": {"augment": shifted},
-    "rotated images": {"augment": rotated},
+    "shifted images": {"augment": lambda x, rng: augmentation.shift(x, rng, pixels=1)},
+    "rotated images": {"augment": lambda x, rng: augmentation.rotate(x, rng, degrees=10)},
     "noise on pixels": {"augment": with_noise},
     "mixup": {"mixup": 1.0},
     "gradient noise": {"gradient_noise": 0.01},
@@ -354,7 +316,6 @@ tasks = {"200 digits": 0, "200 digits, 40 with wrong labels": 40}
 with one_core():
     found = {(task, trick): np.array([learn(draw, wrong, **tricks[trick]) for draw in draws]).T * 100
              for task, wrong in tasks.items() for trick in tqdm(tricks, desc=task, leave=False, disable=None)}
-
 
 # %% [markdown]
 # What is better or worse? Each draw is easy or hard for all tricks alike, so we look at the differences to the network
@@ -399,14 +360,11 @@ talk.table(["", "train %", "test %", "sd", "", "40 wrong: train %", "test %", "s
 
 # %%
 def bounded(name, value, **bounds):
-    """A metric whose bounds hold for a full run; an infinite loss counts as 1000."""
-    talk.metric(name, min(value, 1000.0), **({} if talk.fast else bounds))
+    """A metric; an infinite loss counts as 1000."""
+    talk.metric(name, min(value, 1000.0), **bounds)
 
 
-def test_error(task, trick):
-    return found[task, trick][1].mean()
-
-
+test_error = lambda task, trick: found[task, trick][1].mean()
 bare, normalised = panels
 bounded("valley_sgd", end(paths["SGD"]), at_least=0.15)
 bounded("valley_momentum", end(paths["momentum"]), at_most=0.05)
@@ -415,10 +373,10 @@ for name, value in final.items():
 bounded("momentum_of_sgd", final["momentum"] / final["SGD"], at_most=0.7)
 bounded("range_test_off", max(max(test.suggestion / best[name], best[name] / test.suggestion)
                               for name, test in tests.items()), at_most=30)
-talk.metric("signal_small", signal[bare, "He / 2"][-1], at_most=0.01)
-talk.metric("signal_he", signal[bare, "He"][-1], at_least=0.1, at_most=5.0)
-talk.metric("signal_large", signal[bare, "He x 2"][-1], at_least=100.0)
-talk.metric("signal_small_normalised", signal[normalised, "He / 2"][-1], at_least=0.4, at_most=0.8)
+talk.metric("signal_small", signal[bare, "He / 2"][-1], at_most=0.01, always=True)
+talk.metric("signal_he", signal[bare, "He"][-1], at_least=0.1, at_most=5.0, always=True)
+talk.metric("signal_large", signal[bare, "He x 2"][-1], at_least=100.0, always=True)
+talk.metric("signal_small_normalised", signal[normalised, "He / 2"][-1], at_least=0.4, at_most=0.8, always=True)
 bounded("deep_small", learned[bare, "He / 2"][-1], at_least=2.25)
 bounded("deep_he", learned[bare, "He"][-1], at_most=0.3)
 bounded("deep_large", learned[bare, "He x 2"][-1], at_least=2.25)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minidl.errors import InputError
-from minidl.plotting.images import pictures
+from minidl.plotting.images import image_grid, pictures
 from minidl.plotting.style import COLOURS, colours, on_host, styled
 
 if TYPE_CHECKING:
@@ -108,6 +108,14 @@ def activities(panels: Mapping[str, Any], *, low: float = 0.1, high: float = 0.9
     axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     figure.suptitle(title, fontsize=28)
     return figure
+
+
+def flipping(first: Any, last: Any, decoded: Any, flipped: int, bits: int) -> Figure:
+    """A step of a walk from one image's code to another's, (H, W, C) each: what is decoded once so many of the `bits`
+    in which the codes differ are flipped.
+    """
+    return image_grid(np.stack([first, decoded, last]), columns=3, title="Flipping one bit after the other", captions=[
+        "from here", f"{flipped} bits flipped, {bits - flipped} to go", "to there"])
 
 
 def _framed(images: Any, right: Any) -> np.ndarray:

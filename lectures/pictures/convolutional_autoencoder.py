@@ -50,6 +50,26 @@ def layers(stages: Sequence[Maps], *, limit: float | None = None, title: str = "
     return figure
 
 
+def to_code(image: np.ndarray, passed: Sequence[np.ndarray]) -> Figure:
+    """An image (H, W) on its way to its code; `passed` is what each of the encoder's layers made of it, (1, ...)."""
+    code = passed[-1][0]
+    return layers([Maps("image", image), *_stages(passed, 1, 0), Maps("code", code, f"{len(code)} numbers")],
+                  title="From an image to its code")
+
+
+def from_codes(codes: np.ndarray, passed: Sequence[np.ndarray], images: np.ndarray) -> list[Figure]:
+    """A film of codes (N, K) on their way to images (N, H, W); `passed` is what each of the decoder's layers made."""
+    return [layers([Maps("code", code, f"{len(code)} numbers"), *_stages(passed, 0, i), Maps("image", image)],
+                   limit=float(np.abs(codes).max()), title="From a code to an image")
+            for i, (code, image) in enumerate(zip(codes, images, strict=True))]
+
+
+def _stages(passed: Sequence[np.ndarray], first: int, i: int) -> list[Maps]:
+    """The feature maps of item i after every other layer, the activations."""
+    return [Maps(f"{y.shape[1]}x{y.shape[2]}", y[i, ..., :16], f"16 of {y.shape[3]} maps")
+            for y in [y for y in passed[:-1] if y.ndim == 4][first::2]]
+
+
 def _bars(axis: Any, code: np.ndarray, limit: float | None) -> None:
     limit = limit or float(np.abs(code).max()) or 1.0
     axis.barh(np.arange(len(code)), code, color=[COLOURS[1] if value > 0 else COLOURS[0] for value in code])

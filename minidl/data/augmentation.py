@@ -35,6 +35,16 @@ def shift(x: Array, rng: Seed, *, pixels: int) -> Array:
     return windows[xp.arange(n), put(down), put(right * c)].reshape(x.shape)
 
 
+def shift_by(x: Array, down: int, right: int) -> Array:
+    """Move all images by so many whole pixels, up or left if below 0; zeros come in from outside."""
+    _, h, w, _ = _images("shift_by", x)
+    down, right = min(max(down, -h), h), min(max(right, -w), w)
+    moved = backend_of(x).xp.zeros_like(x)
+    moved[:, max(down, 0):h + min(down, 0), max(right, 0):w + min(right, 0)] = \
+        x[:, max(-down, 0):h + min(-down, 0), max(-right, 0):w + min(-right, 0)]
+    return moved
+
+
 def rotate(x: Array, rng: Seed, *, degrees: float) -> Array:
     """Turn each image about its centre by up to so many degrees either way, as `rotate_by` does."""
     n, *_ = _images("rotate", x)

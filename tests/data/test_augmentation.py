@@ -40,6 +40,15 @@ def test_shift_moves_each_image_by_whole_pixels_and_lets_zeros_in(pixels):
     np.testing.assert_array_equal(moved, expected)
 
 
+@pytest.mark.parametrize("down, right", [(0, 0), (2, -1), (-1, 3), (5, 0), (-9, 9)])
+def test_shift_by_moves_all_images_alike_and_lets_zeros_in(down, right):
+    expected = np.zeros_like(IMAGES)
+    for i, j in np.ndindex(5, 7):
+        if 0 <= i - down < 5 and 0 <= j - right < 7:
+            expected[:, i, j] = IMAGES[:, i - down, j - right]
+    np.testing.assert_array_equal(augmentation.shift_by(IMAGES, down, right), expected)
+
+
 def test_shift_draws_every_offset_up_to_its_pixels_equally_often():
     x = np.zeros((4000, 5, 5, 1), np.float32)
     x[:, 2, 2] = 1.0                                     # the middle pixel tells where its image went
@@ -157,6 +166,7 @@ def test_on_a_device_it_gives_numpys_values_there_and_waits_for_nothing(change):
 
 
 @pytest.mark.parametrize("change", [CHANGES[name] for name in ("shift", "rotate", "flip")] + [
+    lambda x, rng: augmentation.shift_by(x, 1, -2),
     lambda x, rng: augmentation.rotate_by(x, 10.0)])
 @pytest.mark.parametrize("x", [IMAGES.reshape(6, -1), IMAGES[..., 0], (IMAGES * 255).astype(np.uint8)],
                          ids=["rows", "no channels", "bytes"])

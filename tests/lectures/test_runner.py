@@ -84,12 +84,12 @@ def test_the_cells_run_in_a_notebook(tiny, a_place_of_its_own):
 WAITING = """\
 import sys
 from minidl import cli, data
-begin = data.Loader.__iter__
+begin = data.Loader.forever
 def wait(loader):
     print("it trains", flush=True)
     sys.stdin.read()
     return begin(loader)
-data.Loader.__iter__ = wait
+data.Loader.forever = wait
 sys.exit(cli.main(["lecture", "17"]))
 """
 
@@ -249,12 +249,11 @@ def test_windows_open_only_where_somebody_looks(monkeypatch):
 STOPPED = """\
 # %%
 import os
+from minidl import nn
 from minidl.lectures import lecture
-from minidl import data, nn, optim, training
 talk = lecture(49)
 digits = talk.load()
 model = nn.Linear(64, 10, rng=talk.rng)
-loader = data.Loader(digits.x_train, digits.y_train, batch_size=64, rng=talk.rng)
 steps = 0
 def loss(model, x, y):
     global steps
@@ -262,7 +261,7 @@ def loss(model, x, y):
     if steps == int(os.environ.get("STOP_AT", 0)):
         os.kill(os.getpid(), 2)
     return nn.cross_entropy(model(x), y)
-training.fit(model, loss, loader, optim.Adam(model.parameters()), epochs=3, checkpoint=talk.checkpoint("net"))
+talk.train(model, digits.x_train, digits.y_train, epochs=3, loss=loss, name="a net")
 talk.metric("steps", steps)
 talk.metric("weight", model.weight.data[20, 3])
 talk.metric("drawn_later", talk.rng.random())
@@ -285,6 +284,42 @@ def test_a_stopped_lecture_goes_on_to_the_same_end_and_leaves_nothing_behind(tin
     assert unbroken.pop("steps") == 69 and resumed.pop("steps") == 69 - 30 and unbroken == resumed
     left = [path.name for path in (a_place_of_its_own / "cache" / "unfinished").iterdir()]
     assert len(left) == 1 and left[0].startswith("intermission-digits-1-")
+
+
+# What a lecture calls -------------------------------------------------------------------------------------------------
+
+CALLS = """\
+# %%
+import numpy as np
+from minidl import nn
+from minidl.lectures import lecture
+talk = lecture(49)
+x = np.ones((6, 2), np.float32)
+model = nn.Linear(2, 1, rng=0)
+history = talk.train(model, x, 2 * x[:, :1], epochs=talk.epochs(5, fast=2), batch_size=4, lr=0.1,
+                     loss=lambda model, x, y: nn.mse_loss(model(x), y))
+talk.metric("epochs", len(history.loss), at_least=5)
+talk.metric("last_rate", history.lr[-1], at_most=1e-9)
+talk.metric("size", talk.short(7, 3), at_most=3, always=True)
+seen = talk.look(nn.Sequential(nn.Linear(2, 3, rng=0), nn.ReLU()), x)
+talk.metrics(layers=len(seen), units=seen[1].shape[1], least=seen[1].min())
+talk.rows("rows", "a title", {"a": np.ones((2, 4, 4)), "b": (np.zeros((2, 4, 4)), "a note")})
+talk.finish()
+"""
+
+
+def test_a_shortened_run_is_short_and_held_only_to_bounds_that_always_hold(tiny, a_place_of_its_own, capsys):
+    tiny(1)
+    (a_place_of_its_own / "tiny.py").write_text(CALLS)
+    assert cli.main(["lecture", "49", "--fast", "--out", "fast"]) == 0
+    fast = read(a_place_of_its_own / "fast")
+    assert fast["metrics"] == {"epochs": 2, "last_rate": pytest.approx(0.0, abs=1e-9), "size": 3, "layers": 2,
+                               "units": 3, "least": 0}
+    assert fast["bounds"]["epochs"] == {"at_most": None, "at_least": None} and fast["bounds"]["size"]["at_most"] == 3
+    assert fast["figures"] == ["rows.png"]
+    assert cli.main(["lecture", "49", "--out", "full"]) == 1                # 7 is more than 3
+    assert read(a_place_of_its_own / "full")["metrics"]["epochs"] == 5
+    assert capsys.readouterr().err == "minidl: intermission on digits, seed 0: size is 7, it should be at most 3\n"
 
 
 # What the lectures promise --------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def settle(name: str, raw: Sequence[Any], takes_array: Callable[[int], bool], te
 
     Beside Tensors, NumPy's scalars become plain numbers, and lists, integers and truth values take the floats' dtype:
     each of them would turn float32 into float64. `takes_array(i)` tells whether argument i is an array for the
-    operation, and not a shape, an index or labels.
+    operation, and not a shape, an index or labels. Raises InputError where they cannot agree.
     """
     arrays = [a for a in raw if type(a) in BACKENDS]
     if len(kinds := {type(a) for a in arrays}) > 1:
@@ -68,7 +68,7 @@ def settle(name: str, raw: Sequence[Any], takes_array: Callable[[int], bool], te
 
 
 def narrowed(y: Array, raw: Sequence[Any]) -> Array:
-    """float32 for what became float64 only because the arguments were integers, and nobody asked for a dtype."""
+    """float32, in the same shape, for what became float64 only as the arguments were integers: nobody asked for it."""
     asked = any(isinstance(a, np.dtype) or type(a) in BACKENDS and a.dtype == np.float64 for a in raw)
     return y if asked else y.astype(np.float32)
 

@@ -37,11 +37,11 @@ class Backend:
     compiles = False              # whether there are `elementwise` and `cuda`: see minidl.kernels
 
     def from_host(self, array: np.ndarray) -> Array:
-        """The same values as an array of this device."""
+        """The same values in the same shape as an array of this device."""
         return array
 
     def to_host(self, array: Array) -> np.ndarray:
-        """The same values as a NumPy array."""
+        """The same values in the same shape as a NumPy array."""
         return array
 
     def generator(self, seed: int) -> Any:
@@ -49,7 +49,7 @@ class Backend:
         return np.random.default_rng(seed)
 
     def scatter_add(self, array: Array, index: Any, values: Array) -> None:
-        """Add `values` into `array[index]` in place; an index that occurs twice is added twice."""
+        """Add `values` in place to `array[index]`, whose shape they broadcast to; an index there twice adds twice."""
         if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.size and array.ndim > 1:
             _add_rows(array, index, values)
         else:
@@ -67,7 +67,7 @@ class Backend:
         raise NotImplementedError
 
     def address(self, array: Array) -> int:
-        """Where in the device's memory the array begins."""
+        """Where in the device's memory the array, of any shape, begins."""
         raise NotImplementedError
 
     def memory(self) -> Memory:
@@ -194,7 +194,7 @@ def _why_not(error: Exception) -> str:
 
 
 def backend_of(array: Array) -> Backend:
-    """The backend whose array this is (NumPy's scalars count as the CPU's)."""
+    """The backend whose array this is, of any shape (NumPy's scalars count as the CPU's)."""
     return BACKENDS.get(type(array)) or backend_named("cpu")
 
 
@@ -216,10 +216,11 @@ class Device:
 
     @property
     def name(self) -> str:
+        """That of the backend: "cpu", "cuda"."""
         return self.backend.name
 
     def put(self, array: Array) -> Array:
-        """The array on this device; the array itself if it is there already."""
+        """The array on this device, in the same shape; the array itself if it is there already."""
         home = backend_of(array)
         return array if home is self.backend else self.backend.from_host(home.to_host(array))
 

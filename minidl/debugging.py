@@ -44,7 +44,7 @@ def debug(on: bool = True) -> Iterator[None]:
 
 
 def check_forward(name: str, raw: Sequence[Any], y: Array) -> Trace:
-    """Raise FloatingPointError if `y` is not finite; return what backward will check."""
+    """Raise FloatingPointError if the result `y`, of any shape, is not finite; return what backward will check."""
     line = _users_line()
     if not _finite(y):
         if any(isinstance(a, float) and not np.isfinite(a) for a in raw):
@@ -70,7 +70,7 @@ def check_unchanged(name: str, t: Any, raw: Sequence[Any]) -> None:
 
 
 def check_gradient(name: str, t: Any, a: Any, ga: Any) -> None:
-    """Raise if a rule's result is not finite or not of its argument's dtype."""
+    """Raise FloatingPointError if a rule's result is not finite, TypeError if it is not of its argument's dtype."""
     array = _raw(ga)
     trace = getattr(t, "trace", None)
     line = trace.line if trace else "(made outside debug mode)"

@@ -25,7 +25,8 @@ class Graph:
     """The computation that led to a tensor, oldest node first; `dot` is its Graphviz text, `draw` a matplotlib Figure.
 
     A node shows a tensor's name or the primitive that made it, its value if that is a single number (else its shape),
-    and its gradient once there is one.
+    and its gradient once there is one. Raises InputError for a computation of more than 200 tensors, and RuntimeError
+    for one that a backward pass has freed.
     """
 
     def __init__(self, y: Tensor) -> None:
@@ -57,7 +58,10 @@ class Graph:
         return "\n".join([*lines, "}"])
 
     def draw(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """A matplotlib Figure of the graph, from left to right; written to `path` as PNG if one is given."""
+        """A matplotlib Figure of the graph, from left to right; written to `path` as PNG if one is given.
+
+        Raises InputError if the file cannot be written.
+        """
         from matplotlib.figure import Figure
 
         places = self._places()
@@ -128,5 +132,8 @@ def _lines(t: Tensor, made_by: str | None) -> tuple[str, ...]:
 
 
 def graph(y: Tensor) -> Graph:
-    """The graph of the computation that made `y`; look before `backward` frees it, or pass it `retain_graph=True`."""
+    """The Graph of the computation that made `y`; its errors are those of that class.
+
+    Look before `backward` frees it, or pass that `retain_graph=True`.
+    """
     return Graph(y)

@@ -28,7 +28,7 @@ C_TYPES = {"f": "float", "d": "double"}      # by NumPy's letters; other dtypes 
 
 
 def compiles(array: Array) -> bool:
-    """Whether kernels can be had for this array: its device compiles them, and it is float32 or float64."""
+    """Whether kernels can be had for this array of any shape: its device compiles them, it is float32 or float64."""
     return type(array) in COMPILERS and array.dtype.char in C_TYPES
 
 

@@ -42,6 +42,7 @@ class Autoencoder(nn.Module):
         self.codes: CodeGaussian | None = None
 
     def forward(self, x: Any) -> Tensor:
+        """The decoder's raw output: x (B, *input_shape) -> (B, *input_shape), logits if the output is those."""
         return self.decoder(self.encoder(x))
 
     def loss(self, x: Any) -> Tensor:
@@ -60,21 +61,23 @@ class Autoencoder(nn.Module):
         return apply(self.encoder, x, self.input_shape, "encode")
 
     def decode(self, code: Any) -> Any:
-        """Code to data: (N, *code_shape) -> (N, *input_shape), in [0, 1] if the output is logits."""
+        """Code to data: (N, *code_shape) -> (N, *input_shape), in [0, 1] if the output is logits.
+
+        Raises InputError if the code has another shape.
+        """
         y = apply(self.decoder, code, self.code_shape, "decode")
         return ops.sigmoid(y) if self.output == "logits" else y
 
     def reconstruct(self, x: Any) -> Any:
-        """Through the code and back: (N, *input_shape) -> (N, *input_shape)."""
+        """`decode(encode(x))`: (N, *input_shape) -> (N, *input_shape). Raises InputError if x has another shape."""
         return self.decode(self.encode(x))
 
     def remember_codes(self, x: Array) -> None:
-        """Fit the Gaussian that `sample` draws from, `codes`, to the codes of x (N, *input_shape), usually the training
-        data.
+        """Fit the Gaussian that `sample` draws from, `codes`, to the codes of x (N, *input_shape).
 
-        From then on it is part of the model's state, and with a state it comes and goes: after `load_state_dict` of one
-        without it the model has none, for the Gaussian before it was that of other weights' codes. Raises InputError
-        for fewer than two items.
+        x is usually the training data. From then on the Gaussian is part of the model's state, and with a state it
+        comes and goes: after `load_state_dict` of one without it the model has none, for the Gaussian before it was
+        that of other weights' codes. Raises InputError for fewer than two items.
         """
         if len(x) < 2:
             raise InputError(f"remember_codes: a Gaussian needs 2 or more rows, x has {len(x)}")
@@ -84,7 +87,7 @@ class Autoencoder(nn.Module):
         self.codes = gaussian
 
     def gaussian_of(self, codes: np.ndarray) -> CodeGaussian:
-        """What `remember_codes` remembers of codes (N, size)."""
+        """What `remember_codes` remembers of codes (N, size), N > 1."""
         return CodeGaussian.like(codes)
 
     def parts_of(self, names: Set[str]) -> dict[str, nn.Module | None]:

@@ -55,7 +55,9 @@ class BinaryAutoencoder(DeepAutoencoder):
         return self.decoder(self.code_units(self.encoder(x)))
 
     def code_units(self, inputs: Tensor) -> Tensor:
-        """What the decoder is given for the code units' inputs (B, bits): noisy units in training by noise, else bits.
+        """What the decoder is given for the code units' inputs: (B, bits) -> (B, bits).
+
+        Noisy logistic units in [0, 1] in training by "noise", else bits.
         """
         if self.training and self.code == "noise":
             drawn = self.stream.normal(inputs.shape, like=inputs.data)
@@ -85,6 +87,10 @@ class BinaryAutoencoder(DeepAutoencoder):
     # The verbs, with bits for a code ----------------------------------------------------------------------------------
 
     def encode(self, x: Any) -> Any:
+        """Data to bits: (N, inputs) -> (N, bits), uint8; of a Tensor floats, recorded.
+
+        Raises InputError if x has another shape, or gives values that are not finite.
+        """
         inputs = super().encode(x)
         if isinstance(inputs, Tensor):
             return threshold(inputs)
@@ -94,6 +100,7 @@ class BinaryAutoencoder(DeepAutoencoder):
         return (inputs > 0).astype(np.uint8)
 
     def decode(self, code: Any) -> Any:
+        """Bits to data: (N, bits) -> (N, inputs). Raises InputError for another shape or numbers beside 0 and 1."""
         if not isinstance(code, Tensor):
             if not ((code == 0) | (code == 1)).all():
                 raise InputError("decode: codes are zeros and ones, and these hold other numbers; threshold them "
@@ -114,6 +121,7 @@ class BinaryAutoencoder(DeepAutoencoder):
         return CodeGaussian(np.array([NormalDist().inv_cdf(p) for p in share.clip(half, 1 - half)]), factor)
 
     def draw_codes(self, n: int, rng: Seed) -> Array:
+        """n codes (n, bits), uint8: the Gaussian's draws above 0. Raises InputError before `remember_codes`."""
         return (super().draw_codes(n, rng) > 0).astype(np.uint8)
 
     def describe(self) -> str:
@@ -126,7 +134,11 @@ def _move(bias: Tensor, by: np.ndarray) -> None:
 
 
 def threshold(inputs: Tensor) -> Tensor:
-    """1 where an input is above 0, else 0, with the logistic function's slope for a gradient: straight through."""
+    """1 where an input is above 0, else 0, with the logistic function's slope for a gradient: (...) -> (...).
+
+    Source: Y. Bengio, N. Leonard and A. Courville, "Estimating or propagating gradients through stochastic neurons for
+    conditional computation", 2013: the straight-through estimator.
+    """
     p = ops.sigmoid(inputs)
     bits = (inputs.data > 0).astype(inputs.dtype)
     return bits + (p - p.detach())                      # the difference is 0; its gradient is not

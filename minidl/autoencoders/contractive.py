@@ -38,7 +38,7 @@ class ContractiveAutoencoder(DeepAutoencoder):
         self.penalty = float(penalty)
 
     def loss(self, x: Any) -> Tensor:
-        """The error plus the penalty, both averaged over the items; in evaluation the error alone."""
+        """The error plus the penalty, both averaged over the items x (B, inputs); in evaluation the error alone."""
         if not self.training:
             return super().loss(x)
         code, rows = _code_and_jacobian(self.encoder, x, self.sizes[-1], create_graph=True)

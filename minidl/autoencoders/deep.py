@@ -55,7 +55,7 @@ class DeepAutoencoder(Autoencoder):
 class TiedLinear(nn.Module):
     """A Linear's way back, y @ weight' + bias with the same weight: (..., out_features) -> (..., in_features).
 
-    The weight has one gradient, the sum over both uses.
+    The weight has one gradient, the sum over both uses. Raises InputError for rows of another width.
     """
 
     def __init__(self, linear: nn.Linear) -> None:

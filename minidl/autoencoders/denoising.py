@@ -65,11 +65,11 @@ class DenoisingAutoencoder(DeepAutoencoder):
         self.corruption, self.amount, self.stream = corruption, float(amount), stream
 
     def corrupt(self, x: Any) -> Any:
-        """A damaged copy of x (B, ...), drawn anew each time."""
+        """A damaged copy of x, drawn anew each time: (B, ...) -> (B, ...)."""
         return CORRUPTIONS[self.corruption](x, self.amount, self.stream)
 
     def loss(self, x: Any) -> Tensor:
-        """The error of what is made of the damaged x against x itself; in evaluation, nothing is damaged."""
+        """The error of what is made of the damaged x against x (B, inputs) itself; in evaluation x stays as it is."""
         return self.error(self(self.corrupt(x) if self.training else x), x)
 
 

@@ -17,8 +17,9 @@ T = TypeVar("T")
 
 
 class StackedAutoencoder(Autoencoder):
-    """Sparse autoencoders on top of each other, `sizes` [inputs, hidden, hidden, ...]: each one's code is the next
-    one's data.
+    """Sparse autoencoders on top of each other: each one's code is the next one's data.
+
+    `sizes` are [inputs, hidden, hidden, ...].
 
     1. `pretrain` trains the first one to reconstruct x. Its decoder has then done its work; what stays is the
        activation a (slide 11).
@@ -69,14 +70,19 @@ class StackedAutoencoder(Autoencoder):
         return results
 
     def features(self, x: Any, depth: int | None = None) -> Any:
-        """The activation of the first `depth` layers, by default of all: (N, inputs) -> (N, units of that layer)."""
+        """The activation of the first `depth` layers, by default of all: (N, inputs) -> (N, units of that layer).
+
+        Raises InputError if x has another shape.
+        """
         for layer in self.layers[:depth]:
             x = layer.encode(x)
         return x
 
     def network(self, classifier: nn.Module) -> nn.Sequential:
-        """The encoders and a classifier on the features as one network, with the same parameters: fine-tuning it
-        changes this model too."""
+        """The encoders and a classifier on the features as one network, (N, inputs) -> what the classifier gives.
+
+        It has the same parameters: fine-tuning it changes this model too.
+        """
         return nn.Sequential(*(module for layer in self.layers for module in layer.encoder), classifier)
 
     def describe(self) -> str:

@@ -37,6 +37,7 @@ class DescriptionLength(NamedTuple):
 
     @property
     def total(self) -> float:
+        """The bits of all three."""
         return self.model + self.code + self.residual
 
 
@@ -94,20 +95,23 @@ class Message(NamedTuple):
 
 def description_length(model: Any, x: Array, *, levels: int, code_step: float = 1.0,
                        parameter_bits: int = 6) -> DescriptionLength:
-    """Bits to send x (N, ...) exactly through a fitted PCA, KMeans or Autoencoder: the length of `message`."""
+    """Bits to send x (N, ...) exactly through a fitted PCA, KMeans or Autoencoder: the length of `message`.
+
+    Its arguments and errors are those of `message`.
+    """
     return message(model, x, levels=levels, code_step=code_step, parameter_bits=parameter_bits).length()
 
 
 def raw_length(x: Array, *, levels: int) -> DescriptionLength:
-    """Bits without any model: log2(levels) a pixel."""
+    """Bits of x (N, ...) without any model: log2(levels) a pixel. Raises InputError for values that are on no level."""
     return DescriptionLength(0.0, 0.0, to_levels(x, levels).size * math.log2(levels))
 
 
 def pixelwise_length(x: Array, *, levels: int) -> DescriptionLength:
     """Bits where each pixel has a code of its own, that adapts to how often its levels occur, and knows no other pixel.
 
-    That is all there is to know of the pixels one by one: what a model saves beyond this, it has understood of how they
-    hang together.
+    x (N, ...), of values i / (levels - 1). That is all there is to know of the pixels one by one: what a model saves
+    beyond this, it has understood of how they hang together. Raises InputError for values that are on no level.
     """
     pixels = to_levels(x, levels)
     places = np.broadcast_to(np.arange(pixels.shape[1]), pixels.shape)
@@ -182,7 +186,10 @@ def shades(receiver: Any, code: Rounded, like: Array, contexts: int) -> np.ndarr
 
 
 def decoder_arrays(model: Any) -> list[Array]:
-    """The arrays that a receiver needs in order to decode: they can be written to."""
+    """The arrays that a receiver needs in order to decode: they can be written to.
+
+    Raises InputError for another model than a PCA or KMeans after `fit`, or an Autoencoder.
+    """
     if hasattr(model, "cluster_centers_"):
         return [model.cluster_centers_]
     if hasattr(model, "components_"):

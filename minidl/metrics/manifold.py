@@ -14,6 +14,7 @@ def distances(x: Any) -> Array:
     """Straight-line distances between all rows: (N, d) -> (N, N), float64, exactly symmetric with zeros between equals.
 
     The differences themselves are squared, a column at a time: the shorter way by products loses small distances.
+    Raises InputError for fewer than two rows, and values that are not finite.
     """
     x = _rows("distances", x)
     square = backend_of(x).xp.zeros((len(x), len(x)))

@@ -1,4 +1,6 @@
-"""How well a search finds what belongs together: precision by class. Labels only count here, nothing learns from them.
+"""How well a search finds what belongs together: precision by class.
+
+Labels only count here, nothing learns from them.
 """
 from __future__ import annotations
 
@@ -27,11 +29,11 @@ def hits(found: Any, labels: Any, query_labels: Any) -> np.ndarray:
 
 
 def precision_at_k(found: Any, labels: Any, query_labels: Any) -> float:
-    """The share of the images found, (Q, k), that have their query's class."""
+    """The share of the images found, (Q, k), that have their query's class; arguments and errors as for `hits`."""
     return float(hits(found, labels, query_labels).mean())
 
 
 def precision_by_class(found: Any, labels: Any, query_labels: Any) -> dict[int, float]:
-    """`precision_at_k` for the queries of each class."""
+    """`precision_at_k` for the queries of each class: class -> share; arguments and errors as for `hits`."""
     right = hits(found, labels, query_labels).mean(1)
     return {int(c): float(right[np.asarray(query_labels) == c].mean()) for c in np.unique(query_labels)}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Trial(NamedTuple):
-    """Something that was tried: its value in each of several runs, and whether it beats the first trial, if known."""
+    """Something that was tried: its value in each of several runs (n,), and whether it beats the first, if known."""
 
     label: str
     values: Sequence[float]

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 @styled
 def curves(series: Mapping[str, tuple[Any, Any]], *, x: str, y: str, title: str = "",
            levels: Mapping[str, float] | None = None, log: bool = False) -> Figure:
-    """Lines, label -> (x values, y values), with dashed levels, label -> y, to compare them with."""
+    """Lines, label -> (x values, y values), each (n,), with dashed levels, label -> y, to compare them with.
+
+    `x` and `y` name the axes; `log` makes y logarithmic.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(layout="constrained", figsize=(13, 7.5))
@@ -37,8 +40,8 @@ def curve_panels(panels: Mapping[str, Mapping[str, tuple[Any, Any]]], *, x: str,
                  marks: Mapping[str, Mapping[str, float]] | None = None) -> Figure:
     """Several `curves` side by side on the same scales, panel -> lines; all panels have the same labels.
 
-    `marks`, panel -> label -> x, puts a dot on a line. `top` cuts off what is higher. Values that are not finite are
-    left out, and a line that ends so is said to diverge.
+    A line is (x values, y values), each (n,). `marks`, panel -> label -> x, puts a dot on a line. `top` cuts off what
+    is higher. Values that are not finite are left out, and a line that ends so is said to diverge.
     """
     from matplotlib.figure import Figure
 
@@ -75,6 +78,7 @@ class LineEnd(NamedTuple):
 
 
 def draw_lines(axis: Any, series: Mapping[str, tuple[Any, Any]]) -> list[LineEnd]:
+    """Draw lines, label -> (x values, y values), into an axis; returns their ends, which `name_lines` names."""
     for (_, (xs, ys)), colour in zip(series.items(), colours(), strict=False):
         axis.plot(xs, ys, color=colour, marker="o" if len(xs) < 12 else "", markersize=9)
     return [LineEnd(label, float(xs[-1]), float(ys[-1]), colour)

@@ -25,7 +25,8 @@ class Row(NamedTuple):
 def image_rows(rows: Sequence[Row], *, title: str = "") -> Figure:
     """Rows of images under each other, titles on the left and notes on the right: slide 17's comparison.
 
-    Values are shown from 0 (black) to 1 (white). Raises InputError for rows of different lengths.
+    Values are shown from 0 (black) to 1 (white). Raises InputError for rows of different lengths or of none, and images
+    of another shape.
     """
     from matplotlib.figure import Figure
 
@@ -55,7 +56,7 @@ def image_grid(images: Any, *, columns: int = 10, title: str = "", captions: Seq
     """Images (N, H, W) or (N, H, W, C) as a grid, with a caption under each if there are any.
 
     Values are shown from 0 to 1; with `symmetric`, which suits components and filters, each from minus to plus its
-    greatest size, in blue and red around white.
+    greatest size, in blue and red around white. Raises InputError for images of another shape.
     """
     from matplotlib.figure import Figure
 
@@ -84,7 +85,7 @@ def image_grid(images: Any, *, columns: int = 10, title: str = "", captions: Seq
 
 
 def pictures(images: Any) -> np.ndarray:
-    """Images on the host as (N, H, W, C)."""
+    """Images on the host: (N, H, W) or (N, H, W, C) -> (N, H, W, C). Raises InputError unless C is 1 or 3."""
     images = on_host(images)
     if images.ndim == 3:
         images = images[..., None]

@@ -83,7 +83,7 @@ def show(paths: Sequence[str | os.PathLike[str]]) -> str:
 
 
 def read_frames(path: str | os.PathLike[str]) -> list[np.ndarray]:
-    """A picture file's pictures: one, or those of a film."""
+    """A picture file's pictures, one, or those of a film: each (H, W, 3) uint8."""
     from PIL import Image, ImageSequence
 
     with Image.open(path) as file:

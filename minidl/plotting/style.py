@@ -37,7 +37,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def on_host(values: Any) -> np.ndarray:
-    """A Tensor or an array of any device as a NumPy array."""
+    """A Tensor or an array of any device as a NumPy array of the same shape."""
     from minidl.tensor import Tensor
 
     return (values if isinstance(values, Tensor) else Tensor(values)).numpy()

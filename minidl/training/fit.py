@@ -40,7 +40,8 @@ def fit(model: Module, loader: Loader, optimizer: Optimizer, *misplaced: Any, ep
     stopped early goes on from its checkpoint with more patience or more epochs.
 
     Raises FloatingPointError when the loss is no longer finite, and InputError for a checkpoint of another run, for an
-    optimiser, a schedule or an average that are not the model's, and for a loss that is not one number.
+    optimiser, a schedule or an average that are not the model's, for patience without `validate`, for epochs or
+    patience that are no whole number of at least 1, and for a loss that is not one number.
     """
     loss = check_training("fit", model, loader, optimizer, misplaced, loss)
     check_extras(model, optimizer, schedule, validate, patience, average, gradients)

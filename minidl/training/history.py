@@ -7,7 +7,8 @@ class History(dict[str, list[float]]):
 
     `training.run` writes one series for each loss that its steps return, the mean over an epoch's steps; `lr`, the
     learning rate at the epoch's end (`critic.lr`, `generator.lr` where a run has several optimisers); and `seconds`.
-    What an epoch's end measures is added by who measures it, as `validation` is by `training.fit`.
+    What an epoch's end measures is added by who measures it, as `validation` is by `training.fit`. Raises
+    AttributeError, which tells what there is, for `history.name` of a series that there is not.
     """
 
     def __getattr__(self, name: str) -> list[float]:

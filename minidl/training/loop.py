@@ -29,7 +29,8 @@ class Batched(Protocol):
     batch_size: int
 
     def __len__(self) -> int: ...            # batches in an epoch
-    def forever(self) -> Any: ...            # an endless iterator over them, which is Stateful
+    def forever(self) -> Any:
+        """An endless iterator over them, which is Stateful."""
 
 
 def run(step: Callable[[Any], Mapping[str, Any]], loader: Batched, parts: Mapping[str, Any], *, epochs: int,

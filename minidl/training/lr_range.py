@@ -20,7 +20,7 @@ _SMOOTHING = 0.9       # of the losses: about the last ten count
 
 
 class RangeTest(NamedTuple):
-    """The learning rates that were tried, the smoothed loss at each, and the rate that they suggest."""
+    """The learning rates that were tried (n,), the smoothed loss at each (n,), and the rate that they suggest."""
 
     rates: np.ndarray
     losses: np.ndarray

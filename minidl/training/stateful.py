@@ -41,9 +41,11 @@ class Streams:
             stream.new_epoch()
 
     def state_dict(self) -> dict[str, Any]:
+        """The streams' states, in order."""
         return {"streams": [stream.state_dict() for stream in self.streams]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` gave. Raises InputError if it is of another number or kind of streams."""
         saved = state["streams"]
         if len(saved) != len(self.streams):
             raise InputError(f"it holds {len(saved)} random streams, this run has {len(self.streams)}")
@@ -54,7 +56,7 @@ class Streams:
 def as_parts(parts: Any) -> dict[str, Stateful]:
     """The named parts, a bare numpy Generator as the stream that draws from it.
 
-    Raises InputError for what is no mapping from names to parts.
+    Raises InputError for what is no mapping from names to parts, and for a part without a state.
     """
     if not isinstance(parts, Mapping) or not all(isinstance(name, str) and name for name in parts):
         raise InputError(f"parts are named, {{'model': model, 'optimizer': optimizer}}, not {type(parts).__name__}")

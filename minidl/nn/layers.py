@@ -16,7 +16,11 @@ from minidl.tensor import Parameter, Tensor
 
 
 class Sequential(Module):
-    """Modules applied one after the other; `model[i]` is the i-th, `model[a:b]` a Sequential that shares them."""
+    """Modules applied one after the other; `model[i]` is the i-th, `model[a:b]` a Sequential that shares them.
+
+    The shapes are those of its layers: the first one's input, the last one's output. Raises InputError for an argument
+    that is no Module.
+    """
 
     def __init__(self, *layers: Module) -> None:
         for i, layer in enumerate(layers):
@@ -45,7 +49,8 @@ class Sequential(Module):
 class Linear(Module):
     """x @ weight + bias: (..., in_features) -> (..., out_features), with weight (in_features, out_features).
 
-    `weight_init(shape, rng=)` is one of `nn.init`, by default Glorot's uniform; biases start at 0.
+    `weight_init(shape, rng=)` is one of `nn.init`, by default Glorot's uniform; biases start at 0. Raises InputError
+    for sizes below 1, and for x of another width or of less than two axes.
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: Seed,
@@ -64,11 +69,23 @@ class Linear(Module):
 
 
 class ReLU(Module):
+    """max(x, 0), elementwise: (...) -> (...); the gradient at 0 is 0.
+
+    Source: V. Nair and G. Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
+    """
+
     def forward(self, x: Any) -> Tensor:
         return ops.relu(x)
 
 
 class LeakyReLU(Module):
+    """x where it is positive, else negative_slope x, elementwise: (...) -> (...); the gradient at 0 is that slope.
+
+    Raises InputError for a slope outside [0, 1].
+
+    Source: A. Maas, A. Hannun and A. Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
+    """
+
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = check_slope(negative_slope)
 
@@ -80,6 +97,14 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
+    """x where it is positive, else alpha (exp(x) - 1), elementwise: (...) -> (...).
+
+    The gradient at 0 is alpha: with alpha = 1 there is no kink.
+
+    Source: D. Clevert, T. Unterthiner and S. Hochreiter, "Fast and accurate deep network learning by exponential linear
+    units (ELUs)", 2016.
+    """
+
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = float(alpha)
 
@@ -88,26 +113,47 @@ class ELU(Module):
 
 
 class GELU(Module):
+    """x Phi(x), Phi the normal distribution function in its tanh form, elementwise: (...) -> (...).
+
+    x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), which is smooth, and within 0.001 of the exact x Phi(x).
+
+    Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units (GELUs)", 2016.
+    """
+
     def forward(self, x: Any) -> Tensor:
         return ops.gelu(x)
 
 
 class Sigmoid(Module):
+    """The logistic function 1 / (1 + exp(-x)), elementwise: (...) -> (...), in [0, 1]; it does not overflow."""
+
     def forward(self, x: Any) -> Tensor:
         return ops.sigmoid(x)
 
 
 class Tanh(Module):
+    """The hyperbolic tangent, elementwise: (...) -> (...), in [-1, 1]."""
+
     def forward(self, x: Any) -> Tensor:
         return ops.tanh(x)
 
 
 class Softplus(Module):
+    """log(1 + exp(x)), a smooth ReLU whose slope is the logistic function, elementwise: (...) -> (...).
+
+    Source: C. Dugas et al., "Incorporating second-order functional knowledge for better option pricing", 2001.
+    """
+
     def forward(self, x: Any) -> Tensor:
         return ops.softplus(x)
 
 
 class Softmax(Module):
+    """exp(x) / sum(exp(x)) along an axis, by default the last: (...) -> (...), in [0, 1] with sum 1; without overflow.
+
+    Losses take what is before it: `cross_entropy(logits, ...)`.
+    """
+
     def __init__(self, axis: int = -1) -> None:
         self.axis = axis
 

@@ -82,9 +82,10 @@ def _summed_bce(xp: Any, logits: Any, targets: Any) -> Array:
 
 
 def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str = "mean") -> Tensor:
-    """-t log p - (1 - t) log(1 - p) with p = sigmoid(logits), for targets in [0, 1] of the same shape.
+    """-t log p - (1 - t) log(1 - p) in nats, with p = sigmoid(logits), for targets t in [0, 1].
 
-    Raises InputError for targets outside [0, 1] if they are on the host.
+    logits and targets (...) -> (...), then reduced. Raises InputError for different shapes, an unknown reduction, and
+    targets outside [0, 1] if they are on the host.
     """
     logits, targets = _pair("binary_cross_entropy_with_logits", logits, targets)
     _check_fractions("binary_cross_entropy_with_logits", targets)
@@ -99,9 +100,12 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", *, label_s
     """-log softmax(logits) at the target, over the last axis: logits (..., classes).
 
     Targets are labels (...), integers in [0, classes), or distributions (..., classes). With `label_smoothing` e they
-    are mixed with the uniform distribution, in the shares 1 - e and e (Szegedy et al. 2016). Raises InputError for
-    labels out of range, and for distributions outside [0, 1], if they are on the host (on a GPU labels must be checked
-    before they travel: `data.Loader(classes=)`).
+    are mixed with the uniform distribution, in the shares 1 - e and e (Szegedy et al. 2016). A loss (...) in nats comes
+    out, then reduced.
+
+    Raises InputError for targets of other shapes, distributions that are no floats, an e outside [0, 1], an unknown
+    reduction, and, if they are on the host, distributions outside [0, 1] and labels out of range (on a GPU labels must
+    be checked before they travel: `data.Loader(classes=)`).
     """
     if not 0.0 <= label_smoothing <= 1.0:
         raise InputError(f"cross_entropy: label_smoothing lies between 0 and 1, not {label_smoothing}")
@@ -141,19 +145,29 @@ def _at_labels(log_p: Any, targets: Any) -> Tensor:
 
 
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """(prediction - target)^2."""
+    """(prediction - target)^2, elementwise: (...) and (...) -> (...), then reduced.
+
+    Raises InputError for different shapes and an unknown reduction.
+    """
     prediction, target = _pair("mse_loss", prediction, target)
     return _reduce(ops.square(prediction - target), reduction)
 
 
 def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """|prediction - target|."""
+    """|prediction - target|, elementwise: (...) and (...) -> (...), then reduced; the gradient at 0 is 0.
+
+    Raises InputError for different shapes and an unknown reduction.
+    """
     prediction, target = _pair("l1_loss", prediction, target)
     return _reduce(ops.abs(prediction - target), reduction)
 
 
 def huber_loss(prediction: Any, target: Any, reduction: str = "mean", *, delta: float = 1.0) -> Tensor:
-    """Half the square of an error up to delta, and linear beyond (Huber 1964)."""
+    """e^2 / 2 of an error e = prediction - target up to delta, and delta (|e| - delta / 2) beyond (Huber 1964).
+
+    Elementwise, (...) and (...) -> (...), then reduced. Raises InputError for different shapes, an unknown reduction,
+    and a delta that is not above 0.
+    """
     prediction, target = _pair("huber_loss", prediction, target)
     if not delta > 0.0:
         raise InputError(f"huber_loss: delta is above 0, not {delta}")
@@ -163,7 +177,11 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", *, delta: 
 
 
 def hinge_loss(scores: Any, targets: Any, reduction: str = "mean") -> Tensor:
-    """max(0, 1 - t s) for targets t of -1 or 1; raises InputError for others if they are on the host."""
+    """max(0, 1 - t s) for scores s and targets t of -1 or 1; the gradient at t s = 1 is 0.
+
+    Elementwise, (...) and (...) -> (...), then reduced. Raises InputError for different shapes, an unknown reduction,
+    and other targets if they are on the host.
+    """
     scores, targets = _pair("hinge_loss", scores, targets)
     raw = array_of(targets)
     if type(raw) is np.ndarray and not (np.abs(raw) == 1).all():
@@ -174,7 +192,8 @@ def hinge_loss(scores: Any, targets: Any, reduction: str = "mean") -> Tensor:
 def kl_unit_gaussian(mean: Any, log_variance: Any, reduction: str = "mean") -> Tensor:
     """KL(N(mean, exp(log_variance)) || N(0, 1)) in nats, summed over the last axis (Kingma & Welling 2014, app. B).
 
-    mean and log_variance: (..., d) -> (...), then reduced.
+    mean and log_variance: (..., d) -> (...), then reduced. Raises InputError for different shapes and an unknown
+    reduction.
     """
     mean, log_variance = _pair("kl_unit_gaussian", mean, log_variance)
     terms = mean * mean + ops.exp(log_variance) - log_variance - 1.0
@@ -183,7 +202,11 @@ def kl_unit_gaussian(mean: Any, log_variance: Any, reduction: str = "mean") -> T
 
 def kl_gaussians(mean: Any, log_variance: Any, other_mean: Any, other_log_variance: Any,
                  reduction: str = "mean") -> Tensor:
-    """KL(N(mean, exp(log_variance)) || N(other_mean, exp(other_log_variance))), as `kl_unit_gaussian`."""
+    """KL(N(mean, exp(log_variance)) || N(other_mean, exp(other_log_variance))) in nats, summed over the last axis.
+
+    mean and log_variance (..., d), the others of that shape or one that broadcasts to it -> (...), then reduced. Raises
+    InputError if the first two differ in shape, and for an unknown reduction.
+    """
     mean, log_variance = _pair("kl_gaussians", mean, log_variance)
     other_mean, other_log_variance = _pair("kl_gaussians", other_mean, other_log_variance)
     distance = mean - other_mean

@@ -84,7 +84,7 @@ class Module:
         return ((name, value) for name, value in _flat_items(self) if isinstance(value, Module))
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module (named `prefix`) and all below it, parents first."""
+        """The module (named `prefix`) and all below it, parents first."""
         yield prefix, self
         for name, child in self.children():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
@@ -226,7 +226,10 @@ class Module:
             p.grad = None
 
     def to(self, device: str | Device) -> Module:
-        """Move all parameters and buffers to a device, in place; returns the module."""
+        """Move all parameters and buffers to a device, in place; returns the module.
+
+        Raises InputError, with the reason, if the device cannot be used.
+        """
         device = Device(device)
         for _, t in self._state():
             t.data, t.grad = device.put(t.data), None

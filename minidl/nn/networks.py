@@ -21,11 +21,10 @@ DOUBLINGS = {"transposed": 4, "upsample": 3, "unpool": 3}
 def mlp(sizes: Sequence[int], *, rng: Seed, activation: Activation = ELU,
         output_activation: Activation | None = None,
         weight_init: Callable[..., np.ndarray] = init.glorot_uniform) -> Sequential:
-    """A multi-layer perceptron: Linear layers with an `activation()` between each two, (..., sizes[0]) -> (...,
-    sizes[-1]).
+    """A multi-layer perceptron: Linear layers with an `activation()` between each two.
 
-    The last layer is linear unless there is an `output_activation`. `rng` and `weight_init` are Linear's. Raises
-    InputError for fewer than two sizes, and sizes below 1.
+    (..., sizes[0]) -> (..., sizes[-1]). The last layer is linear unless there is an `output_activation`. `rng` and
+    `weight_init` are Linear's. Raises InputError for fewer than two sizes, and sizes below 1.
     """
     if len(sizes) < 2 or min(sizes) < 1:
         raise InputError(f"mlp: sizes are the number of inputs, then each layer's units, such as [784, 100, 10], each "

@@ -89,7 +89,8 @@ class LayerNorm(_Affine):
     """(x - mean) / sqrt(variance + eps) * weight + bias over the last axis, for each row alone (Ba et al. 2016, eq. 4).
 
     x (..., num_features). It knows no batch, so training and evaluation are the same and it fits recurrent networks.
-    What the critic of WGAN-GP has, over all of an image, is `GroupNorm(1, channels)`.
+    What the critic of WGAN-GP has, over all of an image, is `GroupNorm(1, channels)`. Raises InputError for another
+    size of the last axis.
     """
 
     def __init__(self, num_features: int, *, eps: float = 1e-5) -> None:
@@ -132,7 +133,8 @@ class GroupNorm(_Affine):
 class InstanceNorm(GroupNorm):
     """GroupNorm with each channel a group: an image loses its contrast, channel by channel (Ulyanov et al. 2016).
 
-    x (N, ..., num_features), with two positions or more in the axes between. Weight and bias come with `affine=True`.
+    x (N, ..., num_features), with two positions or more in the axes between: with one, and for other channels, it
+    raises InputError. Weight and bias come with `affine=True`.
     """
 
     def __init__(self, num_features: int, *, eps: float = 1e-5, affine: bool = False) -> None:

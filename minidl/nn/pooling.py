@@ -26,7 +26,9 @@ class _Pool2d(Module):
 class MaxPool2d(_Pool2d):
     """The largest element of each window, as `ops.max_pool2d`: (N, H, W, C) -> (N, OH, OW, C).
 
-    With `return_indices` it gives a pair, the second of which is where they were, for `MaxUnpool2d`.
+    With `return_indices` it gives a pair, the second of which is where they were, for `MaxUnpool2d`. Raises InputError
+    for a window of sizes below 1, a padding above half of it, and x that is no batch of images or smaller than a
+    window.
     """
 
     def __init__(self, kernel_size: int | Pair, *, stride: int | Pair | None = None, padding: int | Pair = 0,
@@ -42,7 +44,7 @@ class MaxUnpool2d(_Pool2d):
     """Each number to a place in its window, zeros elsewhere, as `ops.max_unpool2d`: (N, OH, OW, C) -> (N, H, W, C).
 
     Called with `indices`, those of a `MaxPool2d` of the same window; without, all go to the upper left place: a decoder
-    that sees nothing but a code does not know where the maxima were.
+    that sees nothing but a code does not know where the maxima were. Raises InputError for indices that do not fit.
     """
 
     def forward(self, x: Any, indices: Any = 0, output_size: Pair | None = None) -> Tensor:
@@ -50,14 +52,20 @@ class MaxUnpool2d(_Pool2d):
 
 
 class AvgPool2d(_Pool2d):
-    """The mean of each window, as `ops.avg_pool2d`: (N, H, W, C) -> (N, OH, OW, C)."""
+    """The mean of each window, as `ops.avg_pool2d`: (N, H, W, C) -> (N, OH, OW, C).
+
+    Its errors are those of `MaxPool2d`.
+    """
 
     def forward(self, x: Any) -> Tensor:
         return ops.avg_pool2d(x, *self.window)
 
 
 class GlobalAvgPool2d(Module):
-    """The mean of each channel over the whole image: (N, H, W, C) -> (N, C) (Lin, Chen & Yan 2014)."""
+    """The mean of each channel over the whole image: (N, H, W, C) -> (N, C) (Lin, Chen & Yan 2014).
+
+    Raises InputError for x that is no batch of images.
+    """
 
     def forward(self, x: Any) -> Tensor:
         check_images("GlobalAvgPool2d", x)
@@ -65,7 +73,10 @@ class GlobalAvgPool2d(Module):
 
 
 class Upsample(Module):
-    """Images enlarged by whole factors, as `ops.upsample`: (N, H, W, C) -> (N, scale_factor H, scale_factor W, C)."""
+    """Images enlarged by whole factors, as `ops.upsample`: (N, H, W, C) -> (N, scale_factor H, scale_factor W, C).
+
+    Raises InputError for factors below 1, an unknown mode, and x that is no batch of images.
+    """
 
     def __init__(self, scale_factor: int | Pair, *, mode: str = "nearest") -> None:
         self.scale_factor, self.mode = check_scale_factor(scale_factor, mode), mode
@@ -78,7 +89,10 @@ class Upsample(Module):
 
 
 class Unflatten(Module):
-    """Rows as images again, or any other shape: (N, features) -> (N, *shape); what `Flatten` does, undone."""
+    """Rows as images again, or any other shape: (N, features) -> (N, *shape); what `Flatten` does, undone.
+
+    Raises InputError for rows of another number of features.
+    """
 
     def __init__(self, shape: Sequence[int]) -> None:
         self.shape = tuple(int(n) for n in shape)

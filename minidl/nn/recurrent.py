@@ -32,7 +32,8 @@ class Embedding(Module):
     """A learned vector for each token: ids (...), integers below num_embeddings -> (..., embedding_dim).
 
     The vectors start standard normal. Ids on the host are checked; those that are on a GPU already cannot be without
-    waiting for it, and a wrong one wraps around silently there: check them where they are made.
+    waiting for it, and a wrong one wraps around silently there: check them where they are made. Raises InputError for
+    sizes below 1, and on the host for ids that are no integers or out of range.
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: Seed) -> None:
@@ -77,7 +78,8 @@ def mask_from_lengths(lengths: Any, steps: int | None = None) -> Tensor:
 
 
 def detach_state(state: Any) -> Any:
-    """A recurrent layer's state without its history, to go on from: gradients end here. None stays None."""
+    """A recurrent layer's state, h or (h, c), without its history, to go on from: gradients end here. None stays None.
+    """
     if isinstance(state, tuple | list):
         return tuple(s.detach() for s in state)
     return None if state is None else state.detach()
@@ -213,7 +215,12 @@ class _Recurrent(Module):
 
 
 class RNN(_Recurrent):
-    """h_t = tanh(x_t W_x + h_(t-1) W_h + b), or relu(...) (Elman 1990); see `forward`."""
+    """h_t = tanh(x_t W_x + h_(t-1) W_h + b), or relu(...): (B, T, I) -> (B, T, H) and the last state; see `forward`.
+
+    Raises InputError for an unknown nonlinearity, sizes below 1, and dropout with a single layer.
+
+    Source: J. Elman, "Finding structure in time", 1990.
+    """
 
     gates = 1
 
@@ -231,12 +238,15 @@ class RNN(_Recurrent):
 
 
 class LSTM(_Recurrent):
-    """Long short-term memory (Hochreiter & Schmidhuber 1997; Gers et al. 2000), gates in the order i, f, g, o:
+    """Long short-term memory, gates in the order i, f, g, o: (B, T, I) -> (B, T, H) and the last state.
 
         c_t = f * c_(t-1) + i * g                       i, f, o = sigmoid(x_t W_x + h_(t-1) W_h + b)
         h_t = o * tanh(c_t)                             g = tanh(x_t W_x + h_(t-1) W_h + b)
 
-    The state is (h, c); see `forward`.
+    The state is (h, c); see `forward`. Raises InputError for sizes below 1, and dropout with a single layer.
+
+    Source: S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997; the forget gate is that of F. Gers,
+    J. Schmidhuber and F. Cummins, "Learning to forget", 2000.
     """
 
     gates = 4
@@ -248,12 +258,15 @@ class LSTM(_Recurrent):
 
 
 class GRU(_Recurrent):
-    """The gated recurrent unit (Cho et al. 2014), gates in the order r, z, n:
+    """The gated recurrent unit, gates in the order r, z, n: (B, T, I) -> (B, T, H) and the last state.
 
         h_t = (1 - z) * n + z * h_(t-1)                 r, z = sigmoid(x_t W_x + h_(t-1) W_h + b)
                                                         n = tanh(x_t W_x + b + r * (h_(t-1) W_h + bias_h))
 
-    See `forward`.
+    See `forward`. Raises InputError for sizes below 1, and dropout with a single layer.
+
+    Source: K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine
+    translation", 2014; the reset gate acts after the product, as in PyTorch.
     """
 
     gates = 3

@@ -20,8 +20,8 @@ from minidl.tensor import Tensor
 class Dropout(Module):
     """In training, zero each element with probability p and scale the others by 1 / (1 - p) (Srivastava et al. 2014).
 
-    `rng` is an int, a Generator or a RandomStream. Layers that are given the same Generator or RandomStream share it,
-    and a checkpoint saves it.
+    (...) -> (...). `rng` is an int, a Generator or a RandomStream. Layers that are given the same Generator or
+    RandomStream share it, and a checkpoint saves it. Raises InputError for a p outside [0, 1).
     """
 
     def __init__(self, p: float = 0.5, *, rng: Seed) -> None:
@@ -39,7 +39,8 @@ class DropConnect(Reparametrized):
     """In training, drop the weights of `layer` as Dropout drops elements (Wan et al. 2013).
 
     The layer is a Linear, a convolution, or another one with a `weight`; its bias stays. All examples of a batch share
-    one mask (the paper draws one for each), and evaluation uses all weights, the mean of what training used.
+    one mask (the paper draws one for each), and evaluation uses all weights, the mean of what training used. Shapes are
+    those of `layer`. Raises InputError for a p outside [0, 1), and a layer without a weight.
     """
 
     def __init__(self, layer: Any, p: float = 0.5, *, rng: Seed) -> None:
@@ -61,7 +62,7 @@ def l1_penalty(params: Iterable[Tensor]) -> Tensor:
     """The sum of |p| over all elements of all parameters; its gradient at 0 is 0.
 
     Added to a loss it draws weights to 0: `nn.mse_loss(model(x), y) + 1e-4 * nn.l1_penalty(model.parameters())`
-    (Tibshirani 1996). For the squares there is the optimisers' `weight_decay`.
+    (Tibshirani 1996). For the squares there is the optimisers' `weight_decay`. Raises InputError for no parameters.
     """
     terms = [ops.sum(ops.abs(p)) for p in params]
     if not terms:

@@ -19,7 +19,10 @@ from minidl.tensor import Parameter, Tensor
 
 
 class Reparametrized(Module):
-    """The wrappers' common part: `layer` runs with the weight that `computed_weight` makes."""
+    """The wrappers' common part: `layer` runs with the weight that `computed_weight` makes.
+
+    Shapes are those of `layer`. Raises InputError for a layer without a parameter `weight` of two axes or more.
+    """
 
     def __init__(self, layer: Any) -> None:
         weight = getattr(layer, "weight", None)
@@ -29,10 +32,11 @@ class Reparametrized(Module):
         self.layer = layer
 
     def computed_weight(self) -> Tensor:
-        """The weight that the layer runs with, made from what is learned."""
+        """The weight that the layer runs with, made from what is learned: of the same shape as `layer.weight`."""
         raise NotImplementedError
 
     def forward(self, x: Any) -> Any:
+        """What the layer makes of x with the computed weight, in the layer's shapes."""
         learned = self.layer.weight
         self.layer.weight = self.computed_weight()
         try:
@@ -83,7 +87,8 @@ class SpectralNorm(Reparametrized):
 
     With the weight as a matrix W (inputs, outputs), sigma = v W u. The buffers u (outputs) and v (inputs) approach the
     singular vectors by `n_power_iterations` of v <- W u / |W u|, u <- v W / |v W| at each forward pass in training
-    (algorithm 1 there); the gradient takes them for constants. They start from a draw and 15 iterations.
+    (algorithm 1 there); the gradient takes them for constants. They start from a draw and 15 iterations. Raises
+    InputError for less than one iteration, and a layer without a weight.
     """
 
     def __init__(self, layer: Any, *, rng: Seed, n_power_iterations: int = 1) -> None:

@@ -62,7 +62,7 @@ def _largest(x: Array, k: int) -> Array:
 
 
 def check_rho(rho: float) -> float:
-    """rho as a float; InputError unless it lies between 0 and 1."""
+    """rho as a float. Raises InputError unless it lies between 0 and 1."""
     if not 0.0 < rho < 1.0:
         raise InputError(f"rho is the fraction of the time that a unit shall be active, between 0 and 1, not {rho}")
     return float(rho)

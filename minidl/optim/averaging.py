@@ -25,7 +25,7 @@ class EMA:
             accuracy = evaluate(model)          # with the averages; the model's buffers are used as they are
 
     `training.fit(average=ema)` does all this. The averages follow their model to another device or dtype; a parameter
-    that is new or has grown starts from its present value.
+    that is new or has grown starts from its present value. Raises InputError for a decay outside [0, 1).
     """
 
     def __init__(self, model: Module, decay: float = 0.999) -> None:

@@ -13,9 +13,8 @@ from minidl.tensor import Tensor, no_grad
 def clip_grad_norm_(params: Tensor | Iterable[Tensor], max_norm: float) -> Tensor:
     """Scale all gradients together so that their norm, over all parameters, is at most max_norm (Pascanu et al. 2013).
 
-    Returns the norm before, as a scalar Tensor on the device: nothing waits for it.
-
-    Raises InputError unless max_norm is above 0.
+    Returns the norm before, as a scalar Tensor on the device: nothing waits for it. Raises InputError unless max_norm
+    is above 0.
     """
     _above_zero("clip_grad_norm_: max_norm", max_norm)
     grads = [p.grad for p in _listed(params) if p.grad is not None]

@@ -152,10 +152,12 @@ class LBFGS(Optimizer):
         self._pairs += 1
 
     def state_dict(self) -> dict[str, np.ndarray]:
+        """As every optimiser's, with the number of stored pairs and how far the next first trial is shrunk."""
         return super().state_dict() | {"pairs": np.asarray(np.int64(self._pairs)),
                                        "shrunk": np.asarray(np.float64(self._shrunk))}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore what `state_dict` gave. Raises InputError, and changes nothing, if it is another's."""
         super().load_state_dict(state)
         self._pairs, self._shrunk = int(state["pairs"]), float(state["shrunk"])
 

@@ -15,7 +15,8 @@ class GradientNoise:
     """Add normal noise of variance eta / (1 + t)^gamma to all gradients; t counts the calls (Neelakantan et al. 2015).
 
     The paper's eta, 0.01 to 1, is for plain gradient descent; with Adam begin near 1e-4. Call it with the parameters,
-    or hand it to `training.fit(gradients=[...])`, whose checkpoints keep its state.
+    or hand it to `training.fit(gradients=[...])`, whose checkpoints keep its state. Raises InputError for an eta below
+    0.
     """
 
     def __init__(self, eta: float = 0.01, *, gamma: float = 0.55, rng: Seed) -> None:

@@ -35,6 +35,9 @@ class Optimizer:
     Parameters belong to the newest optimiser that was given them: the `step` of an older one raises InputError. `lr` is
     the present rate; `first_lr`, once there is a schedule, the rate from which schedules count. Assign both to begin
     anew from another rate.
+
+    Raises InputError for no parameters; for some that are no leaf Tensors, given twice, named alike, or of several
+    dtypes or devices, and for a rate, a weight decay or another number out of its range.
     """
 
     state_names: tuple[str, ...] = ()        # the arrays that a rule keeps for each parameter
@@ -58,7 +61,10 @@ class Optimizer:
         self.add(params)
 
     def add(self, params: Iterable[Any]) -> None:
-        """Take over more parameters, also from another optimiser; the state of the others is kept."""
+        """Take over more parameters, also from another optimiser; the state of the others is kept.
+
+        Raises InputError, and changes nothing, for parameters that the class does not take.
+        """
         if isinstance(params, Tensor) or hasattr(params, "parameters") or not isinstance(params, Iterable):
             raise InputError(f"{type(self).__name__}: give a list of parameters, such as model.parameters(), not "
                              f"{type(params).__name__}")
@@ -113,7 +119,8 @@ class Optimizer:
     def step(self, closure: Callable[[], Tensor] | None = None) -> Any:
         """Update every parameter that has a gradient.
 
-        A `closure`, which computes the gradients and returns the loss, is called first, and its loss returned.
+        A `closure`, which computes the gradients and returns the loss, is called first, and its loss returned. Raises
+        InputError if a parameter belongs to a newer optimiser now, or a gradient has another shape than its parameter.
         """
         self.check_owned()
         loss = closure() if closure else None
@@ -141,6 +148,7 @@ class Optimizer:
         return _at_least_zero(f"weight_decay of {name}", w(name, p)) if callable(w) else w
 
     def check_owned(self) -> None:
+        """Raise InputError if a parameter now belongs to a newer optimiser."""
         for name, p in self.params.items():
             owner = _owner(p)
             if owner is not self and owner is not None:
@@ -258,7 +266,8 @@ class SGD(Optimizer):
     """Stochastic gradient descent: p <- p - lr g.
 
     With momentum mu (Polyak 1964): v <- mu v + g, p <- p - lr v. With `nesterov` (Sutskever et al. 2013) the step is
-    p <- p - lr (g + mu v). `weight_decay` w adds w p to g.
+    p <- p - lr (g + mu v). `weight_decay` w adds w p to g. Raises InputError for a momentum outside [0, 1), `nesterov`
+    without one, and what `Optimizer` raises.
     """
 
     kernels = {
@@ -294,7 +303,10 @@ class SGD(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """G <- G + g^2, p <- p - lr g / (sqrt(G) + eps) (Duchi et al. 2011)."""
+    """G <- G + g^2, p <- p - lr g / (sqrt(G) + eps), with G = 0 at first (Duchi et al. 2011).
+
+    `weight_decay` w adds w p to g. Raises InputError for an eps below 0, and what `Optimizer` raises.
+    """
 
     state_names = ("sum_of_squares",)
     kernels = {state_names: update_kernel("adagrad", "G", "lr, eps", """
@@ -320,7 +332,8 @@ class Adagrad(Optimizer):
 class RMSprop(Optimizer):
     """v <- alpha v + (1 - alpha) g^2, p <- p - lr g / (sqrt(v) + eps) (Hinton's lecture 6e, 2012).
 
-    With momentum mu the quotient goes through b <- mu b + g / (sqrt(v) + eps), p <- p - lr b.
+    With momentum mu the quotient goes through b <- mu b + g / (sqrt(v) + eps), p <- p - lr b. `weight_decay` w adds w p
+    to g. Raises InputError for an alpha or a momentum outside [0, 1), an eps below 0, and what `Optimizer` raises.
     """
 
     kernels = {
@@ -370,7 +383,8 @@ def _divide_by_root(xp: Any, numerator: Array, squares: Array, eps: float, out: 
 class Adam(Optimizer):
     """m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, p <- p - lr m' / (sqrt(v') + eps) (Kingma & Ba 2015).
 
-    m' = m / (1 - b1^t) and v' = v / (1 - b2^t) correct the start from zero. `weight_decay` w adds w p to g.
+    m' = m / (1 - b1^t) and v' = v / (1 - b2^t) correct the start from zero. `weight_decay` w adds w p to g. Raises
+    InputError for betas (b1, b2) outside [0, 1), an eps below 0, and what `Optimizer` raises.
 
     The state holds m / (1 - b1) and v / (1 - b2): that saves two passes over the memory, and the constants move into
     the step size and eps.
@@ -407,7 +421,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay: p <- p - lr w p before Adam's step (Loshchilov & Hutter 2019)."""
+    """Adam with decoupled weight decay w: p <- p - lr w p before Adam's step (Loshchilov & Hutter 2019)."""
 
     decoupled = True
 

@@ -62,7 +62,7 @@ class Schedule:
 
 
 class StepLR(Schedule):
-    """The rate times gamma after every `step_size` steps."""
+    """The first rate times gamma^(t // step_size). Raises InputError for a step_size below 1."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         self.step_size, self.gamma = _positive("step_size", step_size), gamma
@@ -73,7 +73,7 @@ class StepLR(Schedule):
 
 
 class ExponentialLR(Schedule):
-    """The rate times gamma after every step."""
+    """The first rate times gamma^t."""
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
         self.gamma = gamma
@@ -86,7 +86,8 @@ class ExponentialLR(Schedule):
 class CosineAnnealingLR(Schedule):
     """Half a cosine from the first rate down to eta_min in T_max steps, and eta_min after (Loshchilov & Hutter 2017).
 
-    `warmup` steps of a linear rise from 0 come first and count towards T_max.
+    eta_min + (first rate - eta_min) (1 + cos(pi t / T_max)) / 2. `warmup` steps of a linear rise from 0 come first and
+    count towards T_max: the cosine has the rest. Raises InputError unless 0 <= warmup < T_max.
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, *, warmup: int = 0) -> None:
@@ -110,7 +111,10 @@ class CosineAnnealingLR(Schedule):
 
 
 class LinearLR(Schedule):
-    """From start_factor to end_factor in a straight line over total_iters steps: a warm-up, or a linear decay."""
+    """From start_factor to end_factor in a straight line over total_iters steps: a warm-up, or a linear decay.
+
+    The factors multiply the first rate. Raises InputError for total_iters below 1.
+    """
 
     def __init__(self, optimizer: Optimizer, start_factor: float = 1.0 / 3.0, end_factor: float = 1.0,
                  total_iters: int = 5) -> None:
@@ -126,7 +130,8 @@ class LinearLR(Schedule):
 class ReduceLROnPlateau:
     """The rate times `factor` when a measured value has not fallen for more than `patience` calls of `step(value)`.
 
-    A value counts as fallen when it is below the best by the fraction `threshold` of its size.
+    A value counts as fallen when it is below the best by the fraction `threshold` of its size. The rate never falls
+    below min_lr. Raises InputError for what is no optimiser, and a factor that is not between 0 and 1.
     """
 
     def __init__(self, optimizer: Optimizer, factor: float = 0.1, patience: int = 10, threshold: float = 1e-4,

@@ -25,9 +25,10 @@ class LBFGS(Optimizer):
 
     `step(closure)` makes up to `max_iter` such steps with up to `max_eval` evaluations (by default 5/4 as many). It
     ends early if no entry of the gradient is above `tolerance_grad`, or after a step that changes no parameter, or the
-    loss, by more than `tolerance_change`. A call that found nothing lower lets the next one try nearer. The closure is PyTorch's: it forgets the gradients, computes the loss, calls
-    its `backward`, and returns it. `training.fit` brings its own; with a loader of one batch,
-    `data.Loader(x, batch_size=len(x), shuffle=False)`, an epoch is one call of `step`.
+    loss, by more than `tolerance_change`. A call that found nothing lower lets the next one try nearer. The closure is
+    PyTorch's: it forgets the gradients, computes the loss, calls its `backward`, and returns it. `training.fit` brings
+    its own; with a loader of one batch, `data.Loader(x, batch_size=len(x), shuffle=False)`, an epoch is one call of
+    `step`.
 
     Raises InputError for a `step` without a closure, and for numbers out of their range.
 

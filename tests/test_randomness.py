@@ -5,14 +5,18 @@ import json
 import pickle
 import pkgutil
 import re
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import minidl as md
 from minidl import InputError, RandomStream, autoencoders, data, linear, nn, optim, training
 from minidl.backend import backend_of
 from minidl.data import augmentation
+from minidl.data.embedded import DIGITS
 from minidl.nn.recurrent import Cell
 from minidl.randomness import generator
 from minidl.training.stateful import Streams
@@ -65,6 +69,13 @@ def noisy(rng):
     return [p.grad.numpy()]
 
 
+def of_a_folder(rng):
+    with tempfile.TemporaryDirectory() as folder:
+        for i in range(9):
+            Image.new("L", (1, 1), i).save(Path(folder) / f"{i}.png")
+        return [data.folder(folder, test=0.5, rng=rng).x_test]
+
+
 def checked_along(rng):
     """The directions of the check show in the points at which the function is asked."""
     points = []
@@ -103,6 +114,8 @@ CALLS = {
     "data.augmentation.noise": lambda rng: [augmentation.noise(IMAGES, rng, sd=0.1)],
     "data.augmentation.mixup": lambda rng: augmentation.mixup(X, X[:, :2], rng, alpha=1.0),
     "data.embedded.patches": lambda rng: [data.patches(3, rng=rng)],
+    "data.images.folder": of_a_folder,
+    "data.tables.csv": lambda rng: [data.csv(DIGITS, label=-1, test=0.1, rng=rng).x_test],
     "data.loader.Loader": lambda rng: [x.numpy() for x in data.Loader(X, batch_size=5, rng=rng)],
     "data.toy.swiss_roll": lambda rng: data.swiss_roll(5, rng=rng, noise=0.1),
     "data.toy.two_moons": lambda rng: data.two_moons(5, rng=rng),
@@ -142,7 +155,7 @@ CALLS = {
     "randomness.RandomStream": lambda rng: [RandomStream(rng).uniform((3,), LIKE)],
 }
 # It takes whatever it is given, to say in another's name what is wrong with it.
-CHECKS = {"randomness.generator", "randomness.RandomStream.of"}
+CHECKS = {"randomness.generator", "randomness.RandomStream.of", "data.dataset.divided"}
 every_taker = pytest.mark.parametrize("name", sorted(CALLS))
 
 

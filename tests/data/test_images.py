@@ -37,6 +37,10 @@ def saved(image: Image.Image, kind: str, **options) -> bytes:
     return file.getvalue()
 
 
+def noise(side: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(side).integers(0, 256, (side, side), dtype=np.uint8))
+
+
 @pytest.fixture
 def put(tmp_path):
     """Writes a file below the folder `images`, and gives that folder."""
@@ -280,7 +284,7 @@ PIXEL = png(np.array([[7]]))
     ({"a.png": PIXEL[:50]}, "a.png is damaged"),
     ({"a.png": PIXEL[:-20] + b"?" + PIXEL[-19:]}, "a.png is damaged"),
     ({"a.png": PIXEL.replace(b"IDAT", b"IDAX")}, "a.png is no PNG or JPEG image, .*its first bytes are damaged"),
-    ({"a.jpg": saved(Image.effect_noise((64, 64), 50), "JPEG")[:-300]}, "a.jpg is damaged or truncated"),
+    ({"a.jpg": saved(noise(64), "JPEG")[:-300]}, "a.jpg is damaged or truncated"),
 ])
 def test_what_cannot_be_read_is_named_in_one_sentence(put, tmp_path, files, sentence):
     for name, body in files.items():
@@ -313,7 +317,7 @@ def test_what_is_no_path_is_named(read, path):
 
 
 WHOLE = {"png": png(RNG.integers(0, 256, (4, 4))), "rgb": png(RNG.integers(0, 2**16, (4, 4, 3)), depth=16, kind=RGB),
-         "jpeg": saved(Image.effect_noise((16, 16), 50), "JPEG", exif=Image.Exif())}
+         "jpeg": saved(noise(16), "JPEG", exif=Image.Exif())}
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -23,6 +23,8 @@ from minidl.rows import (
 )
 
 BLOCK = 512                # rows that are looked at together: they stay in the cache
+_DISTANCES = 1024          # rows whose distances are looked at together
+_PAIRS = 2**20             # numbers in differences of rows and centres that are looked at together
 
 
 class KMeans:
@@ -94,6 +96,7 @@ class KMeans:
         mean = mean_row(xp, x)
         variance = max(total / n - square(mean), 0.0)
         self._origin = mean if dwarfs(mean, variance) else None       # where distances are measured from
+        given = x
         if self._origin is not None:
             x = x - mean
             squares = _squares_of_rows(xp, x)
@@ -103,15 +106,18 @@ class KMeans:
         for _ in range(self.n_init):
             centres = self._start(xp, x, squares, rng)
             history, rounds = self._improve(xp, x, centres, squares, self.tol * variance / x.shape[1], rng)
-            labels, least = _assign(xp, x, centres)
-            inertia = total + float(least.sum(dtype=np.float64))
-            if inertia < 0.01 * total:                                # a small difference of large numbers
-                inertia = float(_remainders(xp, x, centres, labels).sum(dtype=np.float64))
+            labels, least = _assign(xp, x, centres, squares=squares)
+            inertia = _inertia(xp, x, centres, labels, least, total)
             if best is None or inertia < best[0]:
                 best = inertia, centres, labels, [*history, inertia], rounds
         assert best is not None
         self.inertia_, centres, self.labels_, self.inertia_history_, self.n_iter_ = best
-        self.cluster_centers_ = centres if self._origin is None else centres + self._origin
+        self.cluster_centers_ = centres
+        if self._origin is not None:                          # back among large numbers the centres have been rounded
+            self.cluster_centers_ = centres + self._origin
+            self.labels_, _ = _assign(xp, given, self.cluster_centers_, self._origin)
+            rest = _remainders(xp, given, self.cluster_centers_, self.labels_)
+            self.inertia_ = self.inertia_history_[-1] = float(rest.sum())
         self.shares_ = (xp.bincount(self.labels_, minlength=k) / n).astype(x.dtype)
         return self
 
@@ -122,9 +128,12 @@ class KMeans:
         check_fitted(self, "cluster_centers_")
         centres = self.cluster_centers_
         x = rows_that_meet(type(self).__name__, "encode", x, centres.shape[1], centres, keep_tensor=False)
-        if self._origin is not None:
-            x, centres = x - self._origin, centres - self._origin
-        return _nearest(backend_of(x).xp, x, centres)[0]
+        xp = backend_of(x).xp
+        labels, least = _nearest(xp, x, centres, self._origin)
+        if not xp.isfinite(least).all():
+            raise InputError(f"{type(self).__name__}.encode: x holds values that are not finite, or so large that their "
+                             "squares are not; replace or drop them")
+        return labels
 
     def decode(self, labels: Any) -> Array:
         """The centres with these numbers: (N,) -> (N, d)."""
@@ -183,20 +192,22 @@ class KMeans:
         wide = _whole_fours(k)
         before = xp.full(n, -1)
         for _ in range(self.max_iter):
-            labels, least = _assign(xp, x, centres)
-            history.append(max(total + float(least.sum(dtype=np.float64)), 0.0))
+            labels, least = _assign(xp, x, centres, squares=squares)
+            inertia = _inertia(xp, x, centres, labels, least, total)
+            history.append(inertia)
             moved = xp.flatnonzero(labels != before)
             if not len(moved):
                 break
-            if 2 * len(moved) > n:
+            dtype = np.float64 if _is_small(inertia, total) else x.dtype
+            if 2 * len(moved) > n or dtype != x.dtype:
                 sums, counts = xp.zeros((wide, x.shape[1]), np.float64), xp.zeros((wide, 1), np.float64)
                 for part in slices(n, BLOCK):
-                    one_hot = _one_hot(xp, labels[part], wide, x.dtype)
+                    one_hot = _one_hot(xp, labels[part], wide, dtype)
                     sums += one_hot @ x[part]
                     counts += one_hot.sum(1, keepdims=True)
             else:
                 for rows in blocks(moved, BLOCK):
-                    change = _one_hot(xp, labels[rows], wide, x.dtype) - _one_hot(xp, before[rows], wide, x.dtype)
+                    change = _one_hot(xp, labels[rows], wide, dtype) - _one_hot(xp, before[rows], wide, dtype)
                     sums += change @ x[rows]
                     counts += change.sum(1, keepdims=True)
             shift = (sums[:k] / counts[:k]).astype(x.dtype) - centres
@@ -240,10 +251,15 @@ class MiniBatchKMeans(KMeans):
         for _ in range(self.max_iter):
             until_now = counts.copy()
             for rows in blocks(device.put(rng.permutation(len(x))), self.batch_size):
-                batch = x[rows]
-                labels, least = _nearest(xp, batch, centres)
-                history.append((least + squares[rows]).sum(dtype=np.float64) * (len(x) / len(rows)))
-                new = _one_hot(xp, labels, k, x.dtype)
+                batch, its_squares = x[rows], squares[rows]
+                labels, least = _nearest(xp, batch, centres, squares=its_squares)
+                inertia = (least + its_squares).sum(dtype=np.float64)
+                if not history:
+                    dtype = np.float64 if _is_small(float(inertia), float(its_squares.sum())) else x.dtype
+                if dtype != x.dtype:
+                    inertia = _remainders(xp, batch, centres, labels).sum()
+                history.append(inertia * (len(x) / len(rows)))
+                new = _one_hot(xp, labels, k, dtype)
                 arrived = new.sum(1, keepdims=True)
                 counts += arrived
                 centres += ((new @ batch - arrived * centres) / xp.maximum(counts, 1)).astype(x.dtype)
@@ -259,25 +275,95 @@ def _squares_of_rows(xp: Any, x: Array) -> Array:
     return xp.concatenate([xp.einsum("nd,nd->n", block, block) for block in blocks(x, BLOCK)])
 
 
-def _nearest(xp: Any, x: Array, centres: Array) -> tuple[Array, Array]:
-    """For each row its nearest centre, and how far that is: |c|^2 - 2 xc, the squared distance less |x|^2."""
-    labels, least = xp.empty(len(x), np.int64), xp.empty(len(x), x.dtype)
-    k, squares = len(centres), (centres**2).sum(1, keepdims=True)
-    twice = xp.zeros((_whole_fours(k), centres.shape[1]), x.dtype)
-    twice[:k] = -2 * centres
-    for part in slices(len(x), BLOCK):
-        distances = (twice @ x[part].T)[:k]                            # (k, B)
-        distances += squares
-        smallest = least[part] = distances.min(0)
-        labels[part] = (distances == smallest).argmax(0)               # several times faster than argmin
+def _nearest(xp: Any, x: Array, centres: Array, origin: Array | None = None,
+             squares: Array | None = None) -> tuple[Array, Array]:
+    """For each row its nearest centre, and about how far that is: |c|^2 - 2 xc, the squared distance less |x|^2.
+
+    The labels are exact, of equally near centres the first: rows of which rounding leaves several centres in question
+    are looked at again. With an `origin`, distances are measured from there. `squares`, if known, are the rows' |x|^2.
+    """
+    n, k = len(x), len(centres)
+    labels, least, certain = xp.empty(n, np.int64), xp.empty(n, x.dtype), xp.empty(n, bool)
+    table = _Table(xp, centres, origin)
+    count_and_sum = xp.stack([xp.ones(k, x.dtype), xp.arange(k, dtype=x.dtype)])
+    for part in slices(n, _DISTANCES):
+        least[part], near = table.candidates(x[part], None if squares is None else squares[part])
+        count, label = count_and_sum @ near.astype(x.dtype)            # several times faster than argmax
+        certain[part], labels[part] = count == 1, label
+    doubtful = xp.flatnonzero(~certain)
+    for rows in blocks(doubtful, _DISTANCES) if len(doubtful) else ():
+        labels[rows] = _nearest_exactly(xp, x[rows], centres, origin)
     return labels, least
 
 
-def _assign(xp: Any, x: Array, centres: Array) -> tuple[Array, Array]:
+def _nearest_exactly(xp: Any, x: Array, centres: Array, origin: Array | None) -> Array:
+    """Labels by products in float64, and where these leave a question by differences."""
+    x, centres = x.astype(np.float64), centres.astype(np.float64)
+    near = _Table(xp, centres, origin).candidates(x)[1]
+    labels = near.argmax(0)
+    open_ = xp.flatnonzero(near.sum(0) > 1)
+    if len(open_):
+        rows, columns = xp.nonzero(near[:, open_].T)
+        squares = xp.full((len(open_), len(centres)), np.inf)
+        for part in slices(len(rows), max(1, _PAIRS // x.shape[1])):
+            difference = x[open_[rows[part]]] - centres[columns[part]]
+            squares[rows[part], columns[part]] = xp.einsum("nd,nd->n", difference, difference)
+        labels[open_] = squares.argmin(1)
+    return labels
+
+
+class _Table:
+    """Distances of rows from centres by products, and how much of them may be rounding.
+
+    |x - c|^2 - |x - m|^2 = |c - m|^2 + 2 m (c - m) - 2 x (c - m): measured from the centres' mean m, the numbers that
+    are rounded are small where the centres are near each other.
+    """
+
+    def __init__(self, xp: Any, centres: Array, origin: Array | None) -> None:
+        centres = centres if origin is None else centres - origin
+        k, d = centres.shape
+        middle = centres.mean(0, dtype=np.float64).astype(centres.dtype)
+        apart = centres - middle
+        self.xp, self.k, self.origin = xp, k, origin
+        exact, self.to_middle = apart.astype(np.float64), (middle**2).sum()
+        self.offsets = (exact * (exact + 2 * middle)).sum(1, keepdims=True).astype(centres.dtype)
+        self.twice = xp.zeros((_whole_fours(k + 1), d), centres.dtype)
+        self.twice[:k], self.twice[k] = -2 * apart, -2 * middle
+        # A sum of d products is off by at most d units in the last place of the sum of their sizes, |c| |x| at most
+        # (N. Higham, "Accuracy and stability of numerical algorithms", section 3.1); 12 for the other roundings, and
+        # twice because two distances are compared.
+        info = xp.finfo(centres.dtype)
+        largest = xp.sqrt((apart**2).sum(1).max())
+        # OpenBLAS computes products of up to 10^6 terms without copying what it multiplies, in half the time.
+        self.step = 10**6 // self.twice.size // 16 * 16 if xp is np and self.twice.size < 2**15 else _DISTANCES
+        self.slope = float(info.eps) * (d + 12) * largest
+        self.doubt = self.slope * (largest + 2 * xp.sqrt(self.to_middle)) + float(info.tiny) * d
+
+    def candidates(self, x: Array, squares: Array | None = None) -> tuple[Array, Array]:
+        """|c|^2 - 2 xc of the nearest centre for each row, (B,), and which centres may be as near, (k, B)."""
+        if self.origin is not None:
+            x = x - self.origin
+        products = self.xp.empty((len(self.twice), len(x)), x.dtype)
+        known = squares is not None
+        squares = squares if known else self.xp.empty(len(x), x.dtype)
+        for part in slices(len(x), self.step):
+            rows = x[part]
+            products[:, part] = self.twice @ rows.T
+            if not known:
+                squares[part] = self.xp.einsum("nd,nd->n", rows, rows)
+        distances = products[:self.k]
+        distances += self.offsets
+        least = distances.min(0)
+        near = distances <= least + (self.doubt + 2 * self.slope * self.xp.sqrt(squares))
+        return least + (self.to_middle + products[self.k]), near
+
+
+def _assign(xp: Any, x: Array, centres: Array, origin: Array | None = None,
+            squares: Array | None = None) -> tuple[Array, Array]:
     """`_nearest` without an empty cluster: their centres are moved, which can only make the distances smaller."""
     k = len(centres)
     for _ in range(k + 1):                               # a moved centre may take the only row of another one
-        labels, least = _nearest(xp, x, centres)
+        labels, least = _nearest(xp, x, centres, origin, squares)
         empty = xp.flatnonzero(xp.bincount(labels, minlength=k) == 0)
         if not len(empty):
             return labels, least
@@ -287,24 +373,35 @@ def _assign(xp: Any, x: Array, centres: Array) -> tuple[Array, Array]:
                      f"{x.dtype} can tell; ask for at most {k - len(empty)} clusters")
 
 
+def _is_small(inertia: float, total: float) -> bool:
+    """Whether an inertia is a small difference of large numbers, which must be computed otherwise."""
+    return inertia < 0.01 * total
+
+
+def _inertia(xp: Any, x: Array, centres: Array, labels: Array, least: Array, total: float) -> float:
+    """The sum of squared distances, where `total` is that of the rows' squares."""
+    inertia = total + float(least.sum(dtype=np.float64))
+    return float(_remainders(xp, x, centres, labels).sum()) if _is_small(inertia, total) else inertia
+
+
 def _move_to_farthest(xp: Any, x: Array, centres: Array, labels: Array, which: Array) -> bool:
     """Move these centres, one after the other, to the row that is then farthest from its own centre.
 
-    Returns whether all could be moved: a row that is on its centre, up to rounding, needs no other one.
+    Returns whether all could be moved: a row that is on its centre needs no other one.
     """
     far = _remainders(xp, x, centres, labels)
     for j in backend_of(which).to_host(which):
-        row = x[far.argmax()]
-        if float(far.max()) <= float(xp.finfo(x.dtype).eps) * float((row**2).sum()):
+        if not float(far.max()):
             return False
-        centres[j] = row
+        row = centres[j] = x[far.argmax()]
         far = xp.minimum(far, _remainders(xp, x, row[None], xp.zeros_like(labels)))
     return True
 
 
 def _remainders(xp: Any, x: Array, centres: Array, labels: Array) -> Array:
-    """Each row's squared distance from its centre, without rounding's help: (N,)."""
-    return xp.concatenate([((x[part] - centres[labels[part]])**2).sum(1) for part in slices(len(x), BLOCK)])
+    """Each row's squared distance from its centre, without rounding's help: (N,), float64."""
+    return xp.concatenate([((x[part] - centres[labels[part]]).astype(np.float64)**2).sum(1)
+                           for part in slices(len(x), BLOCK)])
 
 
 def _whole_fours(k: int) -> int:
@@ -336,4 +433,10 @@ def _plus_plus(xp: Any, x: Array, squares: Array, k: int, rng: np.random.Generat
 def _distances(xp: Any, x: Array, squares: Array, points: Array) -> Array:
     """Squared distances of all rows from some points (m, d): (m, N)."""
     parts = [points @ block.T for block in blocks(x, BLOCK)]
-    return xp.maximum(squares - 2 * xp.concatenate(parts, axis=1) + (points**2).sum(1, keepdims=True), 0)
+    scale = squares + (points**2).sum(1, keepdims=True)
+    distances = scale - 2 * xp.concatenate(parts, axis=1)
+    small, rows = xp.nonzero(distances < 8 * float(xp.finfo(x.dtype).eps) * x.shape[1] * scale)    # mostly rounding
+    for part in slices(len(rows), max(1, _PAIRS // x.shape[1])):
+        difference = x[rows[part]] - points[small[part]]
+        distances[small[part], rows[part]] = xp.einsum("nd,nd->n", difference, difference)
+    return xp.maximum(distances, 0)

@@ -3,9 +3,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
-from minidl.rows import blocks, dwarfs, mean_row, rows_of_floats, rows_that_meet, square
+from minidl.rows import blocks, dwarfs, mean_row, rows_of_floats, rows_that_meet, slices, square
 
 _PRODUCTS = 2**21          # numbers in a block of distances: with float32, 8 MB
 
@@ -22,9 +24,11 @@ class EuclideanIndex:
     """Rows (N, d) among which the nearest to a query are found by comparing it with all of them.
 
     |x - q|^2 = |x|^2 - 2 q x + |q|^2, so one matrix product gives a block of distances in float32 (float64 for such
-    rows). Where the rows' mean dwarfs their differences the rows are centred first: rounding would eat these.
+    rows). It only chooses candidates: all rows that may be among the nearest for all that rounding can do. Their
+    differences, in float64, decide. Where the rows' mean dwarfs their differences the product is of centred rows, which
+    leaves fewer candidates.
 
-    Raises InputError for rows that are not finite.
+    Raises InputError for rows that are not finite, or so large that their squares are not.
     """
 
     def __init__(self, database: Any) -> None:
@@ -32,14 +36,17 @@ class EuclideanIndex:
         if not len(x):
             raise InputError("EuclideanIndex: the database is empty; give it rows to find")
         xp = backend_of(x).xp
+        self._rows = self._centred = x
         self._mean = mean_row(xp, x)
         if dwarfs(self._mean, max(float(xp.einsum("nd,nd->", x, x)) / len(x) - square(self._mean), 0.0)):
-            x = x - self._mean
+            self._centred = x - self._mean
         else:
             self._mean = xp.zeros_like(self._mean)
-        self._rows, self._half_squares = x, xp.einsum("nd,nd->n", x, x) * 0.5
+        self._half_squares = xp.einsum("nd,nd->n", self._centred, self._centred) * 0.5
+        self._sizes = xp.sqrt(2 * self._half_squares)
         if not xp.isfinite(self._half_squares).all():
-            raise InputError("EuclideanIndex: the database holds values that are not finite; replace or drop them")
+            raise InputError("EuclideanIndex: the database holds values that are not finite, or so large that their "
+                             "squares are not; replace or drop them")
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -54,17 +61,42 @@ class EuclideanIndex:
         xp = backend_of(q).xp
         if not xp.isfinite(q).all():
             raise InputError("EuclideanIndex.search: the queries hold values that are not finite; replace or drop them")
-        found = [self._nearest(xp, block - self._mean, k) for block in blocks(q, max(1, _PRODUCTS // len(self)))]
+        if not len(q):
+            return xp.zeros((0, k), q.dtype), xp.zeros((0, k), np.int64)
+        found = [self._nearest(xp, block, k) for block in blocks(q, max(1, _PRODUCTS // len(self)))]
         distances, indices = zip(*found, strict=True)
         return xp.concatenate(distances), xp.concatenate(indices)
 
     def _nearest(self, xp: Any, q: Array, k: int) -> tuple[Array, Array]:
-        scores = self._half_squares - q @ self._rows.T                  # (Q, N), half the squares but for |q|^2
-        indices = xp.argpartition(scores, k - 1, axis=1)[:, :k]
-        difference = self._rows[indices] - q[:, None]                   # (Q, k, d): exact where the product has rounded
-        squares = xp.einsum("qkd,qkd->qk", difference, difference)
-        order = xp.argsort(squares, axis=1)
-        return xp.sqrt(xp.take_along_axis(squares, order, 1)), xp.take_along_axis(indices, order, 1)
+        rows, columns = self._candidates(xp, q, k)
+        squares = xp.concatenate([_squares(xp, q[rows[part]], self._rows[columns[part]])
+                                  for part in slices(len(rows), max(1, _PRODUCTS // q.shape[1]))] or [xp.zeros(0)])
+        order = xp.lexsort(xp.stack([columns, squares, rows]))           # by query, then distance, then index
+        first = order[xp.searchsorted(rows, xp.arange(len(q)))[:, None] + xp.arange(k)]
+        return xp.sqrt(squares[first]).astype(q.dtype), columns[first]
+
+    def _candidates(self, xp: Any, q: Array, k: int) -> tuple[Array, Array]:
+        """Pairs of a query and a row that may be one of its k nearest, by query: indices (M,) and (M,)."""
+        q = q - self._mean
+        scores = q @ self._centred.T
+        # Half the square of a distance, but for |q|^2, less the most that rounding can have added: a sum of d products
+        # is off by up to d halves of the last place of |x| |q| (N. Higham, "Accuracy and stability of numerical
+        # algorithms", section 3.1), x and q by one for being centred.
+        info = xp.finfo(q.dtype)
+        unit, size = float(info.eps) / 2, xp.sqrt(xp.einsum("qd,qd->q", q, q).max())
+        doubt = (unit * (q.shape[1] + 4)) * (self._half_squares + self._sizes * size) \
+            + unit * (self._sizes + size)**2 + float(info.tiny) * q.shape[1]
+        scores = xp.subtract(self._half_squares - doubt, scores, out=scores)
+        best = xp.argpartition(scores, k - 1, axis=1)[:, :k]
+        limit = (xp.take_along_axis(scores, best, 1) + 2 * doubt[best]).max(1, keepdims=True)
+        found = xp.flatnonzero(scores <= limit)
+        return found // len(self), found % len(self)
+
+
+def _squares(xp: Any, a: Array, b: Array) -> Array:
+    """|a - b|^2 of each pair of rows, in float64: (M,)."""
+    difference = a.astype(np.float64) - b
+    return xp.einsum("md,md->m", difference, difference)
 
 
 def check_neighbours(k: int, n: int) -> None:

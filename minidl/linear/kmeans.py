@@ -7,6 +7,7 @@ import numpy as np
 
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
+from minidl.linear.assignment import PAIRS, nearest, whole_fours
 from minidl.randomness import Seed, generator
 from minidl.rows import (
     array_of,
@@ -23,8 +24,7 @@ from minidl.rows import (
 )
 
 BLOCK = 512                # rows that are looked at together: they stay in the cache
-_DISTANCES = 1024          # rows whose distances are looked at together
-_PAIRS = 2**20             # numbers in differences of rows and centres that are looked at together
+_ROWS = 1024          # rows whose distances are looked at together
 
 
 class KMeans:
@@ -129,7 +129,7 @@ class KMeans:
         centres = self.cluster_centers_
         x = rows_that_meet(type(self).__name__, "encode", x, centres.shape[1], centres, keep_tensor=False)
         xp = backend_of(x).xp
-        labels, least = _nearest(xp, x, centres, self._origin)
+        labels, least = nearest(xp, x, centres, self._origin)
         if not xp.isfinite(least).all():
             raise InputError(f"{type(self).__name__}.encode: x holds values that are not finite, or so large that their "
                              "squares are not; replace or drop them")
@@ -189,7 +189,7 @@ class KMeans:
         The sums of the clusters' rows are kept, and where few rows have moved only these are added and taken away.
         """
         n, k, total, history = len(x), self.n_clusters, float(squares.sum(dtype=np.float64)), []
-        wide = _whole_fours(k)
+        wide = whole_fours(k)
         before = xp.full(n, -1)
         for _ in range(self.max_iter):
             labels, least = _assign(xp, x, centres, squares=squares)
@@ -252,7 +252,7 @@ class MiniBatchKMeans(KMeans):
             until_now = counts.copy()
             for rows in blocks(device.put(rng.permutation(len(x))), self.batch_size):
                 batch, its_squares = x[rows], squares[rows]
-                labels, least = _nearest(xp, batch, centres, squares=its_squares)
+                labels, least = nearest(xp, batch, centres, squares=its_squares)
                 inertia = (least + its_squares).sum(dtype=np.float64)
                 if not history:
                     dtype = np.float64 if _is_small(float(inertia), float(its_squares.sum())) else x.dtype
@@ -265,7 +265,7 @@ class MiniBatchKMeans(KMeans):
                 centres += ((new @ batch - arrived * centres) / xp.maximum(counts, 1)).astype(x.dtype)
             idle = xp.flatnonzero(counts == until_now)
             if len(idle):
-                _move_to_farthest(xp, batch, centres, _nearest(xp, batch, centres)[0], idle)
+                _move_to_farthest(xp, batch, centres, nearest(xp, batch, centres)[0], idle)
                 counts[idle] = 0
         return [float(inertia) for inertia in history], self.max_iter
 
@@ -275,95 +275,12 @@ def _squares_of_rows(xp: Any, x: Array) -> Array:
     return xp.concatenate([xp.einsum("nd,nd->n", block, block) for block in blocks(x, BLOCK)])
 
 
-def _nearest(xp: Any, x: Array, centres: Array, origin: Array | None = None,
-             squares: Array | None = None) -> tuple[Array, Array]:
-    """For each row its nearest centre, and about how far that is: |c|^2 - 2 xc, the squared distance less |x|^2.
-
-    The labels are exact, of equally near centres the first: rows of which rounding leaves several centres in question
-    are looked at again. With an `origin`, distances are measured from there. `squares`, if known, are the rows' |x|^2.
-    """
-    n, k = len(x), len(centres)
-    labels, least, certain = xp.empty(n, np.int64), xp.empty(n, x.dtype), xp.empty(n, bool)
-    table = _Table(xp, centres, origin)
-    count_and_sum = xp.stack([xp.ones(k, x.dtype), xp.arange(k, dtype=x.dtype)])
-    for part in slices(n, _DISTANCES):
-        least[part], near = table.candidates(x[part], None if squares is None else squares[part])
-        count, label = count_and_sum @ near.astype(x.dtype)            # several times faster than argmax
-        certain[part], labels[part] = count == 1, label
-    doubtful = xp.flatnonzero(~certain)
-    for rows in blocks(doubtful, _DISTANCES) if len(doubtful) else ():
-        labels[rows] = _nearest_exactly(xp, x[rows], centres, origin)
-    return labels, least
-
-
-def _nearest_exactly(xp: Any, x: Array, centres: Array, origin: Array | None) -> Array:
-    """Labels by products in float64, and where these leave a question by differences."""
-    x, centres = x.astype(np.float64), centres.astype(np.float64)
-    near = _Table(xp, centres, origin).candidates(x)[1]
-    labels = near.argmax(0)
-    open_ = xp.flatnonzero(near.sum(0) > 1)
-    if len(open_):
-        rows, columns = xp.nonzero(near[:, open_].T)
-        squares = xp.full((len(open_), len(centres)), np.inf)
-        for part in slices(len(rows), max(1, _PAIRS // x.shape[1])):
-            difference = x[open_[rows[part]]] - centres[columns[part]]
-            squares[rows[part], columns[part]] = xp.einsum("nd,nd->n", difference, difference)
-        labels[open_] = squares.argmin(1)
-    return labels
-
-
-class _Table:
-    """Distances of rows from centres by products, and how much of them may be rounding.
-
-    |x - c|^2 - |x - m|^2 = |c - m|^2 + 2 m (c - m) - 2 x (c - m): measured from the centres' mean m, the numbers that
-    are rounded are small where the centres are near each other.
-    """
-
-    def __init__(self, xp: Any, centres: Array, origin: Array | None) -> None:
-        centres = centres if origin is None else centres - origin
-        k, d = centres.shape
-        middle = centres.mean(0, dtype=np.float64).astype(centres.dtype)
-        apart = centres - middle
-        self.xp, self.k, self.origin = xp, k, origin
-        exact, self.to_middle = apart.astype(np.float64), (middle**2).sum()
-        self.offsets = (exact * (exact + 2 * middle)).sum(1, keepdims=True).astype(centres.dtype)
-        self.twice = xp.zeros((_whole_fours(k + 1), d), centres.dtype)
-        self.twice[:k], self.twice[k] = -2 * apart, -2 * middle
-        # A sum of d products is off by at most d units in the last place of the sum of their sizes, |c| |x| at most
-        # (N. Higham, "Accuracy and stability of numerical algorithms", section 3.1); 12 for the other roundings, and
-        # twice because two distances are compared.
-        info = xp.finfo(centres.dtype)
-        largest = xp.sqrt((apart**2).sum(1).max())
-        # OpenBLAS computes products of up to 10^6 terms without copying what it multiplies, in half the time.
-        self.step = 10**6 // self.twice.size // 16 * 16 if xp is np and self.twice.size < 2**15 else _DISTANCES
-        self.slope = float(info.eps) * (d + 12) * largest
-        self.doubt = self.slope * (largest + 2 * xp.sqrt(self.to_middle)) + float(info.tiny) * d
-
-    def candidates(self, x: Array, squares: Array | None = None) -> tuple[Array, Array]:
-        """|c|^2 - 2 xc of the nearest centre for each row, (B,), and which centres may be as near, (k, B)."""
-        if self.origin is not None:
-            x = x - self.origin
-        products = self.xp.empty((len(self.twice), len(x)), x.dtype)
-        known = squares is not None
-        squares = squares if known else self.xp.empty(len(x), x.dtype)
-        for part in slices(len(x), self.step):
-            rows = x[part]
-            products[:, part] = self.twice @ rows.T
-            if not known:
-                squares[part] = self.xp.einsum("nd,nd->n", rows, rows)
-        distances = products[:self.k]
-        distances += self.offsets
-        least = distances.min(0)
-        near = distances <= least + (self.doubt + 2 * self.slope * self.xp.sqrt(squares))
-        return least + (self.to_middle + products[self.k]), near
-
-
 def _assign(xp: Any, x: Array, centres: Array, origin: Array | None = None,
             squares: Array | None = None) -> tuple[Array, Array]:
     """`_nearest` without an empty cluster: their centres are moved, which can only make the distances smaller."""
     k = len(centres)
     for _ in range(k + 1):                               # a moved centre may take the only row of another one
-        labels, least = _nearest(xp, x, centres, origin, squares)
+        labels, least = nearest(xp, x, centres, origin, squares)
         empty = xp.flatnonzero(xp.bincount(labels, minlength=k) == 0)
         if not len(empty):
             return labels, least
@@ -404,11 +321,6 @@ def _remainders(xp: Any, x: Array, centres: Array, labels: Array) -> Array:
                            for part in slices(len(x), BLOCK)])
 
 
-def _whole_fours(k: int) -> int:
-    """The next multiple of 4: BLAS computes four rows of a product at a time, and three more cost it nothing."""
-    return k + -k % 4
-
-
 def _one_hot(xp: Any, labels: Array, k: int, dtype: Any) -> Array:
     """(B,) -> (k, B); a label that is no cluster's gives zeros."""
     return (labels == xp.arange(k)[:, None]).astype(dtype)
@@ -436,7 +348,7 @@ def _distances(xp: Any, x: Array, squares: Array, points: Array) -> Array:
     scale = squares + (points**2).sum(1, keepdims=True)
     distances = scale - 2 * xp.concatenate(parts, axis=1)
     small, rows = xp.nonzero(distances < 8 * float(xp.finfo(x.dtype).eps) * x.shape[1] * scale)    # mostly rounding
-    for part in slices(len(rows), max(1, _PAIRS // x.shape[1])):
+    for part in slices(len(rows), max(1, PAIRS // x.shape[1])):
         difference = x[rows[part]] - points[small[part]]
         distances[small[part], rows[part]] = xp.einsum("nd,nd->n", difference, difference)
     return xp.maximum(distances, 0)

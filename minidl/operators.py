@@ -43,26 +43,32 @@ class Operators:
     # Facts
     @property
     def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
         return self.data.shape
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return self.data.ndim
 
     @property
     def size(self) -> int:
+        """The number of elements."""
         return self.data.size
 
     @property
     def dtype(self) -> Any:
+        """The type of the elements, NumPy's."""
         return self.data.dtype
 
     @property
     def device(self) -> Device:
+        """Where the array is."""
         return Device(backend_of(self.data))
 
     @property
     def T(self) -> Tensor:
+        """`md.transpose`, all axes reversed: (a, b) -> (b, a)."""
         return ops.transpose(self)
 
     # Conversion
@@ -71,7 +77,7 @@ class Operators:
         return backend_of(self.data).to_host(self.data)
 
     def item(self) -> Any:
-        """The value of a tensor of one element, as a Python number."""
+        """The value of a tensor of one element, as a Python number. Raises InputError for more or fewer."""
         if self.size != 1:
             raise InputError(f"item: this tensor has shape {self.shape}; only one element is a number")
         return self.data.item()
@@ -81,6 +87,7 @@ class Operators:
         return ops.to_device(self, Device(device))
 
     def astype(self, dtype: Any) -> Tensor:
+        """`md.astype`: in another dtype, recorded."""
         return ops.astype(self, dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -227,12 +234,15 @@ class Operators:
 
     # Methods, with NumPy's names and arguments
     def reshape(self, *shape: Any) -> Tensor:
+        """`md.reshape`: `x.reshape(2, 3)` or `x.reshape((2, 3))`."""
         return ops.reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
 
     def transpose(self, *axes: Any) -> Tensor:
+        """`md.transpose`: `x.transpose(0, 2, 1)`, or all axes reversed."""
         return ops.transpose(self, (axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes) or None)
 
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """`md.swapaxes`: two axes exchanged."""
         return ops.swapaxes(self, axis1, axis2)
 
     def flatten(self, start: int = 0) -> Tensor:
@@ -240,51 +250,67 @@ class Operators:
         return ops.reshape(self, (*self.shape[:start], math.prod(self.shape[start:])))
 
     def squeeze(self, axis: Any = None) -> Tensor:
+        """`md.squeeze`: without axes of size one."""
         return ops.squeeze(self, axis)
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """`md.sum` over the axes."""
         return ops.sum(self, axis, keepdims)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """`md.mean` over the axes."""
         return ops.mean(self, axis, keepdims)
 
     def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        """`md.var` over the axes, with divisor n - ddof."""
         return ops.var(self, axis, ddof=ddof, keepdims=keepdims)
 
     def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        """`md.std` over the axes, with divisor n - ddof."""
         return ops.std(self, axis, ddof=ddof, keepdims=keepdims)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """`md.max` over the axes."""
         return ops.max(self, axis, keepdims)
 
     def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """`md.min` over the axes."""
         return ops.min(self, axis, keepdims)
 
     def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """`md.prod` over the axes."""
         return ops.prod(self, axis, keepdims)
 
     def cumsum(self, axis: int | None = None) -> Tensor:
+        """`md.cumsum` along an axis."""
         return ops.cumsum(self, axis)
 
     def argmax(self, axis: int | None = None) -> Tensor:
+        """`md.argmax` along an axis."""
         return ops.argmax(self, axis)
 
     def argmin(self, axis: int | None = None) -> Tensor:
+        """`md.argmin` along an axis."""
         return ops.argmin(self, axis)
 
     def clip(self, a_min: Any = None, a_max: Any = None) -> Tensor:
+        """`md.clip` to [a_min, a_max]."""
         return ops.clip(self, a_min, a_max)
 
     def exp(self) -> Tensor:
+        """`md.exp`, elementwise."""
         return ops.exp(self)
 
     def log(self) -> Tensor:
+        """`md.log`, elementwise."""
         return ops.log(self)
 
     def sqrt(self) -> Tensor:
+        """`md.sqrt`, elementwise."""
         return ops.sqrt(self)
 
     def tanh(self) -> Tensor:
+        """`md.tanh`, elementwise."""
         return ops.tanh(self)
 
 

@@ -95,6 +95,9 @@ class Tensor(Operators):
         `gradient`, of this tensor's shape, is the gradient to start from; a scalar starts from 1. With
         `create_graph` the gradients are recorded and can be differentiated again. The graph is freed as the walk
         goes, unless `retain_graph` (by default `create_graph`) keeps it.
+
+        Raises InputError for a tensor that needs no gradient or is no scalar and has no `gradient` of its shape, and
+        RuntimeError for a graph that was freed or whose weights were written since.
         """
         found = _walk(self, _seed(self, gradient, create_graph), create_graph, _retains(retain_graph, create_graph))
         for leaf, g in found:
@@ -124,7 +127,8 @@ def grad(y: Tensor, xs: Tensor | Sequence[Tensor], gradient: Any = None, *, crea
     """The gradient of `y` by `xs`: a Tensor for a Tensor, a list for a list; no `.grad` is touched.
 
     Walks only the paths that lead from `y` to `xs`, and frees them as `backward` does. The other arguments are those of
-    `Tensor.backward`. Raises InputError if `y` does not depend on one of the `xs`.
+    `Tensor.backward`, and so are the errors: InputError also if `y` does not depend on one of the `xs`. Raises
+    RuntimeError as that does.
     """
     targets = [xs] if isinstance(xs, Tensor) else list(xs)
     found = _walk(y, _seed(y, gradient, create_graph), create_graph, _retains(retain_graph, create_graph), targets)
@@ -166,6 +170,9 @@ class Primitive(Generic[P]):
 
     With `floats`, whole numbers and truth values become float32 first: what a logarithm or a norm makes of them are no
     whole numbers, and NumPy would compute it in float16 for 8 bits.
+
+    A call raises InputError, with the name and the arguments' dtypes and shapes, where NumPy refuses them; a backward
+    pass raises one for an argument without a rule, and for a rule's result of another shape.
     """
 
     def __init__(self, forward: Callable[..., Any], *rules: Callable[..., Any] | None,
@@ -452,7 +459,7 @@ def _unbroadcast(ga: Any, shape: tuple[int, ...], name: str, i: int) -> Any:
 
 
 def parents(t: Tensor) -> list[Tensor]:
-    """The tensors from which `t` was made; none for a leaf."""
+    """The tensors from which `t` was made; none for a leaf. Raises RuntimeError if its graph was freed."""
     if t.recipe is None:
         return []
     args = (t.recipe if t.recipe is not _FREED else _raise_freed())[1]
@@ -495,7 +502,8 @@ def _copied(xp: Any, x: Any) -> Array:
 
 @primitive(lambda g, y, x, shape: broadcast_to(g, x.shape))
 def sum_to(xp: Any, x: Any, shape: tuple[int, ...]) -> Array:
-    """Sum `x` over the axes along which an array of the given shape was broadcast to `x.shape`."""
+    """Sum `x` over the axes along which an array of the given shape was broadcast to `x.shape`: the transpose of that.
+    """
     new = x.ndim - len(shape)
     axes = tuple(i for i in range(x.ndim) if i < new or shape[i - new] == 1 != x.shape[i])
     if axes == tuple(range(new)) and new and shape and x.size and x.flags.c_contiguous:

@@ -11,25 +11,25 @@ from minidl.tensor import Tensor, primitive
 
 @primitive(lambda g, y, a, b: g, lambda g, y, a, b: g)
 def add(xp: Any, a: Any, b: Any) -> Array:
-    """a + b."""
+    """a + b, elementwise."""
     return xp.add(a, b)
 
 
 @primitive(lambda g, y, a, b: g, lambda g, y, a, b: -g)
 def subtract(xp: Any, a: Any, b: Any) -> Array:
-    """a - b."""
+    """a - b, elementwise."""
     return xp.subtract(a, b)
 
 
 @primitive(lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
 def multiply(xp: Any, a: Any, b: Any) -> Array:
-    """a * b."""
+    """a * b, elementwise."""
     return xp.multiply(a, b)
 
 
 @primitive(lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)
 def divide(xp: Any, a: Any, b: Any) -> Array:
-    """a / b."""
+    """a / b, elementwise."""
     return xp.true_divide(a, b)
 
 
@@ -47,25 +47,25 @@ def _power_by_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 @primitive(_power_by_base, _power_by_exponent)
 def power(xp: Any, a: Any, b: Any) -> Array:
-    """a ** b; the gradient by b is a ** b * log(a), and 0 where the base is 0."""
+    """a ** b, elementwise; the gradient by b is a ** b * log(a), and 0 where the base is 0."""
     return a ** b
 
 
 @primitive(lambda g, y, x: -g)
 def negative(xp: Any, x: Any) -> Array:
-    """-x."""
+    """-x, elementwise."""
     return xp.negative(x)
 
 
 @primitive(lambda g, y, x: g * _sign(x))
 def abs(xp: Any, x: Any) -> Array:
-    """|x|; its gradient at 0 is 0."""
+    """|x|, elementwise; its gradient at 0 is 0."""
     return xp.abs(x)
 
 
 @primitive(lambda g, y, x: g * 0.0)
 def sign(xp: Any, x: Any) -> Array:
-    """-1, 0 or 1; its gradient is 0 everywhere."""
+    """-1, 0 or 1, elementwise; its gradient is 0 everywhere."""
     return xp.sign(x)
 
 
@@ -77,55 +77,55 @@ def _sign(xp: Any, x: Any) -> Array:
 
 @primitive(lambda g, y, x: g * y, floats=True)
 def exp(xp: Any, x: Any) -> Array:
-    """e ** x."""
+    """e ** x, elementwise."""
     return xp.exp(x)
 
 
 @primitive(lambda g, y, x: g * (y + 1.0), floats=True)
 def expm1(xp: Any, x: Any) -> Array:
-    """e ** x - 1, exact near 0."""
+    """e ** x - 1, elementwise, exact near 0."""
     return xp.expm1(x)
 
 
 @primitive(lambda g, y, x: g / x, floats=True)
 def log(xp: Any, x: Any) -> Array:
-    """The natural logarithm."""
+    """The natural logarithm, elementwise."""
     return xp.log(x)
 
 
 @primitive(lambda g, y, x: g / (x + 1.0), floats=True)
 def log1p(xp: Any, x: Any) -> Array:
-    """log(1 + x), exact near 0."""
+    """log(1 + x), elementwise, exact near 0."""
     return xp.log1p(x)
 
 
 @primitive(lambda g, y, x: g * 0.5 / y, floats=True)
 def sqrt(xp: Any, x: Any) -> Array:
-    """The square root; its gradient at 0 is infinite (`norm` is the one that is safe there)."""
+    """The square root, elementwise; its gradient at 0 is infinite (`norm` is the one that is safe there)."""
     return xp.sqrt(x)
 
 
 @primitive(lambda g, y, x: g * 2.0 * x)
 def square(xp: Any, x: Any) -> Array:
-    """x * x."""
+    """x * x, elementwise."""
     return xp.square(x)
 
 
 @primitive(lambda g, y, x: -g * y * y, floats=True)
 def reciprocal(xp: Any, x: Any) -> Array:
-    """1 / x."""
+    """1 / x, elementwise."""
     return 1.0 / x
 
 
 @primitive(lambda g, y, x: g * cos(x), floats=True)
 def sin(xp: Any, x: Any) -> Array:
-    """The sine of x in radians."""
+    """The sine of x in radians, elementwise."""
     return xp.sin(x)
 
 
 @primitive(lambda g, y, x: -g * sin(x), floats=True)
 def cos(xp: Any, x: Any) -> Array:
-    """The cosine of x in radians."""
+    """The cosine of x in radians, elementwise."""
     return xp.cos(x)
 
 
@@ -134,13 +134,13 @@ def cos(xp: Any, x: Any) -> Array:
 
 @primitive(lambda g, y, a, b: g * _share(a, b), lambda g, y, a, b: g * _share(b, a))
 def maximum(xp: Any, a: Any, b: Any) -> Array:
-    """The larger of a and b, elementwise."""
+    """The larger of a and b, elementwise; where they are equal, each has half the gradient."""
     return xp.maximum(a, b)
 
 
 @primitive(lambda g, y, a, b: g * _share(b, a), lambda g, y, a, b: g * _share(a, b))
 def minimum(xp: Any, a: Any, b: Any) -> Array:
-    """The smaller of a and b, elementwise."""
+    """The smaller of a and b, elementwise; where they are equal, each has half the gradient."""
     return xp.minimum(a, b)
 
 
@@ -156,7 +156,7 @@ def _share(xp: Any, a: Any, b: Any) -> Array:
 
 @primitive(lambda g, y, x, a_min=None, a_max=None: g * _between(x, a_min, a_max))
 def clip(xp: Any, x: Any, a_min: Any = None, a_max: Any = None) -> Array:
-    """x limited to [a_min, a_max]; None is no limit. The gradient passes within, limits included."""
+    """x limited to [a_min, a_max], elementwise; None is no limit. The gradient passes within, limits included."""
     return xp.clip(x, a_min, a_max)
 
 
@@ -173,7 +173,7 @@ def _between(xp: Any, x: Any, a_min: Any, a_max: Any) -> Array:
 @primitive(None, lambda g, y, condition, a, b: where(condition, g, 0.0),
            lambda g, y, condition, a, b: where(condition, 0.0, g))
 def where(xp: Any, condition: Any, a: Any, b: Any) -> Array:
-    """a where the condition holds, else b; of two plain numbers it makes float32."""
+    """a where the condition holds, else b, elementwise; of two plain numbers it makes float32."""
     if type(a) in (float, int) and type(b) in (float, int):
         a = xp.asarray(a, dtype=np.float32)
     return xp.where(condition, a, b)
@@ -220,7 +220,7 @@ def greater_equal(xp: Any, a: Any, b: Any) -> Array:
 
 @primitive()
 def isfinite(xp: Any, x: Any) -> Array:
-    """Where x is neither NaN nor infinite."""
+    """Where x is neither NaN nor infinite, elementwise."""
     return xp.isfinite(x)
 
 
@@ -228,7 +228,7 @@ def isfinite(xp: Any, x: Any) -> Array:
 
 
 def astype(x: Any, dtype: Any) -> Tensor:
-    """x in another dtype."""
+    """x in another dtype and the same shape."""
     return _astype(x, np.dtype(dtype))
 
 
@@ -239,7 +239,7 @@ def _astype(xp: Any, x: Any, dtype: Any) -> Array:
 
 @primitive(lambda g, y, x, device: to_device(g, _home(x)))
 def to_device(xp: Any, x: Any, device: Device) -> Array:
-    """x on another device; the same array if it is there already."""
+    """x on another device, in the same shape; the same array if it is there already."""
     return device.put(x)
 
 

@@ -16,7 +16,10 @@ from minidl.tensor import Tensor, primitive
 
 
 def getitem(x: Any, key: Any) -> Tensor:
-    """x[key], for slices, integers, None, Ellipsis, index arrays and boolean masks."""
+    """x[key], for slices, integers, None, Ellipsis, index arrays and boolean masks; shapes are NumPy's.
+
+    Raises InputError for an index out of range, if it is on the host.
+    """
     return _getitem(x, _plain_key(key, x))
 
 
@@ -66,7 +69,7 @@ def _scatter_add(xp: Any, x: Any, key: Any, values: Any) -> Array:
 
 
 def scatter_add(x: Any, key: Any, values: Any) -> Tensor:
-    """A copy of x with `values` added at `x[key]`; an index that occurs twice is added twice.
+    """A copy of x with `values`, which broadcast to its shape, added at `x[key]`; an index there twice is added twice.
 
     On a GPU the order of additions with duplicate indices is not reproducible, so the last bit may differ.
     """
@@ -74,7 +77,10 @@ def scatter_add(x: Any, key: Any, values: Any) -> Tensor:
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """The elements at the indices along an axis, or of the flattened array."""
+    """The elements at the indices along an axis, or of the flattened array.
+
+    x (..., n, ...) and indices (k) -> (..., k, ...). Raises InputError for an axis that x lacks.
+    """
     if isinstance(indices, tuple):
         indices = list(indices)            # as a key, a tuple would be an index for each axis
     if axis is None:
@@ -87,7 +93,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 def gather(x: Any, indices: Any, axis: int) -> Tensor:
     """Along an axis, pick for each place of `indices` the element that it names (NumPy's `take_along_axis`).
 
-    `indices` has x's number of axes; the others than `axis` have x's sizes, or 1.
+    `indices` has x's number of axes; the others than `axis` have x's sizes, or 1. The result has the shape of
+    `indices`, but for x's size where that is 1. Raises InputError for another number of axes, and an axis that x lacks.
     """
     raw = array_of(indices)
     if raw.ndim != x.ndim:

@@ -21,7 +21,10 @@ def _matmul(xp: Any, a: Any, b: Any) -> Array:
 
 
 def matmul(a: Any, b: Any) -> Tensor:
-    """a @ b as NumPy has it: (..., n, k) @ (..., k, m) -> (..., n, m); one-dimensional arguments are vectors."""
+    """a @ b as NumPy has it: (..., n, k) @ (..., k, m) -> (..., n, m); one-dimensional arguments are vectors.
+
+    Raises InputError for inner sizes that differ, and for a number.
+    """
     if not (getattr(a, "ndim", 0) and getattr(b, "ndim", 0)):
         raise InputError("matmul: both arguments need at least one axis; * multiplies by a number")
     if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
@@ -58,7 +61,10 @@ def _linear(xp: Any, x: Any, W: Any, b: Any = None) -> Array:
 
 
 def linear(x: Any, W: Any, b: Any = None) -> Tensor:
-    """x @ W + b in one step: x (..., in), W (in, out), b (out) or None -> (..., out)."""
+    """x @ W + b in one step: x (..., in), W (in, out), b (out) or None -> (..., out).
+
+    Raises InputError for shapes that do not fit, and for x of less than two axes.
+    """
     if x.ndim < 2 or W.ndim != 2 or x.shape[-1] != W.shape[0]:
         raise InputError(f"linear: x of shape {x.shape} does not fit W of shape {W.shape}; x is (..., in) with two "
                          "axes or more, W (in, out)")
@@ -70,7 +76,8 @@ def linear(x: Any, W: Any, b: Any = None) -> Tensor:
 def einsum(subscripts: str, *operands: Any) -> Tensor:
     """Einstein's summation: `einsum("bi,io->bo", x, W)`.
 
-    Every index is a letter that occurs at most once in an operand; '...' is not supported.
+    Every index is a letter that occurs at most once in an operand; '...' is not supported. Raises InputError for other
+    subscripts, and for operands that they do not fit.
     """
     spec = subscripts.replace(" ", "")
     inputs, _, output = spec.partition("->")

@@ -59,7 +59,8 @@ def _moments_rule(g: Any, y: Any, x: Any) -> Any:
 def moments(xp: Any, x: Any) -> Array:
     """Mean and variance (with divisor n) over all axes but the last: x (..., C) -> (2, C).
 
-    It squares deviations, not values, and so keeps its digits where the mean is far larger than the deviation.
+    It squares deviations, not values, and so keeps its digits where the mean is far larger than the deviation. Raises
+    InputError for an x without elements.
     """
     if x.dtype.itemsize == 2:                             # float16 has no sum of many values, nor a square of 256
         return moments.forward(xp, x.astype(np.float32)).astype(x.dtype)

@@ -219,7 +219,7 @@ def _places(n: int, positions: int, size: int, stride: int, padding: int) -> Ite
 
 
 def check_window(name: str, kernel_size: Any, stride: Any, padding: Any) -> Window:
-    """The window that is meant; InputError for sizes that are none, and for a padding above half the kernel."""
+    """The window that is meant. Raises InputError for sizes that are none, and a padding above half the kernel."""
     size = pair_of(name, "kernel_size", kernel_size, 1)
     window = Window(size, size if stride is None else pair_of(name, "stride", stride, 1),
                     pair_of(name, "padding", padding, 0))
@@ -230,14 +230,14 @@ def check_window(name: str, kernel_size: Any, stride: Any, padding: Any) -> Wind
 
 
 def check_scale_factor(scale_factor: Any, mode: str) -> Pair:
-    """The factors that are meant; InputError unless they are whole numbers, and the mode is known."""
+    """The factors that are meant. Raises InputError unless they are whole numbers, and the mode is known."""
     if mode not in ("nearest", "bilinear"):
         raise InputError(f"upsample: mode is 'nearest' or 'bilinear', not {mode!r}")
     return pair_of("upsample", "scale_factor", scale_factor, 1)
 
 
 def check_images(name: str, x: Any) -> None:
-    """Raise InputError unless x is a batch of images of floats."""
+    """Raise InputError unless x is a batch of images of floats, (N, H, W, C)."""
     if x.ndim != 4 or x.dtype.kind != "f":
         raise InputError(f"{name}: x is {x.dtype} of shape {x.shape}; images are floats (N, H, W, C)")
 

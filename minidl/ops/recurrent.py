@@ -34,7 +34,7 @@ def rnn(x: Any, h: Any, weight_x: Any, weight_h: Any, bias: Any, mask: Any = Non
 
 
 def gru(x: Any, h: Any, weight_x: Any, weight_h: Any, bias: Any, bias_h: Any, mask: Any = None) -> tuple[Any, State]:
-    """The gated recurrent unit (Cho et al. 2014), as PyTorch and cuDNN have it:
+    """The gated recurrent unit (Cho et al. 2014), as PyTorch and cuDNN have it.
 
         r = sigmoid(x W_xr + h W_hr + b_r)              how much of the state the candidate sees
         z = sigmoid(x W_xz + h W_hz + b_z)              how much of the state stays
@@ -56,7 +56,7 @@ def gru(x: Any, h: Any, weight_x: Any, weight_h: Any, bias: Any, bias_h: Any, ma
 
 
 def lstm(x: Any, h: Any, c: Any, weight_x: Any, weight_h: Any, bias: Any, mask: Any = None) -> tuple[Any, State]:
-    """Long short-term memory (Hochreiter & Schmidhuber 1997), with the forget gate of Gers et al. (2000):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997), with the forget gate of Gers et al. (2000).
 
         i = sigmoid(x W_xi + h W_hi + b_i)              input gate: what enters the cell
         f = sigmoid(x W_xf + h W_hf + b_f)              forget gate: what stays in it

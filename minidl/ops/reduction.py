@@ -34,12 +34,12 @@ def _sum_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False)
 
 @primitive(_sum_rule)
 def sum(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The sum over the axes."""
+    """The sum over the axes, all of them for None: (...) -> x's shape without them, or with ones for `keepdims`."""
     return x.sum(axis=axis, keepdims=keepdims)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The mean over the axes."""
+    """The mean over the axes; shapes as for `sum`. Raises InputError where there is nothing to reduce."""
     x = operand(x)
     if x.dtype.char == "e":
         return _wide_mean(x, axis, keepdims)
@@ -52,7 +52,7 @@ def _wide_mean(x: Any, axis: Axis, keepdims: bool) -> Tensor:
 
 
 def count(x: Any, axis: Axis) -> int:
-    """How many elements are reduced to one; InputError if there is none."""
+    """How many elements are reduced to one. Raises InputError if there is none."""
     reduced = math.prod(x.shape[i] for i in axes_of(axis, x.ndim))
     if not reduced:
         raise InputError(f"there is nothing to reduce in an array of shape {x.shape} along axis {axis}")
@@ -65,14 +65,20 @@ def _centred(x: Any, axis: Axis) -> Any:
 
 @computed_wide
 def var(x: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """The variance over the axes, with divisor n - ddof (PyTorch's default is ddof=1, NumPy's and ours 0)."""
+    """The variance over the axes, with divisor n - ddof (PyTorch's default is ddof=1, NumPy's and ours 0).
+
+    Shapes as for `sum`. Raises InputError unless there are more than ddof elements.
+    """
     centred = _centred(x, axis)
     return sum(centred * centred, axis, keepdims) * (1.0 / _freedom(x, axis, ddof))
 
 
 @computed_wide
 def std(x: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """The standard deviation over the axes, with divisor n - ddof; where it is 0, so is its gradient."""
+    """The standard deviation over the axes, with divisor n - ddof; where it is 0, so is its gradient.
+
+    Shapes as for `sum`. Raises InputError unless there are more than ddof elements.
+    """
     return norm(_centred(x, axis), axis=axis, keepdims=keepdims) * _freedom(x, axis, ddof) ** -0.5
 
 
@@ -89,13 +95,13 @@ def _extremum_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = F
 
 @primitive(_extremum_rule)
 def max(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The largest element over the axes; where several are, they share the gradient."""
+    """The largest element over the axes; where several are, they share the gradient. Shapes as for `sum`."""
     return x.max(axis=axis, keepdims=keepdims)
 
 
 @primitive(_extremum_rule)
 def min(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The smallest element over the axes; where several are, they share the gradient."""
+    """The smallest element over the axes; where several are, they share the gradient. Shapes as for `sum`."""
     return x.min(axis=axis, keepdims=keepdims)
 
 
@@ -109,13 +115,13 @@ def _ties(xp: Any, x: Any, y: Any, axis: Axis) -> Array:
 
 @primitive()
 def argmax(xp: Any, x: Any, axis: int | None = None) -> Array:
-    """The index of the (first) largest element."""
+    """The index of the (first) largest element along an axis; of the flattened array for None."""
     return x.argmax(axis=axis)
 
 
 @primitive()
 def argmin(xp: Any, x: Any, axis: int | None = None) -> Array:
-    """The index of the (first) smallest element."""
+    """The index of the (first) smallest element along an axis; of the flattened array for None."""
     return x.argmin(axis=axis)
 
 
@@ -123,7 +129,8 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The product over the axes; right to every order also where factors are 0.
 
     It multiplies the two halves of the axis with each other until one is left: dividing the product by a factor, the
-    usual rule, fails at zeros. Whole numbers are multiplied in 64 bits, as NumPy does it.
+    usual rule, fails at zeros. Whole numbers are multiplied in 64 bits, as NumPy does it. Shapes as for `sum`. Raises
+    InputError where there is nothing to reduce.
     """
     x = operand(x)
     if x.dtype.kind in "iub" and x.dtype.itemsize < 8:
@@ -145,7 +152,7 @@ def _halved(y: Any, axis: int) -> Any:
 
 
 def cumsum(x: Any, axis: int | None = None) -> Tensor:
-    """The running sum along an axis; of the flattened array for None."""
+    """The running sum along an axis, in the same shape; of the flattened array for None."""
     x = operand(x)
     return _cumsum(reshape(x, (-1,)), 0) if axis is None else _cumsum(x, axis)
 
@@ -162,7 +169,7 @@ def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = 
 
 @primitive(_logsumexp_rule, floats=True)
 def logsumexp(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """log(sum(exp(x))) over the axes, without overflow."""
+    """log(sum(exp(x))) over the axes, without overflow; shapes as for `sum`."""
     largest = x.max(axis=axis, keepdims=True)
     largest = xp.where(xp.isfinite(largest), largest, xp.zeros_like(largest))     # all -inf gives -inf, not NaN
     total = xp.exp(x - largest).sum(axis=axis, keepdims=True)
@@ -177,7 +184,7 @@ def _norm_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False
 
 @primitive(_norm_rule, floats=True)
 def norm(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The Euclidean norm over the axes; at 0 its gradient is 0, not NaN.
+    """The Euclidean norm over the axes; at 0 its gradient is 0, not NaN. Shapes as for `sum`.
 
     Where the squares overflow, or vanish, they are those of x times a power of two, which changes no digit.
     """

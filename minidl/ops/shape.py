@@ -15,7 +15,7 @@ from minidl.tensor import Tensor, broadcast_to, primitive
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
-    """The axes that are meant, as numbers from 0, all of them for None; InputError for one that the array lacks."""
+    """The axes that are meant, as numbers from 0, all of them for None. Raises InputError for one that is not there."""
     given = range(ndim) if axis is None else axis if isinstance(axis, tuple | list) else (axis,)
     for a in given:
         if not -ndim <= a < ndim:
@@ -25,7 +25,10 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
 
 @primitive(lambda g, y, x, shape: reshape(g, x.shape))
 def reshape(xp: Any, x: Any, shape: int | Sequence[int]) -> Array:
-    """x with another shape and the same elements in row-major order; one size may be -1."""
+    """x with another shape and the same elements in row-major order; one size may be -1.
+
+    Raises InputError for a shape of another number of elements.
+    """
     return x.reshape(shape)
 
 
@@ -38,18 +41,18 @@ def _transpose_rule(g: Any, y: Any, x: Any, axes: Sequence[int] | None = None) -
 
 @primitive(_transpose_rule)
 def transpose(xp: Any, x: Any, axes: Sequence[int] | None = None) -> Array:
-    """x with its axes in another order, by default reversed."""
+    """x with its axes in another order, by default reversed: (a, b, c) -> (c, b, a)."""
     return x.transpose() if axes is None else x.transpose(*axes)
 
 
 @primitive(lambda g, y, x, axis1, axis2: swapaxes(g, axis1, axis2))
 def swapaxes(xp: Any, x: Any, axis1: int, axis2: int) -> Array:
-    """x with two axes exchanged."""
+    """x with two axes exchanged: (..., a, ..., b, ...) -> (..., b, ..., a, ...)."""
     return x.swapaxes(axis1, axis2)
 
 
 def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Tensor:
-    """x with a new axis of size one at each given place."""
+    """x with a new axis of size one at each given place of the new shape."""
     ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
     new = axes_of(axis, ndim)
     sizes = iter(x.shape)
@@ -57,7 +60,10 @@ def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Tensor:
 
 
 def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Tensor:
-    """x without its axes of size one, or without the given ones."""
+    """x without its axes of size one, or without the given ones: (a, 1, b) -> (a, b).
+
+    Raises InputError for a given axis of another size.
+    """
     if axis is None:
         return reshape(x, tuple(n for n in x.shape if n != 1))
     gone = axes_of(axis, x.ndim)
@@ -68,7 +74,10 @@ def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Tensor:
 
 
 def concatenate(arrays: Sequence[Any], axis: int = 0) -> Tensor:
-    """The arrays one after the other along an axis that they have."""
+    """The arrays one after the other along an axis that they have.
+
+    (..., n, ...) and (..., m, ...) -> (..., n + m, ...). Raises InputError for shapes that differ elsewhere, and without an axis.
+    """
     if axis is None:
         raise InputError("concatenate: an axis is needed; flatten the arrays first to join them all")
     return _concatenate(*arrays, axis=axis)
@@ -90,12 +99,18 @@ def _concatenate(xp: Any, *arrays: Any, axis: int) -> Array:
 
 
 def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
-    """The arrays side by side along a new axis."""
+    """The k arrays (...) side by side along a new axis, by default the first: (k, ...).
+
+    Raises InputError for shapes that differ.
+    """
     return concatenate([expand_dims(x, axis % (x.ndim + 1)) for x in arrays], axis)
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-    """x cut into equal sections, or at the given indices along an axis; the parts' gradients share one buffer."""
+    """x cut into equal sections, or at the given indices along an axis; the parts' gradients share one buffer.
+
+    k sections of (..., n, ...) are (..., n / k, ...). Raises InputError if the sections are not equal.
+    """
     axis, = axes_of(axis, x.ndim)
     n = x.shape[axis]
     if isinstance(indices_or_sections, int | np.integer):
@@ -120,7 +135,10 @@ def _pad(xp: Any, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> 
 
 
 def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Tensor:
-    """x with a border of a constant: `pad_width` is a number, a (before, after) pair or a pair for each axis."""
+    """x with a border of a constant: `pad_width` is a number, a (before, after) pair or a pair for each axis.
+
+    (..., n, ...) -> (..., before + n + after, ...). Raises InputError for another number of pairs, and widths below 0.
+    """
     if isinstance(pad_width, int | np.integer):
         pad_width = (pad_width, pad_width)
     if isinstance(pad_width[0], int | np.integer):
@@ -133,7 +151,7 @@ def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Tensor:
 
 @primitive(lambda g, y, x, axis=None: flip(g, axis))
 def flip(xp: Any, x: Any, axis: int | tuple[int, ...] | None = None) -> Array:
-    """x in reverse order along the axes, by default along all."""
+    """x in reverse order along the axes, by default along all, in the same shape."""
     return xp.flip(x, axis)
 
 
@@ -143,12 +161,12 @@ def _roll_rule(g: Any, y: Any, x: Any, shift: Any, axis: Any = None) -> Any:
 
 @primitive(_roll_rule)
 def roll(xp: Any, x: Any, shift: int | tuple[int, ...], axis: int | tuple[int, ...] | None = None) -> Array:
-    """x shifted along the axes; what leaves at one end comes in at the other."""
+    """x shifted along the axes, in the same shape; what leaves at one end comes in at the other."""
     return xp.roll(x, shift, axis)
 
 
 def tile(x: Any, reps: int | Sequence[int]) -> Tensor:
-    """x repeated as a whole, `reps[i]` times along axis i."""
+    """x repeated as a whole, `reps[i]` times along axis i: (n, m) -> (reps[0] n, reps[1] m)."""
     given = (int(reps),) if isinstance(reps, int | np.integer) else tuple(reps)
     ndim = max(x.ndim, len(given))
     sizes = (1,) * (ndim - x.ndim) + tuple(x.shape)
@@ -159,7 +177,10 @@ def tile(x: Any, reps: int | Sequence[int]) -> Tensor:
 
 
 def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
-    """Each element repeated in its place along an axis (of the flattened array for None)."""
+    """Each element repeated in its place along an axis (of the flattened array for None).
+
+    (..., n, ...) -> (..., repeats n, ...). Raises InputError for another number of counts than elements.
+    """
     if axis is None:
         return repeat(reshape(x, (math.prod(x.shape),)), repeats, 0)
     axis, = axes_of(axis, x.ndim)

@@ -14,12 +14,15 @@ BLOCK = 1024               # rows that are looked at together: they stay in the 
 
 
 def array_of(x: Any) -> Any:
-    """The array that a Tensor holds; anything else as it is."""
+    """The array that a Tensor holds, in the same shape; anything else as it is."""
     return x.data if isinstance(x, Tensor) else x
 
 
 def rows_of_floats(name: str, x: Any, keep_tensor: bool = False) -> Any:
-    """x as an array of rows; whole numbers become float32. Raises InputError, in `name`'s name, for another shape."""
+    """x (N, d) as an array of rows; whole numbers become float32.
+
+    Raises InputError, in `name`'s name, for other shapes.
+    """
     if not keep_tensor:
         x = array_of(x)
     if isinstance(x, list):
@@ -31,7 +34,10 @@ def rows_of_floats(name: str, x: Any, keep_tensor: bool = False) -> Any:
 
 
 def rows_that_meet(name: str, verb: str, x: Any, width: int, learned: Array, keep_tensor: bool = True) -> Any:
-    """x if it can meet what the model has learned: rows of that width, on its device, in its dtype."""
+    """x (N, width) if it can meet what the model has learned: rows of that width, on its device, in its dtype.
+
+    Raises InputError for another shape or device.
+    """
     x = rows_of_floats(name, x, keep_tensor)
     if x.shape[1] != width:
         raise InputError(f"{name}.{verb}: this {name} takes rows of {width} numbers, x has shape {x.shape}")
@@ -40,25 +46,27 @@ def rows_that_meet(name: str, verb: str, x: Any, width: int, learned: Array, kee
 
 
 def check_device(name: str, verb: str, x: Array, learned: Array) -> None:
+    """Raise InputError unless x, of any shape, is on the device of what was learned."""
     if backend_of(x) is not backend_of(learned):
         raise InputError(f"{name}.{verb}: x is on {backend_of(x).name!r}, what was learned on "
                          f"{backend_of(learned).name!r}; bring x there with Device(...).put(x)")
 
 
 def check_fitted(model: Any, learned: str) -> None:
+    """Raise InputError unless the model has the attribute that `fit` gives it."""
     if not hasattr(model, learned):
         raise InputError(f"this {type(model).__name__} has learned nothing yet; call fit(x) first")
 
 
 def check_count(name: str, what: str, value: Any, least: int = 1) -> int:
-    """A whole number of at least `least`."""
+    """The value as an int. Raises InputError unless it is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise InputError(f"{name}: {what} is a whole number of at least {least}, not {value!r}")
     return int(value)
 
 
 def check_amount(name: str, what: str, value: Any, positive: bool = False) -> float:
-    """A finite number of at least 0, or above 0."""
+    """The value as a float. Raises InputError unless it is a finite number of at least 0, or above 0."""
     number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     if not number or not 0.0 <= value < np.inf or positive and value == 0:
         raise InputError(f"{name}: {what} is a finite number {'above 0' if positive else 'of at least 0'}, "
@@ -77,8 +85,11 @@ def blocks(x: Array, rows: int = BLOCK) -> Iterator[Array]:
 
 
 def mean_row(xp: Any, x: Array) -> Array:
-    """The mean row, (d,). A product with ones is the fastest sum of rows; sums of blocks are added in float64, for
-    float32 has lost the digits of a small deviation after some thousand large values."""
+    """The mean row: (N, d) -> (d,).
+
+    A product with ones is the fastest sum of rows; sums of blocks are added in float64, for float32 has lost the digits
+    of a small deviation after some thousand large values.
+    """
     ones, total = xp.ones(BLOCK, x.dtype), xp.zeros(x.shape[1], np.float64)
     for block in blocks(x):
         total += ones[:len(block)] @ block
@@ -86,10 +97,10 @@ def mean_row(xp: Any, x: Array) -> Array:
 
 
 def square(mean: Array) -> float:
-    """|mean|^2, where float32 might overflow."""
+    """|mean|^2 of a row (d,), where float32 might overflow."""
     return float((mean.astype(np.float64)**2).sum())
 
 
 def dwarfs(mean: Array, variance: float) -> bool:
-    """Whether |x|^2 is mostly the mean's: then differences of such squares are rounding, and rows must be centred."""
+    """Whether |x|^2 is mostly the mean's, (d,): then differences of such squares are rounding; rows must be centred."""
     return square(mean) > 9 * variance

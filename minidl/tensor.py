@@ -502,8 +502,7 @@ def _copied(xp: Any, x: Any) -> Array:
 
 @primitive(lambda g, y, x, shape: broadcast_to(g, x.shape))
 def sum_to(xp: Any, x: Any, shape: tuple[int, ...]) -> Array:
-    """Sum `x` over the axes along which an array of the given shape was broadcast to `x.shape`: the transpose of that.
-    """
+    """Sum `x` over the axes along which an array of the given shape was broadcast to `x.shape`, its transpose."""
     new = x.ndim - len(shape)
     axes = tuple(i for i in range(x.ndim) if i < new or shape[i - new] == 1 != x.shape[i])
     if axes == tuple(range(new)) and new and shape and x.size and x.flags.c_contiguous:

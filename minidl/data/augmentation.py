@@ -25,7 +25,10 @@ from minidl.rows import check_amount, check_count
 
 
 def shift(x: Array, rng: Seed, *, pixels: int) -> Array:
-    """Move each image by up to so many whole pixels, down or up and right or left; zeros come in from outside."""
+    """Move each image by up to so many whole pixels, down or up and right or left; zeros come in from outside.
+
+    (N, H, W, C) -> (N, H, W, C). Raises InputError for x that is no batch of float images, and pixels below 0.
+    """
     n, h, w, c = _images("shift", x)
     pixels = check_count("shift", "pixels", pixels, least=0)
     put, xp = backend_of(x).from_host, backend_of(x).xp
@@ -36,7 +39,10 @@ def shift(x: Array, rng: Seed, *, pixels: int) -> Array:
 
 
 def shift_by(x: Array, down: int, right: int) -> Array:
-    """Move all images by so many whole pixels, up or left if below 0; zeros come in from outside."""
+    """Move all images by so many whole pixels, up or left if below 0; zeros come in from outside.
+
+    (N, H, W, C) -> (N, H, W, C). Raises InputError for x that is no batch of float images.
+    """
     _, h, w, _ = _images("shift_by", x)
     down, right = min(max(down, -h), h), min(max(right, -w), w)
     moved = backend_of(x).xp.zeros_like(x)
@@ -46,7 +52,10 @@ def shift_by(x: Array, down: int, right: int) -> Array:
 
 
 def rotate(x: Array, rng: Seed, *, degrees: float) -> Array:
-    """Turn each image about its centre by up to so many degrees either way, as `rotate_by` does."""
+    """Turn each image about its centre by up to so many degrees either way, as `rotate_by` does.
+
+    (N, H, W, C) -> (N, H, W, C). Raises InputError for x that is no batch of float images.
+    """
     n, *_ = _images("rotate", x)
     degrees = check_amount("rotate", "degrees", degrees)
     return rotate_by(x, generator(rng, "rotate").uniform(-degrees, degrees, n))
@@ -56,8 +65,8 @@ def rotate_by(x: Array, degrees: ArrayLike, *, zoom: ArrayLike = 1.0) -> Array:
     """Turn each image about its centre, anticlockwise, and make it `zoom` times as large; zeros come in from outside.
 
     `degrees` and `zoom`: a number, or one for each image, (N,), on the host. A pixel of the result lies between four of
-    the image, and is their bilinear interpolation. Raises InputError for another number of angles or sizes, and for a
-    size that is not above 0.
+    the image, and is their bilinear interpolation: (N, H, W, C) -> (N, H, W, C). Raises InputError for another number
+    of angles or sizes, for a size that is not above 0, and for x that is no batch of float images.
     """
     n, h, w, c = _images("rotate_by", x)
     put, xp = backend_of(x).from_host, backend_of(x).xp
@@ -91,7 +100,10 @@ def rotate_by(x: Array, degrees: ArrayLike, *, zoom: ArrayLike = 1.0) -> Array:
 
 
 def flip(x: Array, rng: Seed) -> Array:
-    """Mirror each image, left to right, with probability 1/2 (not for digits and letters)."""
+    """Mirror each image, left to right, with probability 1/2 (not for digits and letters).
+
+    (N, H, W, C) -> (N, H, W, C). Raises InputError for x that is no batch of float images.
+    """
     n, *_ = _images("flip", x)
     mirrored = backend_of(x).from_host(np.flatnonzero(generator(rng, "flip").random(n) < 0.5))
     y = x.copy()
@@ -100,7 +112,10 @@ def flip(x: Array, rng: Seed) -> Array:
 
 
 def noise(x: Array, rng: Seed, *, sd: float) -> Array:
-    """Add normal noise of standard deviation `sd` to each number; x may have any shape."""
+    """Add normal noise of standard deviation `sd` to each number; x may have any shape.
+
+    Raises InputError for an sd below 0, and an x of other numbers than float32 or float64.
+    """
     sd = check_amount("noise", "the standard deviation sd", sd)
     if x.dtype not in (np.float32, np.float64):
         raise InputError(f"noise: x is {x.dtype}; it takes float32 or float64, x.astype(np.float32)")
@@ -112,6 +127,8 @@ def mixup(x: Array, y: Array, rng: Seed, *, alpha: float) -> tuple[Array, Array]
 
     x (N, ...), and y (N, ...) of floats: distributions over classes, as `cross_entropy` takes them, or any numbers.
     The batch has one s, drawn from Beta(alpha, alpha). `data.Loader(mixup=alpha, classes=10)` does this to labels.
+    Raises InputError for an alpha that is not above 0, a y of other numbers than floats, and of another length than x.
+
     Source: H. Zhang et al., "mixup: Beyond empirical risk minimization", 2018.
     """
     if y.dtype.kind != "f" or len(x) != len(y):

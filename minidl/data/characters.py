@@ -23,7 +23,8 @@ TEXTS = {"alice": "Lewis Carroll, Alice's Adventures in Wonderland, 1865; public
 def text(name: str = "alice") -> str:
     """A book as one string: "Alice's Adventures in Wonderland", 147,815 characters of ASCII.
 
-    Lines are as long as on a page; what is said stands between ` and ', as on old typewriters.
+    Lines are as long as on a page; what is said stands between ` and ', as on old typewriters. Raises InputError for
+    another name.
     """
     import gzip
     if name not in TEXTS:

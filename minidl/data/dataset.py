@@ -71,7 +71,8 @@ def from_arrays(name: str, arrays: Arrays, scale: float, credit: str, classes: S
 def divided(name: str, n: int, y: np.ndarray | None, share: float, rng: Seed | None) -> tuple[np.ndarray, np.ndarray]:
     """Which of n items are to train and which to test: places in their order, `share` of them in the test part.
 
-    The test part has every k-th item after sorting by y, from a random order: of each class about that share.
+    The test part has every k-th item after sorting by y, from a random order: of each class about that share. Raises
+    InputError, in `name`'s name, for a share outside [0, 1), and one that leaves a part without items.
     """
     if isinstance(share, bool) or not isinstance(share, int | float | np.number) or not 0 <= share < 1:
         raise InputError(f"{name}: test is the share of the test part, from 0 to below 1, not {share!r}")

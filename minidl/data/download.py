@@ -49,7 +49,10 @@ def download(urls: Sequence[str], target: str | os.PathLike[str], *, md5: str | 
     target = Path(target)
     part = target.with_name(target.name + ".part")
     inside = content or (gunzipped if _is_gzip(target) else plain)
-    matches = lambda: _digest(part, inside, "md5" if md5 else "sha256") == (md5 or sha256 or "").lower()
+
+    def matches() -> bool:
+        return _digest(part, inside, "md5" if md5 else "sha256") == (md5 or sha256 or "").lower()
+
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

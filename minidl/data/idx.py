@@ -20,7 +20,8 @@ BLOCK = 1 << 20
 class Readable(Protocol):
     """A file of bytes, plain or gzipped."""
 
-    def read(self, size: int, /) -> bytes: ...
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, up to so many; none at the end."""
 
 
 def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
@@ -48,7 +49,7 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def checksum(bytes_: np.ndarray) -> str:
-    """The MD5 of the IDX file, not gzipped, that holds this array of bytes."""
+    """The MD5, in hexadecimal, of the IDX file, not gzipped, that holds this array of bytes, of any shape."""
     import hashlib
     head = bytes([0, 0, 0x08, bytes_.ndim]) + np.array(bytes_.shape, ">u4").tobytes()
     digest = hashlib.md5(head, usedforsecurity=False)

@@ -48,7 +48,9 @@ class _Arrays(pickle._Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Made anew at each call: a file may change the attributes of what it is given."""
-        new_array = lambda *_: _Array()
+        def new_array(*_: Any) -> _Array:
+            return _Array()
+
         ours = {
             ("numpy.core.multiarray", "_reconstruct"): new_array, ("numpy._core.multiarray", "_reconstruct"): new_array,
             ("numpy", "ndarray"): "ndarray", ("numpy", "dtype"): lambda text, *_: _Dtype(text),

@@ -32,10 +32,10 @@ def data_folders() -> list[Path]:
 
 
 def cache_folder(platform: str = sys.platform, environ: Mapping[str, str] = os.environ) -> Path:
-    """The user's cache: `MINIDL_CACHE`, or what the system has for caches.
+    r"""The user's cache: `MINIDL_CACHE`, or what the system has for caches.
 
     That is $XDG_CACHE_HOME/minidl or ~/.cache/minidl on Linux, ~/Library/Caches/minidl on macOS and
-    %LOCALAPPDATA%\\minidl on Windows. Raises InputError if there is no home folder either.
+    %LOCALAPPDATA%\minidl on Windows. Raises InputError if there is no home folder either.
     """
     if environ.get("MINIDL_CACHE"):
         return expanded(environ["MINIDL_CACHE"])

@@ -179,7 +179,10 @@ def load(name: str, *, root: str | os.PathLike[str] | None = None) -> Dataset:
 
 
 def where(name: str) -> Path | None:
-    """The folder with the set's files (within the package for an embedded set); None if it is not here."""
+    """The folder with the set's files (within the package for an embedded set); None if it is not here.
+
+    Raises InputError for an unknown name.
+    """
     found = _find(_spec(name), data_folders())
     return found and _place(found[1])
 

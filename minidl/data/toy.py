@@ -14,8 +14,11 @@ from minidl.rows import check_amount, check_count
 def swiss_roll(n: int, *, rng: Seed, noise: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """A rolled-up sheet in space: points (n, 3) and the place t (n,) along the roll, from 1.5 pi to 4.5 pi.
 
-    `noise` is the standard deviation of a normal error on each coordinate. Source: J. Tenenbaum, V. de Silva and
-    J. Langford, "A global geometric framework for nonlinear dimensionality reduction", 2000.
+    `noise` is the standard deviation of a normal error on each coordinate. Raises InputError for an n below 1 and a
+    noise below 0.
+
+    Source: J. Tenenbaum, V. de Silva and J. Langford, "A global geometric framework for nonlinear dimensionality
+    reduction", 2000.
     """
     _check("swiss_roll", n, noise)
     rng = generator(rng, "swiss_roll")
@@ -27,7 +30,8 @@ def swiss_roll(n: int, *, rng: Seed, noise: float = 0.0) -> tuple[np.ndarray, np
 def two_moons(n: int, *, rng: Seed, noise: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
     """Two half circles of radius 1 that reach into each other: points (n, 2) and the moon (n,), 0 or 1.
 
-    Both moons have n/2 points (the first one more if n is odd), in a random order.
+    Both moons have n/2 points (the first one more if n is odd), in a random order. `noise` is the standard deviation of
+    a normal error on each coordinate. Raises InputError for an n below 1 and a noise below 0.
     """
     _check("two_moons", n, noise)
     rng = generator(rng, "two_moons")
@@ -42,8 +46,10 @@ def ring(n: int, *, rng: Seed, modes: int = 8, radius: float = 2.0,
          sd: float = 0.01) -> tuple[np.ndarray, np.ndarray]:
     """A mixture of `modes` equal round Gaussians on a circle: points (n, 2), and each point's mode (n,).
 
-    The set on which GANs are seen to lose modes. Source: L. Metz et al., "Unrolled generative adversarial networks",
-    2017.
+    The set on which GANs are seen to lose modes; `sd` is the Gaussians' standard deviation. Raises InputError for an n
+    or modes below 1 and an sd below 0.
+
+    Source: L. Metz et al., "Unrolled generative adversarial networks", 2017.
     """
     return _mixture("ring", n, ring_centres(modes, radius), sd, generator(rng, "ring"))
 
@@ -52,20 +58,23 @@ def grid(n: int, *, rng: Seed, side: int = 5, spacing: float = 2.0,
          sd: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
     """A mixture of side x side equal round Gaussians on a grid around 0: points (n, 2), and each point's mode (n,).
 
+    `spacing` is that of their centres, `sd` their standard deviation. Raises InputError for an n or a side below 1 and
+    an sd below 0.
+
     Source: A. Srivastava et al., "VEEGAN", 2017.
     """
     return _mixture("grid", n, grid_centres(side, spacing), sd, generator(rng, "grid"))
 
 
 def ring_centres(modes: int = 8, radius: float = 2.0) -> np.ndarray:
-    """The centres of `ring`: (modes, 2), anticlockwise from (radius, 0)."""
+    """The centres of `ring`: (modes, 2), anticlockwise from (radius, 0). Raises InputError for modes below 1."""
     modes = check_count("ring", "modes", modes)
     angle = 2 * np.pi * np.arange(modes) / modes
     return (radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)).astype(np.float32)
 
 
 def grid_centres(side: int = 5, spacing: float = 2.0) -> np.ndarray:
-    """The centres of `grid`: (side*side, 2), row by row."""
+    """The centres of `grid`: (side*side, 2), row by row. Raises InputError for a side below 1."""
     side = check_count("grid", "side", side)
     line = spacing * (np.arange(side) - (side - 1) / 2)
     return np.stack([np.tile(line, side), np.repeat(line, side)], axis=1).astype(np.float32)

@@ -156,8 +156,10 @@ class KMeans:
         return self.decode(self.encode(x))
 
     def sample(self, n: int, rng: Seed) -> Array:
-        """n rows (n, d): clusters drawn by their shares of the data, decoded (slide 7). They are centres, all of them:
-        the rows' scatter around their centre is not added."""
+        """n rows (n, d): clusters drawn by their shares of the data, decoded (slide 7).
+
+        They are centres, all of them: the rows' scatter around their centre is not added.
+        """
         check_fitted(self, "cluster_centers_")
         backend = backend_of(self.shares_)
         shares = backend.to_host(self.shares_).astype(np.float64)

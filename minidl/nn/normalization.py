@@ -148,7 +148,7 @@ class PixelNorm(Module):
     """x / sqrt(mean of x^2 over the last axis + eps): each pixel's channels on one sphere (Karras et al. 2018, 4.2).
 
     x (..., C). Slide 74 divides by the Euclidean norm; the paper's vectors have that length times sqrt(C), so that
-    their elements are about 1 in size.
+    their elements are about 1 in size. Raises InputError for an eps that is not above 0.
     """
 
     def __init__(self, *, eps: float = 1e-8) -> None:

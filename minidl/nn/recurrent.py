@@ -78,8 +78,7 @@ def mask_from_lengths(lengths: Any, steps: int | None = None) -> Tensor:
 
 
 def detach_state(state: Any) -> Any:
-    """A recurrent layer's state, h or (h, c), without its history, to go on from: gradients end here. None stays None.
-    """
+    """A recurrent layer's state, h or (h, c), without its history, to go on from: gradients end here. None stays so."""
     if isinstance(state, tuple | list):
         return tuple(s.detach() for s in state)
     return None if state is None else state.detach()

@@ -46,7 +46,8 @@ _TAIL = -8.0             # there 1 + tanh, a small difference, is off by 2e-4 in
 def sigmoid(xp: Any, x: Any) -> Array:
     """1 / (1 + exp(-x)), elementwise, by way of tanh: it cannot overflow and is twice as fast.
 
-    Below -8 it is exp(x) / (1 + exp(x)): by tanh alone float32 would be 44 % off at -17, and 0 from -20 on, where the logarithm is infinite.
+    Below -8 it is exp(x) / (1 + exp(x)): by tanh alone float32 would be 44 % off at -17, and 0 from -20 on,
+    where the logarithm is infinite.
     """
     y = x * 0.5
     y = xp.tanh(y, out=y) if y.ndim else xp.tanh(y)

@@ -93,8 +93,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 def gather(x: Any, indices: Any, axis: int) -> Tensor:
     """Along an axis, pick for each place of `indices` the element that it names (NumPy's `take_along_axis`).
 
-    `indices` has x's number of axes; the others than `axis` have x's sizes, or 1. The result has the shape of
-    `indices`, but for x's size where that is 1. Raises InputError for another number of axes, and an axis that x lacks.
+    `indices` has x's number of axes; the others than `axis` have x's sizes, or 1. The result has x's shape, with the
+    size of `indices` along `axis`. Raises InputError for another number of axes, and an axis that x lacks.
     """
     raw = array_of(indices)
     if raw.ndim != x.ndim:

@@ -92,7 +92,10 @@ def _squared_deviations(x: Array, mean: Array) -> Array:
            lambda g, y, x, scale, shift=None, z=None, z_scale=None: scale_shift(g, z_scale),
            lambda g, y, x, scale, shift=None, z=None, z_scale=None: _channel_dot(g, z), floats=True)
 def scale_shift(xp: Any, x: Any, scale: Any, shift: Any = None, z: Any = None, z_scale: Any = None) -> Array:
-    """x * scale + shift, and + z * z_scale if there is a z: x and z (..., C), scales and shift (C) -> (..., C)."""
+    """x * scale + shift, and + z * z_scale if there is a z: x and z (..., C), scales and shift (C) -> (..., C).
+
+    Raises InputError for scales and a shift of another shape.
+    """
     for v in (scale, shift, z_scale):
         if v is not None and v.shape != x.shape[-1:]:
             raise InputError(f"scale_shift: x of shape {x.shape} takes scale and shift of shape {x.shape[-1:]}, not "

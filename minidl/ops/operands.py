@@ -16,12 +16,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def operand(x: Any) -> Any:
-    """x if it is a Tensor or an array, else the array that a list or a number makes; InputError for anything else."""
+    """x if it is a Tensor or an array, of any shape, else the array that a list or a number makes.
+
+    Raises InputError for anything else.
+    """
     return x if isinstance(x, Tensor) or type(x) in BACKENDS else to_array(x)
 
 
 def floating(x: Any) -> Any:
-    """`operand`, with whole numbers and truth values as float32: for what is no whole number of whole numbers."""
+    """`operand`, with whole numbers and truth values as float32, in the same shape: for what makes no whole numbers."""
     x = operand(x)
     return x if x.dtype.kind == "f" else astype(x, np.float32)
 

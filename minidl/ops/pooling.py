@@ -99,7 +99,8 @@ def upsample(x: Any, scale_factor: int | Pair, mode: str = "nearest") -> Tensor:
     """Images enlarged by whole factors: (N, H, W, C) -> (N, scale_factor H, scale_factor W, C).
 
     "nearest" repeats each pixel; "bilinear" weighs the up to four pixels around by their distances, pixels being areas
-    and their values in the middle (PyTorch's `align_corners=False`).
+    and their values in the middle (PyTorch's `align_corners=False`). Raises InputError for factors that are no whole
+    numbers of at least 1, another mode, and x that is no batch of float images.
     """
     factors = check_scale_factor(scale_factor, mode)
     check_images("upsample", x)

@@ -143,7 +143,9 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 def _halved(y: Any, axis: int) -> Any:
-    part = lambda start, stop: y[(slice(None),) * axis + (slice(start, stop),)]
+    def part(start: int, stop: int) -> Any:
+        return y[(slice(None),) * axis + (slice(start, stop),)]
+
     while (n := y.shape[axis]) > 1:
         half = n // 2
         pairs = part(0, half) * part(half, 2 * half)

@@ -76,7 +76,8 @@ def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Tensor:
 def concatenate(arrays: Sequence[Any], axis: int = 0) -> Tensor:
     """The arrays one after the other along an axis that they have.
 
-    (..., n, ...) and (..., m, ...) -> (..., n + m, ...). Raises InputError for shapes that differ elsewhere, and without an axis.
+    (..., n, ...) and (..., m, ...) -> (..., n + m, ...). Raises InputError for shapes that differ elsewhere, and
+    without an axis.
     """
     if axis is None:
         raise InputError("concatenate: an axis is needed; flatten the arrays first to join them all")

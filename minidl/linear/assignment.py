@@ -18,6 +18,7 @@ def nearest(xp: Any, x: Array, centres: Array, origin: Array | None = None,
 
     The labels are exact, of equally near centres the first: rows of which rounding leaves several centres in question
     are looked at again. With an `origin`, distances are measured from there. `squares`, if known, are the rows' |x|^2.
+    x (N, d), centres (k, d), origin (d,), squares (N,) -> labels (N,) and distances (N,).
     """
     n, k = len(x), len(centres)
     labels, least, certain = xp.empty(n, np.int64), xp.empty(n, x.dtype), xp.empty(n, bool)

@@ -131,8 +131,8 @@ class KMeans:
         xp = backend_of(x).xp
         labels, least = nearest(xp, x, centres, self._origin)
         if not xp.isfinite(least).all():
-            raise InputError(f"{type(self).__name__}.encode: x holds values that are not finite, or so large that their "
-                             "squares are not; replace or drop them")
+            raise InputError(f"{type(self).__name__}.encode: x holds values that are not finite, or so large that "
+                             "their squares are not; replace or drop them")
         return labels
 
     def decode(self, labels: Any) -> Array:
@@ -248,7 +248,8 @@ class MiniBatchKMeans(KMeans):
 
     def _improve(self, xp: Any, x: Array, centres: Array, squares: Array, tol: float,
                  rng: np.random.Generator) -> tuple[list[float], int]:
-        device, k, history = Device(backend_of(x)), self.n_clusters, []
+        device, k = Device(backend_of(x)), self.n_clusters
+        history: list[Any] = []
         counts = xp.zeros((k, 1), np.float64)
         for _ in range(self.max_iter):
             until_now = counts.copy()

@@ -20,4 +20,5 @@ from minidl.tensor import primitive as custom
 from minidl.tuning import tune
 
 __all__ = ["Device", "InputError", "Parameter", "Primitive", "RandomStream", "Tensor", "__version__", "custom", "debug",
-           "devices", "grad", "gradcheck", "graph", "nn", "no_grad", "ops", "optim", "tune", *ops.__all__]
+           "devices", "grad", "gradcheck", "graph", "nn", "no_grad", "ops", "optim", "tune"]
+__all__ += vars(ops)["__all__"]          # every operation, which a type checker finds in the import above

@@ -4,6 +4,7 @@ An operation is named once, in the imports; what they bring is exported. `ops.li
 `minidl.linear` is the room of PCA; `nn.linear` is the same function.
 """
 import sys
+from typing import TYPE_CHECKING
 
 from minidl import operators
 from minidl.ops.activation import (
@@ -72,6 +73,7 @@ from minidl.ops.shape import (
 )
 from minidl.tensor import broadcast_to, sum_to
 
-__all__ = [name for name, value in list(globals().items()) if callable(value) and name != "linear"]
+if not TYPE_CHECKING:                      # which reads the imports, and could not follow this line
+    __all__ = [name for name, value in list(globals().items()) if callable(value) and name != "linear"]
 
 operators.ops = sys.modules[__name__]      # Tensor's methods call the operations, which import Tensor

@@ -19,8 +19,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -121,10 +121,12 @@ class Talk:
 
     # What a lecture file calls ----------------------------------------------------------------------------------------
 
-    def load(self, *, flat: bool = True) -> data.Dataset:
-        """The data set, each image a row of pixels, or without `flat` an image (H, W, C)."""
+    def load(self, *, flat: bool = True, margin: int = 0) -> data.Dataset:
+        """The data set, each image a row of pixels, or without `flat` an image (H, W, C), in a black `margin`."""
         loaded = data.load(self.data)
         self._record["credit"] = loaded.credit
+        around = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
+        loaded = replace(loaded, x_train=np.pad(loaded.x_train, around), x_test=np.pad(loaded.x_test, around))
         self._shape = loaded.x_test.shape[1:]
         return loaded.flat() if flat else loaded
 
@@ -153,7 +155,7 @@ class Talk:
             hook.remove()
         return seen
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str | float]]) -> None:
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print a table; numbers are shown with three decimals."""
         text = [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row] for row in [header, *rows]]
         widths = [max(len(row[i]) for row in text) for i in range(len(header))]
@@ -209,6 +211,25 @@ class Talk:
         with one_core():           # several would spend more time on waiting for each other than on these products
             return training.fit(model, loader, optimizer, epochs=epochs, schedule=schedule, description=name,
                                 checkpoint=self.checkpoint(name) if name else None, **options)
+
+    def right(self, classifier: Module, x: Any, labels: np.ndarray) -> int:
+        """How many of x (N, ...) get their label (N,) from a classifier, which gives a logit for each class."""
+        right = 0
+        with no_grad(), one_core():
+            for part, wanted in data.Loader(self.on_host(x), labels, batch_size=500, shuffle=False, device=self.device):
+                right += int((classifier(part).data.argmax(-1) == wanted.data).sum())
+        return right
+
+    def seconds(self, *actions: Callable[[], object], repeat: int) -> list[float]:
+        """The median time of each action, of `repeat` times; they take turns."""
+        times = np.empty((repeat, len(actions)))
+        for turn in times:
+            for i, act in enumerate(actions):
+                started = time.perf_counter()
+                act()
+                self.device.synchronize()
+                turn[i] = time.perf_counter() - started
+        return np.median(times, axis=0).tolist()
 
     def metric(self, name: str, value: float, *, at_most: float | None = None, at_least: float | None = None,
                always: bool = False) -> None:

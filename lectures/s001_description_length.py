@@ -48,7 +48,6 @@ pixelwise = metrics.pixelwise_length(x, levels=levels).total / len(x)
 # we try a few precisions of the parameters and of the codes, and keep what makes the message shortest. Of an
 # autoencoder only the decoder is sent: the receiver does not need the encoder.
 
-
 # %%
 def shortest(model, x, steps, bits):
     """The shortest message through this model, over precisions of codes and parameters."""
@@ -111,11 +110,9 @@ talk.table(["message", "k", "model", "code", "residual", "bits per image"], [
 # %%
 labels = np.asarray(images.y_train)
 chosen = [int(np.argmax(labels == label)) for label in range(10)]
-talk.save(plotting.image_rows([
-    plotting.Row("real data", talk.images(x[chosen]), "bits"),
-    *(plotting.Row(f"{name}-{k}", talk.images(sent[name][k].shades[chosen] / (sent[name][k].contexts - 1)),
-                   f"{lengths[name][k].sum():.0f}") for name, k in best.items())],
-    title="What the model foresees"), "predictions")
+talk.rows("predictions", "What the model foresees", {"real data": (x[chosen], "bits"), **{
+    f"{name}-{k}": (sent[name][k].shades[chosen] / (sent[name][k].contexts - 1), f"{lengths[name][k].sum():.0f}")
+    for name, k in best.items()}})
 
 # %% [markdown]
 # ## More data can afford a richer model
@@ -160,15 +157,7 @@ with one_core():
     straight, way = metrics.distances(roll), metrics.geodesic_distances(roll, neighbors=talk.short(5, 8))
     unrolled = metrics.classical_mds(way, 2)
 a, b = divmod(int(np.argmax(way / (straight + 2.0))), len(roll))  # close in space, far along the roll
-
-
-def shortest_path(way, a, b):
-    """The points on the shortest way from a to b: those through which it is no longer."""
-    on_it = np.flatnonzero(way[a] + way[:, b] <= way[a, b] * (1 + 1e-9))
-    return on_it[np.argsort(way[a, on_it])]
-
-
-path = shortest_path(way, a, b)
+path = metrics.geodesic_path(way, a, b)
 talk.save(pictures.embeddings(
     {"a swiss roll": roll, "PCA": pca.encode(centred), "autoencoder": network.encode(centred), "Isomap": unrolled},
     along, ways={f"straight: {straight[a, b]:.0f}": roll[[a, b]], f"along the roll: {way[a, b]:.0f}": roll[path]},
@@ -203,7 +192,7 @@ talk.table(["distances", "agreement with the sheet", "reconstruction error"],
 # of the odd ones.
 
 # %%
-seven = images.x_train[np.flatnonzero(np.asarray(images.y_train) == 7)[:1]]
+seven = images.x_train[chosen[7:8]]
 if small:                                                         # 8x8 is drawn at twice its size, with room to turn
     seven = np.pad(seven, ((0, 0), (6, 6), (6, 6), (0, 0)))
 size = seven.shape[1]
@@ -211,8 +200,8 @@ size = seven.shape[1]
 
 def turned(angles):
     """The seven at these angles, as rows of pixels."""
-    return augmentation.rotate_by(seven.repeat(len(angles), axis=0), angles, zoom=2.0 if small else 1.0).reshape(
-        len(angles), -1)
+    sevens = seven.repeat(len(angles), axis=0)
+    return augmentation.rotate_by(sevens, angles, zoom=2.0 if small else 1.0).reshape(len(angles), -1)
 
 
 angles = np.arange(0.0, 360.0, 2.0)
@@ -236,8 +225,7 @@ talk.save(pictures.embeddings({f"PCA: error {turn_errors['PCA']:.1f}": plane.enc
 # angle.
 
 # %%
-way = metrics.geodesic_distances(turns, neighbors=2)
-straight = metrics.distances(turns)
+way, straight = metrics.geodesic_distances(turns, neighbors=2), metrics.distances(turns)
 talk.save(plotting.curves({"along the\nmanifold": (angles[:91], way[0, :91]),
                            "straight\nline": (angles[:91], straight[0, :91])},
                           x="turned by (degrees)", y="distance from the upright seven",
@@ -253,21 +241,14 @@ by_angle = {"geodesic": agreement(way, apart), "straight": agreement(straight, a
 # a picture is from the nearest seven at any angle (squared error): the ghosts are far from all.
 
 # %%
-path = shortest_path(way, 0, 65)                                  # from 0 to 130 degrees
+path = metrics.geodesic_path(way, 0, 65)                          # from 0 to 130 degrees
 share = np.linspace(0, 1, talk.short(24, 2), dtype=np.float32)
 steps_on = np.stack([np.interp(share, np.linspace(0, 1, len(path)), codes[path, i]) for i in range(2)],
                     axis=1).astype(np.float32)
 faded = turns[0] + share[:, None] * (turns[65] - turns[0])
 walked = network.decode(steps_on)
 every_angle = turned(np.arange(720) / 2)
-
-
-def off_the_manifold(rows):
-    """Squared distance to the nearest seven at any angle."""
-    return np.array([((every_angle - row)**2).sum(1).min() for row in rows])
-
-
-ghosts, walks = off_the_manifold(faded), off_the_manifold(walked)
+ghosts, walks = (np.array([((every_angle - row)**2).sum(1).min() for row in rows]) for rows in (faded, walked))
 talk.save([pictures.walk({f"straight line: off by {ghosts[i]:.1f}": faded[i].reshape(size, size),
                           f"along the manifold: {walks[i]:.1f}": walked[i].reshape(size, size)},
                          codes, angles, steps_on[i]) for i in range(len(share))], "walk")
@@ -280,27 +261,22 @@ talk.save([pictures.walk({f"straight line: off by {ghosts[i]:.1f}": faded[i].res
 # that on the sheet, the straight one is not; the walk along the manifold stays near it.
 
 # %%
-bounds: dict[str, Any] = {"digits": {"PCA": (147, 8, 16), "k-means": (141, 20, 80), "autoencoder": (154, None, None)},
-                "mnist": {"PCA": (1090, 50, 80), "k-means": (1200, None, None),
-                          "autoencoder": (1090, None, None)}}[talk.data]
-talk.metric("raw", raw)
-talk.metric("pixelwise", pixelwise)
-for name, (longest, least_k, most_k) in bounds.items():
-    talk.metric(name.lower().replace("-", ""), lengths[name][best[name]].sum(), at_most=longest)
-    talk.metric(f"{name.lower().replace('-', '')}_k", best[name], at_least=least_k, at_most=most_k)
+bounds: dict[str, Any] = {"digits": {"PCA": (147, 8, 16), "k-means": (141, 20, 80), "autoencoder": (154,)},
+                          "mnist": {"PCA": (1090, 50, 80), "k-means": (1200,), "autoencoder": (1090,)}}[talk.data]
+talk.metrics(raw=raw, pixelwise=pixelwise, agreement_pca=agreements["PCA"], roll_error_pca=errors["PCA"],
+             agreement_autoencoder=agreements["autoencoder"], turn_error_pca=turn_errors["PCA"],
+             angle_straight=by_angle["straight"], ghosts=ghosts.mean())
+for name, (longest, *k) in bounds.items():
+    short, (least_k, most_k) = name.lower().replace("-", ""), k or (None, None)
+    talk.metric(short, lengths[name][best[name]].sum(), at_most=longest)
+    talk.metric(f"{short}_k", best[name], at_least=least_k, at_most=most_k)
 talk.metric("too_rich", lengths["PCA"][numbers["PCA"][-1]].sum() - lengths["PCA"][best["PCA"]].sum(), at_least=5)
 talk.metric("best_k_of_few", best_by_size[0], at_most=dimensions[1])
 talk.metric("best_k_of_all", best_by_size[-1], at_least=dimensions[2])
 talk.metric("agreement_straight", agreements["straight lines in space"], at_most=0.4)
-talk.metric("agreement_pca", agreements["PCA"])
-talk.metric("agreement_autoencoder", agreements["autoencoder"])
 talk.metric("agreement_geodesic", agreements["geodesic"], at_least=0.98)
-talk.metric("roll_error_pca", errors["PCA"])
-talk.metric("turn_error_pca", turn_errors["PCA"])
 talk.metric("roll_error_autoencoder", errors["autoencoder"], at_most=0.4 * errors["PCA"])
 talk.metric("turn_error_autoencoder", turn_errors["autoencoder"], at_most=0.2 * turn_errors["PCA"])
 talk.metric("angle_geodesic", by_angle["geodesic"], at_least=0.99)
-talk.metric("angle_straight", by_angle["straight"])
 talk.metric("walk", walks.mean(), at_most=0.25 * ghosts.mean())
-talk.metric("ghosts", ghosts.mean())
 talk.finish()

@@ -72,8 +72,7 @@ talk.metric("corner_start_of_best", errors[-1] * len(points) / centres.inertia_,
 # One fit gives all components, by falling variance: the first $k$ of them are the answer for every smaller $k$.
 
 # %%
-numbers = {"digits": [2, 5, 10, 20, 40], "mnist": [2, 6, 10, 20, 30, 64, 100],
-           "fashion-mnist": [2, 6, 10, 20, 30, 64, 100]}[talk.data]
+numbers = [2, 5, 10, 20, 40] if talk.data == "digits" else [2, 6, 10, 20, 30, 64, 100]
 pca = PCA(numbers[-1], rng=talk.seed).fit(x_train)
 shares = talk.on_host(pca.explained_variance_ratio_)
 talk.save(pictures.explained_variance(shares, marks=numbers[1:5], title="How much do k numbers explain?"),
@@ -84,8 +83,7 @@ talk.save(pictures.explained_variance(shares, marks=numbers[1:5], title="How muc
 # find it; the colours show how far it tells the classes apart all the same.
 
 # %%
-coordinates = talk.on_host(pca.encode(x_test[:3000]))
-talk.save(pictures.codes(coordinates[:, :2], np.asarray(images.y_test)[:3000],
+talk.save(pictures.codes(pca.encode(x_test[:3000])[:, :2], np.asarray(images.y_test)[:3000],
                          title="Test images in PCA's first two directions"), "subspace")
 
 # %% [markdown]
@@ -106,8 +104,7 @@ talk.save(plotting.curves({f"start {i + 1}": (np.arange(3, len(s.inertia_history
                                               100 * (np.array(s.inertia_history_)[2:] / min(inertias) - 1))
                            for i, s in enumerate(starts)}, x="round", y="inertia above the best, %",
                           title="Every round helps, and yet they end apart"), "starts")
-for start in starts:
-    assert max(np.diff(start.inertia_history_), default=0) <= 1e-6 * start.inertia_
+assert all(max(np.diff(s.inertia_history_), default=0) <= 1e-6 * s.inertia_ for s in starts)
 assert min(float(talk.on_host(start.shares_).min()) for start in starts) > 0          # no cluster is empty
 talk.metric("inertia_best", min(inertias), at_most=2.3535e6 if talk.data == "mnist" else None)
 talk.metric("inertia_median", np.median(inertias), at_most=2.360e6 if talk.data == "mnist" else None)
@@ -151,7 +148,8 @@ def by_pca(k):
 centred = float(((x_train - pca.mean_)**2).sum(1).mean())
 left = [centred - float((code_train[:, :k]**2).sum(1).mean()) for k in range(numbers[-1] + 1)]      # by k numbers
 table: list[list[str | float]] = [["mean image", 0, "-", centred, squared_error(by_pca(0), x_test)]]
-known: dict = {"mnist": {30: (13.864, 13.868)}, "fashion-mnist": {30: (12.241, 12.245)}}.get(talk.data, {})
+known: dict = {"digits": {"explained_10": (0.73, 0.75)}, "mnist": {"error_30": (13.864, 13.868)},
+               "fashion-mnist": {"error_30": (12.241, 12.245)}}[talk.data]
 for k in numbers:
     with one_core():
         fitted = kmeans if k == 10 else cluster(k, rng=talk.seed).fit(x_train)
@@ -160,11 +158,9 @@ for k in numbers:
     assert left[k - 1] <= fitted_error
     table += [[f"PCA-{k}", f"{k} numbers", f"{explained:.1%}", left[k], error],
               [f"k-means-{k}", f"one of {k}", f"{1 - fitted_error / centred:.1%}", fitted_error, kmeans_error]]
-    low, high = known.get(k, (None, None))
-    talk.metric(f"error_{k}", error, at_least=low, at_most=high, always=True)
-    low, high = (0.73, 0.75) if (talk.data, k) == ("digits", 10) else (None, None)
-    talk.metric(f"explained_{k}", explained, at_least=low, at_most=high, always=True)
-    talk.metric(f"kmeans_error_{k}", kmeans_error)
+    for name, value in {"error": error, "explained": explained, "kmeans_error": kmeans_error}.items():
+        low, high = known.get(f"{name}_{k}", (None, None))
+        talk.metric(f"{name}_{k}", value, at_least=low, at_most=high, always=True)
 talk.table(["model", "code", "explained", "error, fitted", "error, held out"], table)
 
 # %% [markdown]
@@ -174,7 +170,6 @@ talk.table(["model", "code", "explained", "error, fitted", "error, held out"], t
 # is k-means once more, in one dimension: that is what S. Lloyd made the algorithm for in 1957, to send voices over
 # digital lines. So each coordinate of PCA gets a codebook of its own, and the bits are divided over as few or as many
 # coordinates as is best. On equal bits k-means leaves less error.
-
 
 # %%
 def quantised(coordinates: int, bits: int) -> float:
@@ -208,9 +203,8 @@ talk.metric("kmeans_of_pca_at_equal_bits", found["k-means"][-1] / found["PCA, ro
 # %%
 reconstructions = {f"{k}-D PCA": by_pca(k) for k in numbers[:3]} | {
     f"k-means,\none of {model.n_clusters}": model.reconstruct(x_test) for model in (kmeans, codebook)}
-talk.save(plotting.image_rows([plotting.Row("real data", talk.images(x_test[chosen]), "squared\nerror"), *(
-    plotting.Row(name, talk.images(y[chosen]), f"{squared_error(y, x_test):.2f}")
-    for name, y in reconstructions.items())], title="Test images through both codes"), "reconstructions")
+talk.rows("reconstructions", "Test images through both codes", {"real data": (x_test[chosen], "squared\nerror"), **{
+    name: (y[chosen], f"{squared_error(y, x_test):.2f}") for name, y in reconstructions.items()}})
 
 # %% [markdown]
 # ## Sampling from the code space: a generative model!
@@ -221,12 +215,9 @@ talk.save(plotting.image_rows([plotting.Row("real data", talk.images(x_test[chos
 # later slides are about.
 
 # %%
-talk.save(plotting.image_rows([
-    plotting.Row("real data", talk.images(x_test[chosen])),
-    plotting.Row(f"{numbers[-1]}-D PCA,\nsampled", talk.images(pca.sample(10, talk.rng))),
-    plotting.Row("k-means-10,\nsampled", talk.images(kmeans.sample(10, talk.rng))),
-    plotting.Row(f"k-means-{codebook.n_clusters},\nsampled", talk.images(codebook.sample(10, talk.rng)))],
-    title="Sampling from the code space"), "samples")
+talk.rows("samples", "Sampling from the code space", {
+    "real data": x_test[chosen], f"{numbers[-1]}-D PCA,\nsampled": pca.sample(10, talk.rng),
+    **{f"k-means-{m.n_clusters},\nsampled": m.sample(10, talk.rng) for m in (kmeans, codebook)}})
 
 # %% [markdown]
 # ## Whitening, and ZCA
@@ -243,34 +234,23 @@ patches = data.patches(4000, size=12, rng=np.random.default_rng(talk.seed), whit
 patches = patches - patches.mean(1, keepdims=True)                     # brightness is not of interest
 whitenings = {kind: Whitening(kind=kind, eps=1e-4).fit(patches) for kind in ("pca", "zca")}
 striking = np.argsort(-patches.std(1))[:400:40]
-
-
-def shown(rows):
-    """Ten rows as images: 0 as grey, three deviations to black and white."""
-    return (0.5 + rows / (6 * rows.std())).reshape(-1, 12, 12)
-
-
-talk.save(plotting.image_rows([
-    plotting.Row("patches", shown(patches[striking])),
-    *[plotting.Row(f"whitened,\n{kind.upper()}", shown(white.encode(patches)[striking]))
-      for kind, white in whitenings.items()],
-    plotting.Row("ZCA,\nundone", shown(whitenings["zca"].reconstruct(patches[striking])))],
-    title="Both are white; only one is still an image"), "whitening")
-white = whitenings["zca"].encode(patches)
-talk.metric("neighbours_correlation_before", np.corrcoef(patches[:, 65], patches[:, 66])[0, 1], at_least=0.5,
-            always=True)
-talk.metric("neighbours_correlation_after", np.abs(np.corrcoef(white[:, 65], white[:, 66])[0, 1]), at_most=0.1,
-            always=True)
-talk.metric("zca_asymmetry", np.abs(whitenings["zca"].matrix_ - whitenings["zca"].matrix_.T).max(), at_most=1e-3,
-            always=True)
+shown = lambda rows: (0.5 + rows / (6 * rows.std())).reshape(-1, 12, 12)      # three deviations to black and white
+talk.rows("whitening", "Both are white; only one is still an image", {
+    "patches": shown(patches[striking]),
+    **{f"whitened,\n{kind.upper()}": shown(white.encode(patches)[striking]) for kind, white in whitenings.items()},
+    "ZCA,\nundone": shown(whitenings["zca"].reconstruct(patches[striking]))})
+before, after = (np.corrcoef(rows[:, 65], rows[:, 66])[0, 1] for rows in (patches, whitenings["zca"].encode(patches)))
+zca = whitenings["zca"].matrix_
+talk.metric("neighbours_correlation_before", before, at_least=0.5, always=True)
+talk.metric("neighbours_correlation_after", np.abs(after), at_most=0.1, always=True)
+talk.metric("zca_asymmetry", np.abs(zca - zca.T).max(), at_most=1e-3, always=True)
 
 # %% [markdown]
 # Each column of the ZCA matrix is the filter that makes one pixel of the white image: the pixel itself, less what its
 # neighbours already tell. The eye's ganglion cells see the world through such filters: bright centre, dark surround.
 
 # %%
-filters = whitenings["zca"].matrix_.T[[0, 18, 41, 66, 77]].reshape(-1, 12, 12)
-talk.save(plotting.image_grid(filters, columns=5, symmetric=True,
+talk.save(plotting.image_grid(zca.T[[0, 18, 41, 66, 77]].reshape(-1, 12, 12), columns=5, symmetric=True,
                               title="ZCA's filters: a pixel, less what its neighbours tell"), "zca-filters")
 
 # %% [markdown]

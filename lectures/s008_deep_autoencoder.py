@@ -77,7 +77,6 @@ def train(model: DeepAutoencoder, x: np.ndarray, epochs: int, lr: float = 4e-3) 
     return talk.train(model, x, epochs=epochs, lr=lr, weight_decay=0.05,
                       validate=lambda model: squared_error(model.reconstruct(unseen), unseen)).validation
 
-
 # %% [markdown]
 # ## Slide 17
 #
@@ -99,11 +98,9 @@ with_k_numbers = {"deep auto": model.reconstruct(x_test), "logistic PCA": logist
                   "PCA": pca.reconstruct(x_test)}
 errors = {name: squared_error(reconstruction, x_test) for name, reconstruction in with_k_numbers.items()}
 mean_error = squared_error(pca.mean_ + 0 * x_test, x_test)
-talk.save(plotting.image_rows(
-    [plotting.Row("real data", some, "squared\nerror")]
-    + [plotting.Row(f"{k}-D {name}".replace("logistic ", "logistic\n"), talk.images(y[chosen]), f"{errors[name]:.2f}")
-       for name, y in with_k_numbers.items()],
-    title=f"Compressing images to {k} real numbers"), "slide-17")
+talk.rows("slide-17", f"Compressing images to {k} real numbers", {"real data": (some, "squared\nerror"), **{
+    f"{k}-D {name}".replace("logistic ", "logistic\n"): (y[chosen], f"{errors[name]:.2f}")
+    for name, y in with_k_numbers.items()}})
 table = {"mean image": mean_error, f"PCA-{k}": errors["PCA"], "logistic PCA, linear encoder": one_layer_error,
          f"logistic PCA-{k}": errors["logistic PCA"], "deep autoencoder": errors["deep auto"]}
 talk.table(["model", "numbers", "squared error per test image", "of PCA's"],
@@ -120,8 +117,6 @@ talk.save(plotting.curves({"deep autoencoder": (np.arange(1, epochs + 1), histor
                           levels={f"PCA-{k}": errors["PCA"], "mean image": mean_error},
                           x="epoch", y="squared error per test image", log=True,
                           title="Error of held-out images while training"), "training")
-
-# %%
 shown = np.unique(np.geomspace(1, epochs, 20).astype(int)) - epochs - 1    # from the end: a resumed run has the last
 if not talk.fast:
     talk.save([plotting.image_rows([
@@ -137,11 +132,8 @@ if not talk.fast:
 
 # %%
 model.remember_codes(x_train)
-talk.save(plotting.image_rows([
-    plotting.Row("real data", some),
-    plotting.Row("deep auto,\nsampled", talk.images(model.sample(10, talk.rng))),
-    plotting.Row("PCA, sampled", talk.images(pca.sample(10, talk.rng)))],
-    title="Decoding random codes"), "samples")
+talk.rows("samples", "Decoding random codes", {
+    "real data": some, "deep auto,\nsampled": model.sample(10, talk.rng), "PCA, sampled": pca.sample(10, talk.rng)})
 
 # %% [markdown]
 # ## Why logistic units stall
@@ -208,22 +200,21 @@ results = {name: [squared_error(any_model.reconstruct(x), small_test) for x in (
            for name, any_model in [*linear.items(), *networks.items()]}
 numbers = {"PCA": 64 * 11, "logistic PCA": 64 * 11} | {
     name: sum(p.size for p in network.parameters()) for name, network in networks.items()}
-lines: list[list[str | float]] = [["no model", 64, 0, 0.0, squared_error(noisy, small_test)]]
-lines += [[name, networks[name].sizes[-1] if name in networks else 10, numbers[name], *result]
-          for name, result in results.items()]
-talk.table(["model", "numbers", "parameters", "squared error", "on noisy images"], lines)
+talk.table(["model", "numbers", "parameters", "squared error", "on noisy images"], [
+    ["no model", 64, 0, 0.0, squared_error(noisy, small_test)],
+    *[[name, networks[name].sizes[-1] if name in networks else 10, numbers[name], *errors]
+      for name, errors in results.items()]])
 
 # %% [markdown]
 # Ten numbers of a deep network are better than PCA's on clean images, and worse on noisy ones: it follows the noise.
 # The wide one copies. Trained with noise a network does neither; it has learned where digits lie, and goes there.
 
 # %%
-columns = digits.one_of_each().tolist()
 rows = {"clean": small_test, "noisy": noisy, "PCA": linear["PCA"].reconstruct(noisy),
         "undercomplete": networks["undercomplete"].reconstruct(noisy), "denoising": denoising.reconstruct(noisy)}
-talk.save(plotting.image_rows(
-    [plotting.Row(name, talk.on_host(row[columns]).reshape(-1, 8, 8), f"{squared_error(row, small_test):.2f}")
-     for name, row in rows.items()], title="Taking noise away: the squared error to the clean image"), "denoising")
+talk.rows("denoising", "Taking noise away: the squared error to the clean image", {
+    name: (row[digits.one_of_each().tolist()].reshape(-1, 8, 8), f"{squared_error(row, small_test):.2f}")
+    for name, row in rows.items()})
 
 # %% [markdown]
 # ## What the noise does to the filters
@@ -236,10 +227,9 @@ talk.save(plotting.image_rows(
 filters = {name: talk.on_host(networks[name].encoder[0].weight.data).T.reshape(-1, 8, 8)
            for name in ("plain, wide", "denoising, wide")}
 alike = {name: float(np.corrcoef(f[:, :, 1:].ravel(), f[:, :, :-1].ravel())[0, 1]) for name, f in filters.items()}
-talk.save(plotting.image_rows([
-    plotting.Row(name.replace(" ", "\n"), 0.5 + 0.5 * f[:10] / np.abs(f[:10]).max((1, 2), keepdims=True),
-                 f"{alike[name]:.2f}") for name, f in filters.items()],
-    title="Weights of ten units, and how alike neighbours are"), "filters")
+talk.rows("filters", "Weights of ten units, and how alike neighbours are", {
+    name.replace(" ", "\n"): (0.5 + 0.5 * f[:10] / np.abs(f[:10]).max((1, 2), keepdims=True), f"{alike[name]:.2f}")
+    for name, f in filters.items()})
 
 # %% [markdown]
 # ## Contraction
@@ -271,10 +261,8 @@ talk.metric("ratio", errors["deep auto"] / errors["PCA"], at_most={"digits": 0.5
 talk.metric("deep_error", errors["deep auto"], at_most=3.5 if talk.data == "mnist" else mean_error)
 talk.metric("logistic_pca_error", errors["logistic PCA"], at_most=8.01 if talk.data == "mnist" else errors["PCA"])
 talk.metric("linear_encoder_error", one_layer_error, at_most=errors["PCA"])
-talk.metric("pca_error", errors["PCA"])
-talk.metric("mean_image_error", mean_error)
-talk.metric("training_seconds", sum(history.seconds))
-
+talk.metrics(pca_error=errors["PCA"], mean_image_error=mean_error, training_seconds=sum(history.seconds),
+             filters_plain=alike["plain, wide"], five_directions_free=movement[0.0])
 clean_error, noisy_error = ({name: result[i] for name, result in results.items()} for i in range(2))
 talk.metric("logistic_units_at_first", held_out["logistic"][min(5, short) - 1] / small_mean, at_least=0.95)
 talk.metric("centred_of_logistic_units", held_out["logistic,\ncentred"][-1] / held_out["logistic"][-1], at_most=0.7)
@@ -282,8 +270,6 @@ talk.metric("tied_of_pca", clean_error["tied"] / clean_error["PCA"], at_most=0.9
 talk.metric("undercomplete_on_noise_of_pca", noisy_error["undercomplete"] / noisy_error["PCA"], at_least=1.1)
 talk.metric("denoising_of_pca", noisy_error["denoising"] / noisy_error["PCA"], at_most=0.85)
 talk.metric("wide_copies", clean_error["plain, wide"] / clean_error["PCA"], at_most=0.3)
-talk.metric("filters_plain", alike["plain, wide"])
 talk.metric("filters_denoising", alike["denoising, wide"], at_least=1.4 * alike["plain, wide"])
-talk.metric("five_directions_free", movement[0.0])
 talk.metric("five_directions_contracted", movement[1.0], at_least=2 * movement[0.0])
 talk.finish()

@@ -68,7 +68,6 @@ print(f"{len(slopes):,} slopes, relative difference {difference:.1e}")
 # a line search finds how far to go. Each step looks at all of the patches; SGD, momentum and Adam take 100 at a time.
 # Everything starts from the same weights, and what is shown is the cost of all patches.
 
-
 # %%
 class Run:
     """A network, and how its training went: after each epoch the passes over the data, the cost, and the filters."""
@@ -92,18 +91,9 @@ class Run:
         return model.loss(self.everything).item()
 
 
-def filters_of(model, side=8):
-    return talk.on_host(model.maximising_inputs()).reshape(-1, side, side)
-
-
-def network(**penalty):
-    return SparseAutoencoder(64, 25, rng=talk.seed, **penalty)
-
-
-def lbfgs(parameters):
-    return optim.LBFGS(parameters, max_iter=10)
-
-
+filters_of = lambda model, side=8: talk.on_host(model.maximising_inputs()).reshape(-1, side, side)
+network = lambda **penalty: SparseAutoencoder(64, 25, rng=talk.seed, **penalty)
+lbfgs = lambda parameters: optim.LBFGS(parameters, max_iter=10)
 whole, epochs = dict(batch_size=len(patches), epochs=talk.epochs(40, fast=2)), talk.epochs(60)
 runs = {
     "L-BFGS": Run(network(), lbfgs, **whole),
@@ -186,16 +176,7 @@ talk.table(["filters", "orientation selectivity (median)", "Gabor fit (median)",
 # 4. Fine-tune: backpropagate through the whole, as through any network.
 
 # %%
-talk.save([
-    pictures.stacking([("x", 6), ("a", 4), ("x'", 6)], trained=[0, 1], title="1. Reconstruct x", note="x' shall be x"),
-    pictures.stacking([("x", 6), ("a", 4), ("b", 3), ("a'", 4)], trained=[1, 2], title="2. Reconstruct a, not x",
-                      note="a' shall be a"),
-    pictures.stacking([("x", 6), ("a", 4), ("b", 3), ("softmax", 2)], trained=[2], title="3. Classify b",
-                      note="the first labels"),
-    pictures.stacking([("x", 6), ("a", 4), ("b", 3), ("softmax", 2)], trained=[0, 1, 2], title="4. Fine-tune all",
-                      note="backpropagation through everything")], "stages")
-
-# %%
+talk.save(pictures.stages(), "stages")
 images = talk.load()
 first = slice(talk.short(None, 600))
 x_train, y_train = images.x_train[first], np.asarray(images.y_train)[first]
@@ -217,13 +198,10 @@ def trained(model, x, y=None, *, rounds, lr=2e-3, name="", loss=None):
     return model
 
 
-def fit_layer(layer, target):
-    return trained(layer, target, rounds=layer_rounds, lr=1e-3, name=f"layer {stack.layers.index(layer) + 1}")
-
-
 stack = StackedAutoencoder(sizes, rng=talk.rng, rho=0.1, beta=0.3)
 stack.to(talk.device)
-stack.pretrain(x_train, fit_layer)
+stack.pretrain(x_train, lambda layer, target: trained(
+    layer, target, rounds=layer_rounds, lr=1e-3, name=f"layer {stack.layers.index(layer) + 1}"))
 pretrained = stack.state_dict()
 
 # %% [markdown]
@@ -231,12 +209,10 @@ pretrained = stack.state_dict()
 # up.
 
 # %%
-x_test, y_test = images.x_test, np.asarray(images.y_test)
-on_test = talk.device.put(x_test)
+on_test, y_test = talk.device.put(images.x_test), np.asarray(images.y_test)
 some = on_test[images.one_of_each().tolist()]
-talk.save(plotting.image_rows([plotting.Row(name, talk.images(rows)) for name, rows in {
-    "x": some, "from a": stack.layers[0].reconstruct(some), "from b": stack.reconstruct(some)}.items()],
-    title="What the layers know of an image"), "reconstructions")
+talk.rows("reconstructions", "What the layers know of an image", {
+    "x": some, "from a": stack.layers[0].reconstruct(some), "from b": stack.reconstruct(some)})
 talk.save(pictures.filter_panels({"": filters_of(stack.layers[0], int(np.sqrt(sizes[0])))[:60]}, columns=12,
                                  title="What the units of the first layer look for"), "strokes")
 
@@ -245,7 +221,6 @@ talk.save(pictures.filter_panels({"": filters_of(stack.layers[0], int(np.sqrt(si
 #
 # A softmax on the pixels is where we come from. The same network, started from random weights and trained on the same
 # labels in the same way, says what the pretraining was worth.
-
 
 # %%
 def cross_entropy(network, x, y):
@@ -260,9 +235,7 @@ def softmax_on(depth, x=x_train, y=y_train, rounds=tuning_rounds):
 
 def errors(network, depth=0):
     """Wrong test images, in percent, of a network on the activations of layer `depth`."""
-    with md.no_grad():
-        answers = network(md.Tensor(stack.features(on_test, depth))).numpy().argmax(1)
-    return 100 * float((answers != y_test).mean())
+    return 100 * ((len(y_test) - talk.right(network, stack.features(on_test, depth), y_test)) / len(y_test))
 
 
 on_pixels, on_a, on_b = (softmax_on(depth) for depth in range(3))
@@ -274,11 +247,7 @@ def tuned(network, x=x_train, y=y_train, rounds=tuning_rounds, name=""):
     return errors(trained(network, x, y, rounds=rounds, loss=cross_entropy, name=name))
 
 
-def fresh():
-    """The same network without pretraining."""
-    return StackedAutoencoder(sizes, rng=talk.rng).network(nn.Linear(sizes[-1], 10, rng=talk.rng))
-
-
+fresh = lambda: StackedAutoencoder(sizes, rng=talk.rng).network(nn.Linear(sizes[-1], 10, rng=talk.rng))
 results["fine-tuned"] = tuned(stack.network(on_b), name="tuned")
 results["not pretrained"] = tuned(fresh(), name="random")
 results["not pretrained,\nas many rounds as all stages"] = tuned(fresh(), rounds=tuning_rounds + 2 * layer_rounds,
@@ -326,15 +295,13 @@ talk.metric("gradient_difference", float(difference), at_most=1e-9, always=True)
 talk.metric("cost", sparse.costs[-1], at_most=0.50)
 talk.metric("least_mean_activation", means.min(), at_least=0.008)
 talk.metric("greatest_mean_activation", means.max(), at_most=0.012)
-talk.metric("lbfgs_seconds", sparse.seconds[-1])
 for name, measure in (("selectivity", selectivity), ("gabor_fit", fit)):
     middle = {key: float(np.median(values)) for key, values in measure.items()}
-    talk.metric(f"{name}_before", middle["before training"])
-    talk.metric(f"{name}_pca", middle["PCA"])
+    talk.metrics(**{f"{name}_before": middle["before training"], f"{name}_pca": middle["PCA"]})
     talk.metric(f"{name}_kl", middle["KL"], at_least=middle["PCA"] + 0.05)
 at_least = {"digits": (97, 97, 2), "mnist": (95.5, 98.2, 1)}[talk.data]
 talk.metric("softmax_on_b", 100 - results["softmax on b"], at_least=at_least[0])
 talk.metric("fine_tuned", 100 - results["fine-tuned"], at_least=at_least[1])
-talk.metric("not_pretrained", 100 - results["not pretrained"])
+talk.metrics(not_pretrained=100 - results["not pretrained"], lbfgs_seconds=sparse.seconds[-1])
 talk.metric("few_labels_gain", ways["not pretrained"][0] - ways["softmax on b"][0], at_least=at_least[2])
 talk.finish()

@@ -8,7 +8,6 @@
 
 # %%
 import itertools
-import time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,8 +32,7 @@ pixels = images.x_train.shape[1]
 # the share of them that have the query's class.
 
 # %%
-K = 10
-database, labels = x_train[:10_000], labels[:10_000]
+K, database, labels = 10, x_train[:10_000], labels[:10_000]
 
 
 class Plan(NamedTuple):
@@ -62,18 +60,6 @@ seen = images.x_train[:talk.short(None, 4000)]
 # GTX 285 needed "a few days". The codes below come from smaller networks, whose training ends while we wait.
 
 # %%
-def seconds(*actions: Any, repeat: int) -> list[float]:
-    """The median time of each action; they take turns."""
-    times = np.empty((repeat, len(actions)))
-    for turn in times:
-        for i, act in enumerate(actions):
-            started = time.perf_counter()
-            act()
-            talk.device.synchronize()
-            turn[i] = time.perf_counter() - started
-    return np.median(times, axis=0).tolist()
-
-
 KRIZHEVSKY = [3072, 8192, 4096, 2048, 1024, 512, 256]
 talk.metric("encoder_parameters", sum((n + 1) * m for n, m in itertools.pairwise(KRIZHEVSKY)))
 if talk.data == "cifar10" and not talk.fast:
@@ -86,8 +72,8 @@ if talk.data == "cifar10" and not talk.fast:
         krizhevsky.loss(batch).backward()
         optimizer.step()
 
-    trained = len(batch) / seconds(step, repeat=3)[0]
-    encoded = 1024 / seconds(lambda: krizhevsky.encode(x_train[:1024]), repeat=1)[0]
+    trained = len(batch) / talk.seconds(step, repeat=3)[0]
+    encoded = 1024 / talk.seconds(lambda: krizhevsky.encode(x_train[:1024]), repeat=1)[0]
     talk.table(["slide 18's network, here", "images a second", "2 million images, days", "ten times, days"], [
         ["to train", trained, 2e6 / trained / 86400, 2e7 / trained / 86400],
         ["to encode", encoded, 2e6 / encoded / 86400, ""]])
@@ -107,7 +93,6 @@ if talk.data == "cifar10" and not talk.fast:
 #
 # `start_from` sets the biases so that each bit divides the images in half, for a bit that is the same for all says
 # nothing, and so that decoding begins at the mean image.
-
 
 # %%
 took: dict[str, float] = {}
@@ -158,14 +143,10 @@ by_pca = pca.mean_ + pca.encode(queries)[:, :few] @ pca.components_[:few]
 pca_error = squared_error(by_pca, queries)
 model.remember_codes(database)
 errors = {name: squared_error(one.reconstruct(queries), queries) for name, one in models.items()}
-talk.save(plotting.image_rows([
-    plotting.Row("real data", talk.images(queries[chosen]), "squared\nerror"),
-    *(plotting.Row(f"{plan.bits} bits{which}", talk.images(models[name].reconstruct(queries[chosen])),
-                   f"{errors[name]:.2f}")
-      for name, which in (("straight through", ""), ("deep, straight through", ",\ndeep"))),
-    plotting.Row(f"{few} numbers,\nPCA", talk.images(by_pca[chosen]), f"{pca_error:.2f}"),
-    plotting.Row("sampled", talk.images(model.sample(10, talk.rng)))],
-    title=f"Images from {plan.bits} bits"), "slide-19")
+talk.rows("slide-19", f"Images from {plan.bits} bits", {"real data": (queries[chosen], "squared\nerror"), **{
+    f"{plan.bits} bits{which}": (models[name].reconstruct(queries[chosen]), f"{errors[name]:.2f}")
+    for name, which in (("straight through", ""), ("deep, straight through", ",\ndeep"))},
+    f"{few} numbers,\nPCA": (by_pca[chosen], f"{pca_error:.2f}"), "sampled": model.sample(10, talk.rng)})
 
 # %% [markdown]
 # ## A walk through the codes
@@ -191,17 +172,13 @@ talk.save(frames, "walk")
 # each image was given mean 0 and deviation 1. The cheap ways to bits are signs: of PCA's coordinates, and of random
 # projections.
 
-
 # %%
-def standardised(x: Any) -> Any:
-    return (x - x.mean(1, keepdims=True)) / (x.std(1, keepdims=True) + 1e-6)
-
-
 def by_code(encode: Any) -> Any:
     """What Hamming search among these bits finds for all queries."""
     return HammingIndex(encode(database)).search(encode(queries), K)[1]
 
 
+standardised = lambda x: (x - x.mean(1, keepdims=True)) / (x.std(1, keepdims=True) + 1e-6)
 planes = talk.device.put(talk.rng.standard_normal((pixels, plan.bits), dtype=np.float32))
 with one_core():
     found = {"pixels": EuclideanIndex(database).search(queries, K)[1],
@@ -220,7 +197,6 @@ talk.table(["search by", "bytes an image", f"precision@{K}", "squared error", "s
 # reconstruction. Noise costs precision in trainings as short as these.
 #
 # The pictures of slides 20 and 21 for ten of our queries: the first of each class in the test set.
-
 
 # %%
 def first_found(title: str, name: str, which: list[int], count: int = 7) -> pictures.Found:
@@ -258,17 +234,14 @@ talk.table([f"precision@{K}", "pixels", "standardised", "code", "code - pixels"]
 by_bits, by_pixels = HammingIndex(model.encode(database)), EuclideanIndex(database)
 many, codes = queries[:1000], model.encode(queries[:1000])
 with one_core():
-    batch_bits, batch_pixels = seconds(lambda: by_bits.search(codes, K), lambda: by_pixels.search(many, K),
-                                       repeat=talk.short(9, 1))
-    one_bits, one_pixels = seconds(lambda: by_bits.search(codes[:1], K), lambda: by_pixels.search(many[:1], K),
-                                   repeat=talk.short(51, 3))
-bytes_code = by_bits.nbytes / len(by_bits)
+    together, alone = (1e6 / n * np.array(talk.seconds(
+        lambda: by_bits.search(codes[:n], K), lambda: by_pixels.search(many[:n], K), repeat=repeat))
+        for n, repeat in ((len(many), talk.short(9, 1)), (1, talk.short(51, 3))))
+bytes_code, gain_together, gain_alone = by_bits.nbytes / len(by_bits), together[1] / together[0], alone[1] / alone[0]
 talk.table([f"search among {len(database):,} images", "bytes an image", "us a query, 1000 together", "us, one alone"], [
-    [f"{plan.bits}-bit code, Hamming", f"{bytes_code:.0f}", f"{batch_bits / len(many) * 1e6:.1f}",
-     f"{one_bits * 1e6:.0f}"],
-    ["pixels, Euclid in float32", pixels, f"{batch_pixels / len(many) * 1e6:.1f}", f"{one_pixels * 1e6:.0f}"],
-    ["the code's gain", f"{pixels / bytes_code:.1f}", f"{batch_pixels / batch_bits:.1f}",
-     f"{one_pixels / one_bits:.1f}"]])
+    [f"{plan.bits}-bit code, Hamming", f"{bytes_code:.0f}", f"{together[0]:.1f}", f"{alone[0]:.0f}"],
+    ["pixels, Euclid in float32", pixels, f"{together[1]:.1f}", f"{alone[1]:.0f}"],
+    ["the code's gain", f"{pixels / bytes_code:.1f}", f"{gain_together:.1f}", f"{gain_alone:.1f}"]])
 
 # %% [markdown]
 # ## Semantic hashing: the code is an address
@@ -285,10 +258,10 @@ ball_sizes = [len(addresses.lookup(code, RADIUS)[1]) for code in short.encode(qu
 typical = int(np.argsort(ball_sizes)[len(ball_sizes) // 2])
 distances, indices = (talk.on_host(a) for a in addresses.lookup(short.encode(queries[typical][None])[0], RADIUS))
 ball = {}
-for r, places in ((0, "1 address"), (1, "20 addresses"), (2, "190 addresses")):
+for r, places in enumerate(("1 address", "20 addresses", "190 addresses")):
     there = indices[distances == r]
-    row = f"{places}:\n{len(there)} image{'s' * (len(there) != 1)}"
-    ball[row] = talk.images(talk.on_host(database)[there]), labels[there] == query_labels[typical]
+    ball[f"{places}:\n{len(there)} image{'s' * (len(there) != 1)}"] = (
+        talk.images(talk.on_host(database)[there]), labels[there] == query_labels[typical])
 talk.save(pictures.rings(talk.images(queries[typical][None])[0], ball,
                          title=f"What lies within {RADIUS} bits of the query's {BITS}-bit address"), "ball")
 
@@ -305,13 +278,14 @@ for size in thousands:
     index = HammingIndex(short.draw_codes(1000 * size, talk.rng))
     among.append(len(index.lookup(address, RADIUS)[1]))              # the first look-up makes the table
     with one_core():
-        times.append(1e6 * np.array(seconds(lambda: index.scan(address, RADIUS), lambda: index.lookup(address, RADIUS),
-                                            repeat=talk.short(15, 3))))
+        times.append(talk.seconds(lambda: index.scan(address, RADIUS), lambda: index.lookup(address, RADIUS),
+                                  repeat=talk.short(15, 3)))
+microseconds = 1e6 * np.array(times)
 talk.table(["codes", "within the ball", "us to compare all", "us to look up"],
            [[f"{1000 * size:,}", f"{found:,}", f"{scan:.0f}", f"{look_up:.0f}"]
-            for size, found, (scan, look_up) in zip(thousands, among, times, strict=True)])
+            for size, found, (scan, look_up) in zip(thousands, among, microseconds, strict=True)])
 talk.save(plotting.curve_panels({f"What lies within {RADIUS} bits of a {BITS}-bit code?": {
-    name: (thousands, values) for name, values in zip(("compare all", "look up"), np.transpose(times), strict=True)}},
+    name: (thousands, values) for name, values in zip(("compare all", "look up"), microseconds.T, strict=True)}},
                                 x="thousands of codes", y="microseconds a query", log=True, log_x=True), "look-up")
 
 # %% [markdown]
@@ -324,19 +298,16 @@ talk.save(plotting.curve_panels({f"What lies within {RADIUS} bits of a {BITS}-bi
 # all of a size and in their place; pixels are hard to beat there, and eight bytes come near.
 
 # %%
-by_data: dict[str, dict[str, float]] = {
+bounds: dict[str, float] = {
     "digits": {"precision": 0.91, "gain": -0.05, "of_pca": 0.3}, "mnist": {"precision": 0.88, "of_pca": 0.3},
-    "fashion-mnist": {"gain": 0.015, "of_pca": 0.6}, "cifar10": {"gain": 0.025, "of_pca": 0.75}}
-bounds = by_data[talk.data]
+    "fashion-mnist": {"gain": 0.015, "of_pca": 0.6}, "cifar10": {"gain": 0.025, "of_pca": 0.75}}[talk.data]
 for name, value in precision.items():
     talk.metric(f"precision_{name.replace(',', '').replace(' ', '_')}", value,
                 at_least=bounds.get("precision") if name == "straight through" else None)
 talk.metric("precision_gain", precision["straight through"] - precision["pixels"], at_least=bounds.get("gain"))
-talk.metric("bytes_gain", pixels / bytes_code)
-talk.metric("faster_together", batch_pixels / batch_bits)
-talk.metric("faster_alone", one_pixels / one_bits)
-talk.metric("error_straight_through", errors["straight through"])
+talk.metrics(bytes_gain=pixels / bytes_code, faster_together=gain_together, faster_alone=gain_alone,
+             error_straight_through=errors["straight through"],
+             undecided_without_noise=undecided["without noise"])
 talk.metric("error_of_pca", errors["straight through"] / pca_error, at_most=bounds.get("of_pca"))
-talk.metric("undecided_without_noise", undecided["without noise"])
 talk.metric("undecided_with_noise", undecided["with noise"], at_most=0.6 * undecided["without noise"])
 talk.finish()

@@ -17,16 +17,14 @@ from minidl.data import augmentation
 from minidl.lectures import lecture
 from minidl.lectures.pictures import convolutional_autoencoder as pictures
 from minidl.metrics import squared_error
+from minidl.metrics.checkerboards import checkerboard, pixel_energies, power_spectrum, unevenness
 from minidl.tuning import one_core
 
 talk = lecture(22, data=["digits", "mnist", "fashion-mnist"])
-images = talk.load(flat=False)
-small = talk.data == "digits"
-margin = 2 if small else 0                         # the small digits fill their 8x8 pixels: here they have room to move
-around = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
-seen = slice(talk.short(None, 1000))
-x_train, x_test = np.pad(images.x_train, around)[seen], np.pad(images.x_test, around)[seen]
-labels, size = np.asarray(images.y_test)[seen], x_test.shape[1]
+small, seen = talk.data == "digits", slice(talk.short(None, 1000))
+images = talk.load(flat=False, margin=2 if small else 0)      # the small digits fill 8x8 pixels: here they have room
+x_train, x_test = images.x_train[seen], images.x_test[seen]
+size = x_test.shape[1]
 # %% [markdown]
 # ## Two autoencoders with a code of equal size
 #
@@ -41,16 +39,13 @@ conv = ConvolutionalAutoencoder(x_test.shape[1:], (16, 32), hidden=(64,) if smal
                                 rng=talk.rng)
 models = {"dense": dense, "convolutional": conv}
 epochs, batch_size = talk.epochs(30 if small else 6), 64 if small else 128
+adam = lambda model, lr=4e-3: optim.Adam(model.parameters(), lr=lr, betas=(0.9, 0.99))
 print(conv)
 
 
 def as_taken(model, x):
     """Images (N, H, W, C) as the model takes them: a dense layer takes rows."""
     return x if len(model.input_shape) == 3 else x.reshape(len(x), -1)
-
-
-def adam(model, lr=4e-3):
-    return optim.Adam(model.parameters(), lr=lr, betas=(0.9, 0.99))
 
 
 def reconstructed(model, x):
@@ -75,11 +70,9 @@ talk.table(["autoencoder", "parameters", "ms a step", "squared error per test im
     [name, f"{parameters[name]:,}", f"{ms_a_step[name]:.1f}", errors[name], errors[name] / errors["dense"]]
     for name in models])
 chosen = images.one_of_each()
-talk.save(plotting.image_rows([
-    plotting.Row("real data", x_test[chosen], "squared\nerror"),
-    *(plotting.Row(name, found[name][chosen], f"{errors[name]:.2f}") for name in models)],
-    title=f"Compressing images to {code} real numbers"), "reconstructions")
-
+talk.rows("reconstructions", f"Compressing images to {code} real numbers", {
+    "real data": (x_test[chosen], "squared\nerror"),
+    **{name: (found[name][chosen], f"{errors[name]:.2f}") for name in models}})
 
 # %% [markdown]
 # ## If the image moves by a pixel
@@ -87,7 +80,6 @@ talk.save(plotting.image_rows([
 # To a dense layer a moved image is another image altogether. The feature maps of a convolution move along, and are made
 # of the same strokes as before; but the layers next to the code are dense here too, and have learned what is where. So
 # neither network, trained on images in their places, is good at moved ones. One is much worse.
-
 # %%
 moves = [[(0, 0)], [(0, 1), (1, 0), (0, -1), (-1, 0)], [(0, 2), (2, 0), (0, -2), (-2, 0)]]
 by_pixels = {name: [float(np.mean([squared_error(reconstructed(model, x), x)
@@ -96,10 +88,8 @@ by_pixels = {name: [float(np.mean([squared_error(reconstructed(model, x), x)
 talk.table(["squared error per image", "in place", "moved by 1 pixel", "by 2", "all black"], [
     [name, *values, squared_error(np.zeros_like(x_test), x_test)] for name, values in by_pixels.items()])
 away = augmentation.shift_by(x_test[chosen], 0, 2)
-talk.save(plotting.image_rows([
-    plotting.Row("moved by 2", away), *(plotting.Row(name, reconstructed(model, away), f"{by_pixels[name][2]:.1f}")
-                                        for name, model in models.items())], title="Two pixels to the right"),
-          "moved-images")
+talk.rows("moved-images", "Two pixels to the right", {"moved by 2": away, **{
+    name: (reconstructed(model, away), f"{by_pixels[name][2]:.1f}") for name, model in models.items()}})
 
 # %% [markdown]
 # ## A walk through the code
@@ -107,7 +97,6 @@ talk.save(plotting.image_rows([
 # The film goes in a straight line from one image's code to another's, and shows each code on its way through the
 # decoder: as numbers, as many small maps, as fewer larger ones, as an image. The picture before it shows the way down,
 # the one after it the same walk in both networks, and what mixing the pixels would give.
-
 
 # %%
 def between(a, b, n):
@@ -123,15 +112,13 @@ def walk(model, a, b, n):
     return path, talk.on_host(model.decode(talk.device.put(path))).reshape(n, size, size)
 
 
-start, end = x_test[labels == 3][0], x_test[labels == 8][0]
+start, end = x_test[chosen[[3, 8]]]
 path, decoded = walk(conv, start, end, talk.short(24, 2))
 way_up, way_down = talk.look(conv.decoder, path), talk.look(conv.encoder, x_test[chosen[3:4]])
 talk.save(pictures.to_code(x_test[chosen[3], ..., 0], way_down), "feature-maps")
 talk.save(pictures.from_codes(path, way_up, decoded), "walk")
-talk.save(plotting.image_rows([
-    plotting.Row("mixed pixels", between(start, end, 9)),
-    *(plotting.Row(name, walk(model, start, end, 9)[1]) for name, model in models.items())],
-    title="From one image to another"), "walks")
+talk.rows("walks", "From one image to another", {
+    "mixed pixels": between(start, end, 9), **{name: walk(model, start, end, 9)[1] for name, model in models.items()}})
 
 # %% [markdown]
 # ## Unpooling, and why the switches are cheating
@@ -186,18 +173,16 @@ with md.no_grad(), one_core():
 told = {"right": squared_error(right, x_test[:1000]), "of another": squared_error(mixed, x_test[:1000]),
         "to the other": squared_error(mixed, x_test[:1000][::-1])}
 bits = sum(2 * places[0].size for places in switches)
-grey = np.log2(17 if small else 256)                # bits of a pixel that has so many levels
 talk.table(["what is sent", "bits", "squared error per test image"], [
     [f"a code of {code} numbers", 32 * code, errors["convolutional"]],
     ["a code of 1 number, and the switches", 32 + bits, told["right"]],
     ["the code of another image, and the switches", 32 + bits, told["of another"]],
-    ["the image itself, pixel by pixel", round(grey * size * size), 0.0]])
+    ["the image itself, pixel by pixel", round(np.log2(17 if small else 256) * size * size), 0.0]])    # so many levels
 with md.no_grad():
     codes, switches = pooled(teller, to_device(x_test[chosen[::-1]]))[0], pooled(teller, to_device(x_test[chosen]))[1]
     swapped = md.sigmoid(unpooled(teller, codes, switches)).numpy()
-talk.save(plotting.image_rows([
-    plotting.Row("code of", x_test[chosen[::-1]]), plotting.Row("switches of", x_test[chosen]),
-    plotting.Row("decoded", swapped)], title=f"One number, and {bits:,} bits of switches"), "switches")
+talk.rows("switches", f"One number, and {bits:,} bits of switches", {
+    "code of": x_test[chosen[::-1]], "switches of": x_test[chosen], "decoded": swapped})
 
 # %% [markdown]
 # ## Checkerboards
@@ -235,21 +220,8 @@ talk.save(pictures.overlaps({name: y[0, 4:10, 4:10, 0] for name, y in {
 # %%
 ways = {"kernel 3, stride 2": ("transposed", 3), "kernel 4, stride 2": ("transposed", 4), "upsampling": ("upsample", 3)}
 side = 32
-
-
-def make(way, rng):
-    up, kernel_size = ways[way]
-    return ConvolutionalAutoencoder((side, side, 1), (8, 16), code=32, up=up, kernel_size=kernel_size, rng=rng)
-
-
-def energies(y):
-    """The mean square of each of the four kinds of pixels, away from the rim: (N, H, W, 1) -> (2, 2)."""
-    y = y[:, 4:-4, 4:-4, 0]
-    return (y.reshape(len(y), y.shape[1] // 2, 2, y.shape[2] // 2, 2)**2).mean((0, 1, 3))
-
-
-def unevenness(energy):
-    return float(energy.std() / energy.mean())
+make = lambda up, kernel_size: ConvolutionalAutoencoder((side, side, 1), (8, 16), code=32, up=up,
+                                                        kernel_size=kernel_size, rng=talk.rng)
 
 
 def gradient(model, x):
@@ -257,26 +229,23 @@ def gradient(model, x):
     x = to_device(x)
     x.requires_grad = True
     z = model.encoder(x)
-    return md.grad(z, x, talk.device.put(talk.rng.standard_normal(z.shape, dtype=np.float32))).numpy()
+    return md.grad(z, x, talk.device.put(normal(*z.shape))).numpy()
 
 
-uneven: dict[str, tuple[float, float]] = {}
-untrained, sensitivities = {}, {}
-noise = talk.rng.standard_normal((32, side, side, 1), dtype=np.float32)
-for way in ways:
-    networks = [make(way, talk.rng).to(talk.device) for _ in range(talk.short(20, 2))]
-    drawn = [talk.on_host(m.decode(talk.device.put(talk.rng.standard_normal((64, 32), dtype=np.float32))))
-             for m in networks]
+normal = lambda *shape: talk.rng.standard_normal(shape, dtype=np.float32)
+uneven, untrained, sensitivities = {}, {}, {}
+noise = normal(32, side, side, 1)
+for way, how in ways.items():
+    networks = [make(*how).to(talk.device) for _ in range(talk.short(20, 2))]
+    drawn = [talk.on_host(m.decode(talk.device.put(normal(64, 32)))) for m in networks]
     gradients = [gradient(m, noise) for m in networks]
-    forth, back = (sum(energies(y / y.std()) for y in ys) / len(networks) for ys in (drawn, gradients))
-    uneven[way] = unevenness(forth), unevenness(back)
-    flat = [talk.on_host(m.decoder[3:](to_device(np.tile(talk.rng.standard_normal(16, dtype=np.float32), (1, 8, 8, 1))))
-                         .data)[:, 8:-8, 8:-8] for m in networks[:6]]
+    uneven[way] = [unevenness(np.mean([pixel_energies(y / y.std()) for y in ys], axis=0)) for ys in (drawn, gradients)]
+    flat = [m.decoder[3:](to_device(np.tile(normal(16), (1, 8, 8, 1)))).numpy()[:, 8:-8, 8:-8] for m in networks[:6]]
     untrained[way] = np.concatenate([(y - y.mean()) / (4 * np.sqrt((y**2).mean())) + 0.5 for y in flat])
     sensitivities[way] = np.sqrt(np.mean([(g / g.std())**2 for g in gradients], (0, 1)))[4:-4, 4:-4, 0]
 talk.table(["untrained", "unevenness of images", "unevenness of the gradient"], [[way, *uneven[way]] for way in ways])
-talk.save(plotting.image_rows([plotting.Row(way.replace(", ", ",\n"), y) for way, y in untrained.items()],
-                              title="What untrained decoders make of flat maps"), "untrained")
+talk.rows("untrained", "What untrained decoders make of flat maps",
+          {way.replace(", ", ",\n"): y for way, y in untrained.items()})
 strength = np.stack(list(sensitivities.values()))
 talk.save(plotting.image_grid(strength / strength.max(), captions=[*list(ways)[:2], "max pooling"],
                               title="How strongly the code depends on each pixel"), "gradient")
@@ -289,45 +258,18 @@ talk.save(plotting.image_grid(strength / strength.max(), captions=[*list(ways)[:
 # cover does not forbid a pattern. Only after upsampling there is none to unlearn.
 
 # %%
-photographs = [data.embedded.nature()[name] / np.float32(255) for name in ("raccoon", "chelsea")]
-
-
-def pieces(n, rng):
-    """n squares from random places of the photographs, (n, 32, 32, 1)."""
-    found = []
-    for _ in range(n):
-        photograph = photographs[rng.integers(len(photographs))]
-        top, left = (rng.integers(length - side) for length in photograph.shape)
-        found.append(photograph[top:top + side, left:left + side])
-    return np.stack(found)[..., None]
-
-
-def spectrum(y):
-    """Power at each frequency along rows and columns, from 0 to half a cycle per pixel: (N, H, W, 1) -> (H/2 + 1,)."""
-    y = (y - y.mean((1, 2), keepdims=True))[..., 0]
-    fade = np.hanning(side + 1)[:side]                            # so that the rim is no edge
-    return sum((np.abs(np.fft.rfft(part * fade, axis=-1))**2).mean((0, 1)) for part in (y, y.swapaxes(1, 2)))
-
-
-def checkerboard(y):
-    """The power at half a cycle per pixel, every second pixel, against that of somewhat slower changes."""
-    power = spectrum(y)
-    return float(power[-2:].mean() / power[-6:-3].mean())
-
-
-x_pieces, x_shown = pieces(talk.short(1000, 200), talk.rng), pieces(200, talk.rng)
+x_pieces, x_shown = (data.crops(n, side, rng=talk.rng) for n in (talk.short(1000, 200), 200))
 progress: dict[str, list[np.ndarray]] = {}
 gradients_after = {}
-for way in ways:
-    model = make(way, talk.rng)
-    progress[way] = []
+for way, how in ways.items():
+    model, progress[way] = make(*how), []
 
     def keep(model):
         progress[way].append(reconstructed(model, x_shown))
         return squared_error(progress[way][-1], x_shown)
 
     talk.train(model, x_pieces, epochs=talk.epochs(8), batch_size=50, optimizer=adam(model, lr=2e-3), validate=keep)
-    gradients_after[way] = unevenness(energies(gradient(model, x_shown)))
+    gradients_after[way] = unevenness(pixel_energies(gradient(model, x_shown)))
 
 calm = np.argsort(x_shown.std((1, 2, 3)))[20:100:14]                    # where little happens, a pattern shows best
 learning = [plotting.image_rows([
@@ -344,12 +286,12 @@ talk.save(learning[0], "checkerboards")
 # before.) The measure is the power at half a cycle against that at 3/8.
 
 # %%
-talk.save(plotting.curves({way: (np.arange(3, side // 2 + 1) / side, spectrum(y)[3:])
-                           for way, y in [*((way, progress[way][-1]) for way in ways), ("photographs", x_shown)]},
+talk.save(plotting.curves({way: (np.arange(3, side // 2 + 1) / side, power_spectrum(y)[3:])
+                           for way, y in [*((way, y[-1]) for way, y in progress.items()), ("photographs", x_shown)]},
                           x="cycles per pixel", y="power", log=True, title="After training"), "spectrum")
 boards = {way: [checkerboard(y) for y in progress[way]] for way in ways}
 talk.table(["decoder", "checkerboard after an epoch", "after the last", "unevenness of the gradient"], [
-    *([way, boards[way][0], boards[way][-1], gradients_after[way]] for way in ways),
+    *[[way, boards[way][0], boards[way][-1], gradients_after[way]] for way in ways],
     ["photographs", checkerboard(x_shown), checkerboard(x_shown), "-"]])
 
 # %% [markdown]
@@ -361,15 +303,12 @@ talk.table(["decoder", "checkerboard after an epoch", "after the last", "unevenn
 # twice as strong without upsampling as with it.
 
 # %%
-talk.metric("conv_error", errors["convolutional"])
-talk.metric("dense_error", errors["dense"])
-talk.metric("ratio", errors["convolutional"] / errors["dense"],
-            at_most={"digits": 1.0, "mnist": 0.95, "fashion-mnist": 1.0}[talk.data])
+talk.metrics(conv_error=errors["convolutional"], dense_error=errors["dense"])
+talk.metric("ratio", errors["convolutional"] / errors["dense"], at_most=0.95 if talk.data == "mnist" else 1.0)
 talk.metric("ratio_moved_1", by_pixels["convolutional"][1] / by_pixels["dense"][1])
 talk.metric("ratio_moved_2", by_pixels["convolutional"][2] / by_pixels["dense"][2], at_most=0.7 if small else 1.0)
 for name in models:
-    talk.metric(f"{name}_parameters", parameters[name])
-    talk.metric(f"{name}_ms_a_step", ms_a_step[name])
+    talk.metrics(**{f"{name}_parameters": parameters[name], f"{name}_ms_a_step": ms_a_step[name]})
 talk.metric("switches_error", told["right"], at_most=1.5 * errors["convolutional"])
 talk.metric("switches_decide", told["of another"] / told["to the other"], at_most=0.5)
 talk.metric("switches_bits", bits)

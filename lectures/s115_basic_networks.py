@@ -81,9 +81,8 @@ talk.metric("neuron_error_after_a_step", after, at_most=before, always=True)
 # chooses the size of the step for each weight; the loss is the cross-entropy $-\log p$ of the right answer.
 
 # %%
-def moon_loss(model, points, moon):
-    """The cross-entropy; the model gives the logit of moon 1, of which the sigmoid is the probability."""
-    return nn.binary_cross_entropy_with_logits(model(points), moon[:, None].astype(np.float32))
+# The model gives the logit of moon 1, of which the sigmoid is the probability; the loss is the cross-entropy.
+moon_loss = lambda model, points, moon: nn.binary_cross_entropy_with_logits(model(points), np.float32(moon[:, None]))
 
 
 def train(model, points, moon, steps):
@@ -97,16 +96,9 @@ def train(model, points, moon, steps):
     yield steps
 
 
-def probability(model):
-    """The function from points to the probability of moon 1."""
-    return md.no_grad()(lambda points: md.sigmoid(model(points)).numpy()[:, 0])
-
-
-def right(model, points, moon):
-    """The share of the points that the model puts on their own moon."""
-    return float(((probability(model)(points) > 0.5) == moon).mean())
-
-
+# The function from points to the probability of moon 1, and the share of points that are put on their own moon.
+probability = lambda model: md.no_grad()(lambda points: md.sigmoid(model(points)).numpy()[:, 0])
+right = lambda model, points, moon: float(((probability(model)(points) > 0.5) == moon).mean())
 points, moon = data.two_moons(300, noise=0.15, rng=talk.rng)
 new_points, new_moon = data.two_moons(2000, noise=0.15, rng=talk.rng)
 neuron, network = (nn.mlp(sizes, activation=nn.Tanh, rng=talk.rng) for sizes in ([2, 1], [2, 16, 1]))
@@ -179,7 +171,6 @@ model = nn.mlp([x_train.shape[1], *hidden, 10], activation=nn.ReLU, rng=talk.rng
 print(model)
 
 
-# %%
 def measured(model, x, labels):
     """The mean loss, and the probabilities of the classes (N, 10) on the host."""
     with md.no_grad():
@@ -242,7 +233,6 @@ talk.save(plotting.image_grid(talk.images(weights[strongest]), columns=10, symme
 
 # %%
 at_least = talk.short({"digits": 0.965, "mnist": 0.98, "fashion-mnist": 0.88}[talk.data], 0.5)
-talk.metric("train_accuracy", train_accuracy)
 talk.metric("test_accuracy", test_accuracy, at_least=at_least, always=True)
-talk.metric("held_out_loss", history.validation[-1])
+talk.metrics(train_accuracy=train_accuracy, held_out_loss=history.validation[-1])
 talk.finish()

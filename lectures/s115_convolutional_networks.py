@@ -14,7 +14,6 @@ from minidl import data, nn, optim, plotting
 from minidl.data import augmentation
 from minidl.lectures import lecture
 from minidl.lectures.pictures import convolutional_networks as pictures
-from minidl.tuning import one_core
 
 talk = lecture("convolutional-networks", data=["digits", "mnist", "fashion-mnist"])
 
@@ -57,55 +56,43 @@ talk.save(pictures.filtered(picture, filters, md.conv2d(md.Tensor(picture[None, 
 # The small digits fill their 8x8 pixels; they are put on sheets of 12x12, where there is room to move them.
 
 # %%
-images = talk.load(flat=False)
-margin = 2 if talk.data == "digits" else 0
-around = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
-seen = slice(talk.short(None, 4000))
-x_train, y_train = np.pad(images.x_train, around)[seen], np.asarray(images.y_train)[seen]
-x_test, y_test = np.pad(images.x_test, around)[seen], np.asarray(images.y_test)[seen]
+images, seen = talk.load(flat=False, margin=2 if talk.data == "digits" else 0), slice(talk.short(None, 4000))
+x_train, y_train = images.x_train[seen], np.asarray(images.y_train)[seen]
+x_test, y_test = images.x_test[seen], np.asarray(images.y_test)[seen]
 size, rng = x_test.shape[1], talk.rng
 if talk.data == "digits":
-    model = nn.Sequential(
-        nn.Conv2d(1, 8, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(8, 16, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(3 * 3 * 16, 32, rng=rng), nn.ReLU(),
-        nn.Dropout(0.2, rng=rng), nn.Linear(32, 10, rng=rng))
+    kernel, padding, channels, left, units, dropout = 3, 1, 16, 3, 32, 0.2             # 3x3 places are left of 12x12
     epochs, batch_size, lr = talk.epochs(40, fast=2), 32, 5e-3
 else:
-    model = nn.Sequential(
-        nn.Conv2d(1, 8, 5, rng=rng), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(8, 32, 5, rng=rng), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(4 * 4 * 32, 64, rng=rng), nn.ReLU(),
-        nn.Dropout(0.3, rng=rng), nn.Linear(64, 10, rng=rng))
+    kernel, padding, channels, left, units, dropout = 5, 0, 32, 4, 64, 0.3
     epochs, batch_size, lr = talk.epochs(8), 128, 2e-3
+model = nn.Sequential(
+    nn.Conv2d(1, 8, kernel, padding=padding, rng=rng), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Conv2d(8, channels, kernel, padding=padding, rng=rng), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Flatten(), nn.Linear(left * left * channels, units, rng=rng), nn.ReLU(),
+    nn.Dropout(dropout, rng=rng), nn.Linear(units, 10, rng=rng))
 model.to(talk.device)
 print(model)
 
 # %% [markdown]
 # ## Few weights, used often
 #
-# A hook is called with what a layer has made, whenever it has made something. So we can look at what lies between.
+# A hook is called with what a layer has made, whenever it has made something. So `talk.look` can look at what lies
+# between.
 
 # %%
-def parameters(module):
-    """How many numbers are learned."""
-    return sum(p.size for p in module.parameters())
-
-
+parameters = lambda module: sum(p.size for p in module.parameters())                   # how many numbers are learned
 shapes = [x_test.shape[1:], *(y.shape[1:] for y in talk.look(model, x_test[:1]))]     # layer i goes from i to i + 1
-table: list[list[str | float]] = []
-for name, i in ("convolution 1", 0), ("convolution 2", 3):
-    dense = (np.prod(shapes[i]) + 1) * np.prod(shapes[i + 1])
-    table.append([name, *("x".join(map(str, shape)) for shape in shapes[i:i + 2]), f"{parameters(model[i]):,}",
-                  f"{dense:,}"])
-talk.table(["layer", "from", "to", "its parameters", "those of a dense layer"], table)
+talk.table(["layer", "from", "to", "its parameters", "those of a dense layer"], [
+    [name, *("x".join(map(str, shape)) for shape in shapes[i:i + 2]), f"{parameters(model[i]):,}",
+     f"{(np.prod(shapes[i]) + 1) * np.prod(shapes[i + 1]):,}"]
+    for name, i in (("convolution 1", 0), ("convolution 2", 3))])
 
 # %% [markdown]
 # ## How far does it see?
 #
 # A number of the first feature map depends on a window of the filter's size; after every layer the window is wider.
 # How wide? Ask the gradient: it is zero for all other pixels, whatever the image.
-
 
 # %%
 def sees(layers):
@@ -130,15 +117,7 @@ talk.metric("sees", fields[5], at_least=reach, at_most=reach, always=True)
 
 # %%
 example = x_test[images.one_of_each()[3:4]]
-
-
-def accuracy(model, x):
-    """The share of the test images x that are named rightly."""
-    right = 0
-    with md.no_grad(), one_core():
-        for part, labels in data.Loader(x, y_test, batch_size=500, shuffle=False, device=talk.device):
-            right += int((model(part).data.argmax(-1) == labels.data).sum())
-    return right / len(x)
+accuracy = lambda model, x: talk.right(model, x, y_test) / len(x)
 
 
 def train(model, lr, validate=None):
@@ -227,10 +206,7 @@ talk.table(["network", "parameters", "right", "moved by 1", "moved by 2"], [
 # %%
 at_least = talk.short({"digits": 0.96, "mnist": 0.989, "fashion-mnist": 0.88}[talk.data], 0.5)
 talk.metric("accuracy", cnn_right[0], at_least=at_least, always=True)
-talk.metric("accuracy_moved_1", cnn_right[1])
-talk.metric("accuracy_moved_2", cnn_right[2])
-talk.metric("perceptron_accuracy", mlp_right[0])
-talk.metric("perceptron_moved_1", mlp_right[1])
+talk.metrics(accuracy_moved_1=cnn_right[1], accuracy_moved_2=cnn_right[2], perceptron_accuracy=mlp_right[0],
+             perceptron_moved_1=mlp_right[1], training_seconds=sum(history.seconds))
 talk.metric("perceptron_moved_2", mlp_right[2], at_most=cnn_right[2] - talk.short(0.05, 0.0), always=True)
-talk.metric("training_seconds", sum(history.seconds))
 talk.finish()

@@ -9,9 +9,7 @@
 # read a book, character by character, and write on in its manner.
 
 # %%
-import math
 import re
-from collections import Counter
 
 import numpy as np
 
@@ -19,6 +17,7 @@ import minidl as md
 from minidl import data, nn, optim, plotting
 from minidl.lectures import lecture
 from minidl.lectures.pictures import recurrent_networks as pictures
+from minidl.metrics import ngram_bits
 from minidl.tuning import one_core
 
 talk = lecture("recurrent-networks", data=["alice"])
@@ -37,7 +36,6 @@ talk = lecture("recurrent-networks", data=["alice"])
 #
 # Four networks, as they are before any training, read 51 random vectors. How long is the gradient of the last $h$ (in a
 # random direction) by what was read $d$ steps before? It is divided by its length at $d = 0$.
-
 
 # %%
 def rnn(inputs, size, scale=1.0):
@@ -81,7 +79,6 @@ talk.save(plotting.curves({name: (np.arange(51), values) for name, values in gra
 # A task for a child: remember the first symbol, one of four, while others go by, and say at the end which it was. All
 # networks get 150 batches. Guessing is right once in four.
 
-
 # %%
 class Reader(nn.Module):
     """Each symbol has a vector that is learned, a recurrent network reads it, a linear layer answers from h."""
@@ -118,7 +115,8 @@ def sequences(n, delay):
 
 def recall_accuracy(recurrent, delay, steps):
     """Trains on sequences of this delay; returns the share of right answers on 1000 new ones."""
-    model = Reader(recurrent, symbols=8, answers=4).to(talk.device)
+    model = Reader(recurrent, symbols=8, answers=4)
+    model.to(talk.device)
     optimizer = optim.Adam(model.parameters(), lr=0.01)
     answer = lambda symbols: model.output(model.read(symbols)[0][:, -1])                # which was it? (B, 4)
     for _ in range(steps):
@@ -145,8 +143,7 @@ talk.table(["symbols in between", *map(str, delays)],
 # Where the gradient still arrives, a network learns the task within these batches; where it is lost, the network goes
 # on guessing. (Adam divides each gradient by its usual size. So even a thousandth teaches, as long as it stands out
 # from the rest.)
-
-# %% [markdown]
+#
 # ## A book
 #
 # "Alice's Adventures in Wonderland" by Lewis Carroll (1865). The network shall say which character comes next. Whoever
@@ -161,23 +158,7 @@ book = talk.text()[:talk.short(None, 20_000)]
 alphabet = data.Characters(book)
 seen, held_out = book[:len(book) * 9 // 10], book[len(book) * 9 // 10:]
 ids, held_out_ids = talk.device.put(alphabet.encode(seen)), talk.device.put(alphabet.encode(held_out))
-
-
-def ngram_bits(longest, strength=5):
-    """Bits per held-out character of the n-gram models, n = 1, ..., `longest`: counted in the part that is seen."""
-    bits, p = {}, np.full(len(held_out), 1 / len(alphabet))
-    for n in range(1, longest + 1):
-        counts = Counter(seen[i:i + n] for i in range(len(seen) - n + 1))
-        contexts = Counter(seen[i:i + n - 1] for i in range(len(seen) - n + 1))
-        windows = [book[i - n + 1:i + 1] for i in range(len(seen), len(book))]
-        count = np.array([counts[window] for window in windows])
-        context = np.array([contexts[window[:-1]] for window in windows])
-        p = (count + strength * p) / (context + strength)              # as if the shorter context had been seen 5 times
-        bits[n] = float(-np.log2(p).mean())
-    return bits
-
-
-by_counting = ngram_bits(6)
+by_counting = ngram_bits(seen, held_out, longest=6)                    # n -> bits
 
 # %% [markdown]
 # ## The network
@@ -197,7 +178,6 @@ print(model)
 # The book is cut into 32 stretches that are read side by side, 50 characters at a time. Backpropagation goes back to
 # the beginning of these 50 (it is *truncated*), but the state is handed on: what it holds may be older. A gradient
 # that has grown too long is cut to length 1 (*clipped*).
-
 
 # %%
 epochs = talk.epochs(8, fast=2)
@@ -226,7 +206,7 @@ def bits(model):
         logits, state = model(x, state)
         total += nn.cross_entropy(logits, y, reduction="sum").item()
         count += y.size
-    return total / count / math.log(2)
+    return float(total / count / np.log(2))
 
 
 @md.no_grad()
@@ -246,7 +226,6 @@ def expected(model, text, before):
     """The probabilities of each place of a text, given all that stands before it: (len(text), characters)."""
     logits, _ = model(alphabet.encode(before + text[:-1])[None])
     return md.softmax(logits[0, -len(text):]).numpy()
-
 
 # %% [markdown]
 # While it learns, it writes. It begins with noise; then it has learned which characters there are, how long a word is,
@@ -271,15 +250,13 @@ with one_core():
             title=f"Expected next, after epoch {epoch} (framed: what comes)"))
     plain = Reader(rnn(32, 128), len(alphabet), len(alphabet)).to(talk.device)
     rnn_bits = [bits(plain) for _ in train(plain, lr=0.01)]
-
-# %%
 after = np.arange(1, epochs + 1)
 talk.save(plotting.curves({"RNN": (after, rnn_bits[1:]), "LSTM": (after, lstm_bits[1:])},
                           levels=dict(zip(("each by itself", "bigram", "trigram"), by_counting.values(), strict=False)),
                           x="epoch", y="bits per character", title="How well is the end of the book foreseen?"),
           "training")
 talk.table(["model", "bits per held-out character"], [
-    ["uniform", math.log2(len(alphabet))], *([f"{n}-gram", value] for n, value in by_counting.items()),
+    ["uniform", np.log2(len(alphabet))], *([f"{n}-gram", value] for n, value in by_counting.items()),
     ["RNN", rnn_bits[-1]], ["LSTM", lstm_bits[-1]]])
 
 # %% [markdown]
@@ -288,9 +265,8 @@ talk.table(["model", "bits per held-out character"], [
 # It goes on where the Queen has just said "Sentence first--verdict afterwards."
 
 # %%
-some = sorted({0, 1, min(3, epochs), epochs})
-talk.save(pictures.passages([(f"after\nepoch {epoch}" if epoch else "before\ntraining", written[epoch])
-                             for epoch in some], title="It learns to write"), "writing")
+talk.save(pictures.passages([(f"after\nepoch {n}" if n else "before\ntraining", written[n])
+                             for n in sorted({0, 1, min(3, epochs), epochs})], title="It learns to write"), "writing")
 
 # %% [markdown]
 # The temperature divides the logits. Below 1 it makes likely characters more likely: safe, and soon the same again and
@@ -318,7 +294,6 @@ talk.save(talk.short(frames, frames[::epochs]), "expectations")
 # network has trained on; and try them on the last tenth. In some runs one cell has made the quotes its own, in most the
 # cells share them.
 
-
 # %%
 stretch = talk.short(600, 100)
 
@@ -342,14 +317,8 @@ def spoken(text):
     return inside[:len(text) // stretch * stretch].reshape(-1, stretch)
 
 
-def with_one(c):
-    return np.concatenate([c, np.ones((*c.shape[:-1], 1), "float32")], -1)
-
-
-def correlation(a, b):
-    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
-
-
+with_one = lambda c: np.concatenate([c, np.ones((*c.shape[:-1], 1), "float32")], -1)
+correlation = lambda a, b: float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 past = seen[-24_000:]
 c, speaks = cells(past), spoken(past)
 best = int(np.argmax([abs(correlation(cell, speaks)) for cell in np.moveaxis(c, -1, 0)]))
@@ -358,13 +327,10 @@ weights = np.linalg.lstsq(with_one(c).reshape(-1, c.shape[-1] + 1), speaks.ravel
 c, speaks = cells(held_out), spoken(held_out)
 readout = with_one(c) @ weights
 one_cell_r, readout_r = abs(correlation(c[..., best], speaks)), correlation(readout, speaks)
-readout_right = float(((readout > 0.5) == (speaks > 0.5)).mean())
-never_right = float(1 - speaks.mean())
+readout_right, never_right = float(((readout > 0.5) == (speaks > 0.5)).mean()), float(1 - speaks.mean())
 talk.table(["is somebody speaking?", "correlation", "right"], [
     ["nobody ever", "", never_right], [f"cell {best}", one_cell_r, ""],
     ["all cells together", readout_r, readout_right]])
-
-# %%
 shown = int(np.abs(speaks.mean(1) - 0.5).argmin())                 # the stretch with the most even share of speech
 excerpt = held_out[stretch * shown:stretch * (shown + 1)]
 start, stop = excerpt.find("\n") + 1, excerpt.rfind("\n")
@@ -382,12 +348,8 @@ rnn_recall, half_open_recall, open_recall = (values[-1] for values in recall.val
 talk.metric(f"recall_{delays[-1]}_rnn", rnn_recall, at_most=0.5)
 talk.metric(f"recall_{delays[-1]}_lstm_half_open", half_open_recall)
 talk.metric(f"recall_{delays[-1]}_lstm_open", open_recall, at_least=0.9)
-talk.metric("bits_bigram", by_counting[2])
-talk.metric("bits_trigram", by_counting[3])
-talk.metric("bits_best_ngram", min(by_counting.values()))
-talk.metric("bits_rnn", rnn_bits[-1])
+talk.metrics(bits_bigram=by_counting[2], bits_trigram=by_counting[3], bits_best_ngram=min(by_counting.values()),
+             bits_rnn=rnn_bits[-1], speech_one_cell_correlation=one_cell_r, speech_never_right=never_right)
 talk.metric("bits_lstm", lstm_bits[-1], at_most=min(by_counting.values()))
-talk.metric("speech_one_cell_correlation", one_cell_r)
 talk.metric("speech_right", readout_right, at_least=never_right + 0.05)
-talk.metric("speech_never_right", never_right)
 talk.finish()

@@ -9,7 +9,6 @@
 import numpy as np
 from tqdm import tqdm
 
-import minidl as md
 from minidl import data, nn, optim, plotting, training
 from minidl.data import augmentation
 from minidl.lectures import lecture
@@ -35,8 +34,7 @@ optimizers = {
     "Nesterov": lambda p, lr: optim.SGD(p, lr, momentum=0.9, nesterov=True),
     "Adagrad": lambda p, lr: optim.Adagrad(p, lr),
     "RMSprop": lambda p, lr: optim.RMSprop(p, lr),
-    "Adam": lambda p, lr: optim.Adam(p, lr),
-}
+    "Adam": lambda p, lr: optim.Adam(p, lr)}
 rates = talk.short([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], [0.003, 0.03, 0.3])
 
 
@@ -67,10 +65,10 @@ def end(path):
 with np.errstate(all="ignore"):                                                # some of the rates are far too large
     paths = {name: min((walk(optimizer, lr, steps=60) for lr in rates), key=end)
              for name, optimizer in optimizers.items()}
-frames = [*range(9), 10, 12, 15, 20, 25, 30, 40, 50, 60]
+frames = talk.short([*range(9), 10, 12, 15, 20, 25, 30, 40, 50, 60], [0, 60])
 talk.save([pictures.descent(height, {name: path[:t + 1] for name, path in paths.items()}, x=(-4.8, 1.8), y=(-2.9, 1.1),
-                            minimum=(0, 0), title=f"Height above the bottom after {t} steps")
-           for t in talk.short(frames, frames[::len(frames) - 1])], "valley")
+                            minimum=(0, 0), title=f"Height above the bottom after {t} steps") for t in frames],
+          "valley")
 
 # %% [markdown]
 # ## The same on digits
@@ -83,9 +81,8 @@ talk.save([pictures.descent(height, {name: path[:t + 1] for name, path in paths.
 
 # %%
 x_mean, x_sd = images.x_train.mean(), images.x_train.std()
-labels = np.asarray(images.y_train)
-seen = talk.short(len(labels), 320)
-x_train, x_test = (images.x_train[:seen] - x_mean) / x_sd, talk.device.put((images.x_test - x_mean) / x_sd)
+labels, seen = np.asarray(images.y_train), talk.short(None, 320)
+x_train, x_test = (images.x_train[:seen] - x_mean) / x_sd, (images.x_test - x_mean) / x_sd
 
 
 def mlp(sizes, weight_init=nn.init.he_normal, normalise=False):
@@ -94,19 +91,10 @@ def mlp(sizes, weight_init=nn.init.he_normal, normalise=False):
     return nn.mlp(sizes, activation=activation, weight_init=weight_init, rng=talk.seed).to(talk.device)
 
 
-def loss(model, x, labels):
-    return nn.cross_entropy(model(x), labels)
-
-
-def error(model, x, labels):
-    """The share of images that get a wrong label."""
-    with md.no_grad():
-        said = talk.on_host(model(md.Tensor(x)).data).argmax(1)
-    return float((said != labels).mean())
-
-
-def batches():
-    return data.Loader(x_train, labels[:seen], batch_size=64, rng=np.random.default_rng(talk.seed), device=talk.device)
+loss = lambda model, x, labels: nn.cross_entropy(model(x), labels)
+error = lambda model, x, labels: (len(x) - talk.right(model, x, labels)) / len(x)       # the share of wrong labels
+batches = lambda: data.Loader(x_train, labels[:seen], batch_size=64, rng=np.random.default_rng(talk.seed),
+                              device=talk.device)
 
 
 def losses(model, optimizer, epochs, schedule=None, gradients=()):
@@ -171,8 +159,7 @@ starts = {"He / 2": times(0.5), "Glorot": nn.init.glorot_normal, "He": nn.init.h
 panels = {"without normalisation": False, "with batch normalisation": True}
 
 
-def deep_mlp(start="He", normalise=False):
-    return mlp([sizes[0]] + [64] * 10 + [10], starts[start], normalise)
+deep_mlp = lambda start, normalise: mlp([sizes[0]] + [64] * 10 + [10], starts[start], normalise)
 
 
 def spreads(model):
@@ -229,8 +216,7 @@ rescued = {
     "warm-up, cosine": learn_deep("He", 0.1, warmup=True),
     "clipping": learn_deep("He", 0.1, gradients=clipping),
     "warm-up, cosine,\nclipping": learn_deep("He", 0.1, warmup=True, gradients=clipping),
-    "batch norm.": learn_deep("He", 0.1, normalise=True),
-}
+    "batch norm.": learn_deep("He", 0.1, normalise=True)}
 noisy = learn_deep("He / 2", 0.01, gradients=[optim.GradientNoise(0.1, rng=talk.seed)])
 talk.save(plotting.curve_panels(
     {"": {name: (np.arange(1, epochs + 1), values) for name, values in rescued.items()}},
@@ -251,8 +237,7 @@ talk.table(["start", "learning rate", "trick", "training loss"],
 # chosen beforehand, on other draws.
 
 # %%
-pixels = np.concatenate([images.x_train, images.x_test])
-shown = talk.images(pixels)
+shown = talk.images(np.concatenate([images.x_train, images.x_test]))
 truth = np.concatenate([labels, images.y_test])
 few, epochs, draws = 200, talk.epochs(80), range(talk.short(5, 2))
 
@@ -272,9 +257,7 @@ def learn(draw, wrong, *, dropout=False, dropconnect=0.0, l1=0.0, weight_decay=0
         layer = nn.Linear(inputs, outputs, rng=rng, weight_init=nn.init.he_normal)
         return nn.DropConnect(layer, dropconnect, rng=stream) if dropconnect else layer
 
-    def dropped(p):
-        return [nn.Dropout(p, rng=stream)] if dropout else []
-
+    dropped = lambda p: [nn.Dropout(p, rng=stream)] if dropout else []
     model = nn.Sequential(
         nn.Flatten(), *dropped(0.2), linear(sizes[0], 64), nn.ReLU(), *dropped(0.5), linear(64, 64), nn.ReLU(),
         *dropped(0.5), nn.Linear(64, 10, rng=rng)).to(talk.device)
@@ -292,7 +275,7 @@ def learn(draw, wrong, *, dropout=False, dropconnect=0.0, l1=0.0, weight_decay=0
                progress=False, validate=check if held_out else None, patience=10 if held_out else None,
                average=optim.EMA(model, average) if average else None,
                gradients=[optim.GradientNoise(gradient_noise, rng=stream)] if gradient_noise else ())
-    return [error(model, talk.device.put(shown[part]), given[part]) for part in (train, test)]
+    return [error(model, shown[part], given[part]) for part in (train, test)]
 
 
 with_noise = lambda x, rng: augmentation.noise(x, rng, sd=0.3)
@@ -310,8 +293,7 @@ tricks: dict[str, dict] = {
     "gradient noise": {"gradient_noise": 0.01},
     "early stopping": {"held_out": 40},
     "averaged weights": {"average": 0.98},
-    "noise + decay + smoothing": {"augment": with_noise, "weight_decay": 1.0, "label_smoothing": 0.1},
-}
+    "noise + decay + smoothing": {"augment": with_noise, "weight_decay": 1.0, "label_smoothing": 0.1}}
 tasks = {"200 digits": 0, "200 digits, 40 with wrong labels": 40}
 with one_core():
     found = {(task, trick): np.array([learn(draw, wrong, **tricks[trick]) for draw in draws]).T * 100
@@ -352,18 +334,13 @@ talk.table(["", "train %", "test %", "sd", "", "40 wrong: train %", "test %", "s
 # Turned images make it worse if anything: an image with a wrong label then tells its lie in many forms.
 #
 # So a regulariser is not good or bad in itself: it is an assumption about the data, and has to fit them.
-
-# %% [markdown]
+#
 # ## What must come out
 #
 # The bounds hold for other seeds as well.
 
 # %%
-def bounded(name, value, **bounds):
-    """A metric; an infinite loss counts as 1000."""
-    talk.metric(name, min(value, 1000.0), **bounds)
-
-
+bounded = lambda name, value, **bounds: talk.metric(name, min(value, 1000.0), **bounds)      # 1000 for infinity
 test_error = lambda task, trick: found[task, trick][1].mean()
 bare, normalised = panels
 bounded("valley_sgd", end(paths["SGD"]), at_least=0.15)

@@ -149,3 +149,14 @@ def stacking(columns: Sequence[tuple[str, int]], *, trained: Sequence[int], titl
     axis.text(0.5, 0.0, note, transform=axis.transAxes, ha="center", fontsize=24, color=COLOURS[1])
     axis.axis("off")
     return figure
+
+
+def stages() -> list[Figure]:
+    """A film of how a stack is trained, layer by layer: slides 11-16."""
+    classifier = [("x", 6), ("a", 4), ("b", 3), ("softmax", 2)]
+    return [stacking([("x", 6), ("a", 4), ("x'", 6)], trained=[0, 1], title="1. Reconstruct x", note="x' shall be x"),
+            stacking([("x", 6), ("a", 4), ("b", 3), ("a'", 4)], trained=[1, 2], title="2. Reconstruct a, not x",
+                     note="a' shall be a"),
+            stacking(classifier, trained=[2], title="3. Classify b", note="the first labels"),
+            stacking(classifier, trained=[0, 1, 2], title="4. Fine-tune all",
+                     note="backpropagation through everything")]

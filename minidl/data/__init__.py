@@ -2,7 +2,7 @@
 from minidl.data import augmentation
 from minidl.data.characters import TEXTS, Characters, chunks, text
 from minidl.data.dataset import Dataset
-from minidl.data.embedded import patches
+from minidl.data.embedded import crops, patches
 from minidl.data.idx import read_idx
 from minidl.data.images import folder
 from minidl.data.loader import Loader
@@ -13,6 +13,6 @@ from minidl.data.toy import bars_and_stripes, grid, grid_centres, ring, ring_cen
 
 __all__ = [
     "TEXTS", "Characters", "Dataset", "Entry", "Loader", "augmentation", "bars_and_stripes", "cache_folder",
-    "catalogue", "chunks", "csv", "data_folders", "fetch", "fetchable", "folder", "grid", "grid_centres", "load",
-    "names", "patches", "read_idx", "ring", "ring_centres", "swiss_roll", "text", "two_moons", "where",
+    "catalogue", "chunks", "crops", "csv", "data_folders", "fetch", "fetchable", "folder", "grid", "grid_centres",
+    "load", "names", "patches", "read_idx", "ring", "ring_centres", "swiss_roll", "text", "two_moons", "where",
 ]

@@ -1,6 +1,7 @@
 """The two sets that travel with minidl: handwritten digits and patches of natural pictures."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,25 @@ def patches(n: int, size: int = 8, *, rng: Seed, whiten: bool = True) -> np.ndar
         x[chosen] = windows[rng.integers(windows.shape[0], size=len(chosen)),
                             rng.integers(windows.shape[1], size=len(chosen))]
     return _to_sigmoid_range(x)[..., None]
+
+
+def crops(n: int, size: int, *, rng: Seed, pictures: Sequence[str] = ("raccoon", "chelsea")) -> np.ndarray:
+    """Squares from random places of these natural pictures, as they are: float32 (n, size, size, 1) in [0, 1].
+
+    `rng` is an int, a Generator or a RandomStream. Raises InputError if n < 1 or a square doesn't fit into a picture.
+    """
+    known = nature()
+    chosen = [known[name] / np.float32(255) for name in pictures]
+    if n < 1 or not 1 <= size < min(min(picture.shape) for picture in chosen):
+        raise InputError(f"crops: n is {n} and size {size}; n must be at least 1, and the squares smaller than the "
+                         f"pictures, {', '.join(str(picture.shape) for picture in chosen)}")
+    rng = generator(rng, "crops")
+    found = []
+    for _ in range(n):
+        picture = chosen[rng.integers(len(chosen))]
+        top, left = (rng.integers(length - size) for length in picture.shape)
+        found.append(picture[top:top + size, left:left + size])
+    return np.stack(found)[..., None]
 
 
 def _standardised(picture: np.ndarray) -> np.ndarray:

@@ -1,12 +1,13 @@
 """Measures of what a model has learned: how well its codes find what belongs together, how short it describes data."""
 from minidl.metrics.description_length import DescriptionLength, description_length, pixelwise_length, raw_length
 from minidl.metrics.hashing import HammingIndex, pack_bits, unpack_bits
-from minidl.metrics.manifold import classical_mds, distances, geodesic_distances, trustworthiness
+from minidl.metrics.manifold import classical_mds, distances, geodesic_distances, geodesic_path, trustworthiness
 from minidl.metrics.neighbours import EuclideanIndex, nearest_neighbours
+from minidl.metrics.ngrams import ngram_bits
 from minidl.metrics.reconstruction import squared_error
 from minidl.metrics.retrieval import hits, precision_at_k, precision_by_class
 
 __all__ = ["DescriptionLength", "EuclideanIndex", "HammingIndex", "classical_mds", "description_length", "distances",
-           "geodesic_distances", "hits", "nearest_neighbours", "pack_bits", "pixelwise_length", "precision_at_k",
-           "precision_by_class", "raw_length", "squared_error", "trustworthiness",
-           "unpack_bits"]
+           "geodesic_distances", "geodesic_path", "hits", "nearest_neighbours", "ngram_bits", "pack_bits",
+           "pixelwise_length", "precision_at_k", "precision_by_class", "raw_length", "squared_error",
+           "trustworthiness", "unpack_bits"]

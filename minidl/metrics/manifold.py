@@ -53,6 +53,15 @@ def geodesic_distances(x: Any, *, neighbors: int = 10) -> Array:
     return way
 
 
+def geodesic_path(distances: np.ndarray, a: int, b: int) -> np.ndarray:
+    """The points on the shortest way from a to b, in their order: those through which it is no longer.
+
+    `distances` (N, N) are `geodesic_distances`; the result is indices, a first and b last.
+    """
+    on_it = np.flatnonzero(distances[a] + distances[:, b] <= distances[a, b] * (1 + 1e-9))
+    return on_it[np.argsort(distances[a, on_it])]
+
+
 def classical_mds(distances: Any, n_components: int = 2) -> Array:
     """Points whose straight-line distances are near the given ones: (N, N) -> (N, n_components).
 

@@ -69,3 +69,18 @@ def test_embedded_files_are_small_and_described():
     for path in FILES.iterdir():
         assert path.name == "README.md" or path.name in described
     assert all(name in described for name in nature())
+
+
+def test_crops_are_pieces_of_the_pictures_as_they_are():
+    raccoon = nature()["raccoon"] / np.float32(255)
+    crops = data.crops(5, 32, rng=1, pictures=["raccoon"])
+    assert crops.shape == (5, 32, 32, 1) and crops.dtype == np.float32
+    windows = np.lib.stride_tricks.sliding_window_view(raccoon, (32, 32))
+    places = [np.argwhere(windows[..., 0, 0] == crop[0, 0]) for crop in crops[..., 0]]
+    assert all(any(np.array_equal(windows[i, j], crop) for i, j in at)
+               for at, crop in zip(places, crops[..., 0], strict=True))
+    np.testing.assert_array_equal(crops, data.crops(5, 32, rng=np.random.default_rng(1), pictures=["raccoon"]))
+    assert len(np.unique(crops.reshape(5, -1), axis=0)) == 5
+    for n, size in ((0, 32), (3, 1000)):
+        with pytest.raises(InputError, match=f"crops: n is {n} and size {size}"):
+            data.crops(n, size, rng=0)

@@ -303,6 +303,9 @@ talk.metric("last_rate", history.lr[-1], at_most=1e-9)
 talk.metric("size", talk.short(7, 3), at_most=3, always=True)
 seen = talk.look(nn.Sequential(nn.Linear(2, 3, rng=0), nn.ReLU()), x)
 talk.metrics(layers=len(seen), units=seen[1].shape[1], least=seen[1].min())
+logits = np.eye(3, dtype=np.float32)[[0, 1, 2, 1]]
+talk.metrics(right=talk.right(nn.Sequential(), logits, np.array([0, 1, 2, 2])))
+talk.metrics(timed=len(talk.seconds(lambda: None, lambda: None, repeat=3)), margin=talk.load(margin=2).x_test.shape[1])
 talk.rows("rows", "a title", {"a": np.ones((2, 4, 4)), "b": (np.zeros((2, 4, 4)), "a note")})
 talk.finish()
 """
@@ -314,7 +317,7 @@ def test_a_shortened_run_is_short_and_held_only_to_bounds_that_always_hold(tiny,
     assert cli.main(["lecture", "49", "--fast", "--out", "fast"]) == 0
     fast = read(a_place_of_its_own / "fast")
     assert fast["metrics"] == {"epochs": 2, "last_rate": pytest.approx(0.0, abs=1e-9), "size": 3, "layers": 2,
-                               "units": 3, "least": 0}
+                               "units": 3, "least": 0, "right": 3, "timed": 2, "margin": 144}
     assert fast["bounds"]["epochs"] == {"at_most": None, "at_least": None} and fast["bounds"]["size"]["at_most"] == 3
     assert fast["figures"] == ["rows.png"]
     assert cli.main(["lecture", "49", "--out", "full"]) == 1                # 7 is more than 3

@@ -4,7 +4,7 @@ import pytest
 
 import minidl as md
 from minidl import data
-from minidl.metrics import classical_mds, distances, geodesic_distances, trustworthiness
+from minidl.metrics import classical_mds, distances, geodesic_distances, geodesic_path, trustworthiness
 from tests.standin.device import install
 
 ANGLES = np.linspace(0, 2 * np.pi, 200, endpoint=False)
@@ -24,6 +24,13 @@ def test_around_a_circle_the_way_is_the_shorter_arc():
     way = geodesic_distances(CIRCLE, neighbors=2)
     np.testing.assert_allclose(way, arc * (200 / np.pi) * np.sin(np.pi / 200), atol=1e-9)   # chords of neighbours
     np.testing.assert_allclose(geodesic_distances(CIRCLE, neighbors=8), arc, rtol=1e-2)
+
+
+def test_a_path_passes_the_points_on_the_shorter_arc_in_their_order():
+    way = geodesic_distances(CIRCLE, neighbors=2)
+    assert geodesic_path(way, 3, 40).tolist() == list(range(3, 41))
+    assert geodesic_path(way, 10, 190).tolist() == [*range(10, -1, -1), *range(199, 189, -1)]
+    assert geodesic_path(way, 7, 7).tolist() == [7]
 
 
 def test_along_a_swiss_rolls_edge_the_way_is_its_arc_length():

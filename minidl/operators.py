@@ -20,11 +20,10 @@ else:
     ops: Any = None        # minidl.ops, a room further down, puts itself here when it is imported
 
 # NumPy's names for what we call otherwise, or for what a Tensor knows itself.
-_ALIASES = {"true_divide": "divide", "absolute": "abs", "amax": "max", "amin": "min", "take_along_axis": "gather"}
+_ALIASES = {"true_divide": "divide", "absolute": "abs", "amax": "max", "amin": "min", "take_along_axis": "gather",
+            "around": "round", "rint": "round"}
 _ATTRIBUTES = {"shape", "ndim", "size"}
-_INSTEAD = {"dot": "md.matmul or @", "ravel": "x.flatten()", "copy": "copy.copy(x)", "vstack": "md.concatenate",
-            "hstack": "md.concatenate", "copyto": "md.where", "isnan": "md.isfinite", "any": "x.numpy().any()",
-            "all": "x.numpy().all()", "add.at": "md.scatter_add", "take": "md.take", "moveaxis": "md.transpose"}
+_INSTEAD = {"copy": "copy.copy(x)", "copyto": "md.where", "add.at": "md.scatter_add", "take": "md.take"}
 
 
 class Operators:
@@ -103,8 +102,7 @@ class Operators:
 
     def __bool__(self) -> bool:
         if self.size != 1:
-            raise InputError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all() "
-                             "of its .numpy()")
+            raise InputError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
         return bool(self.data)
 
     def __len__(self) -> int:
@@ -157,6 +155,8 @@ class Operators:
             return function(np.broadcast_to(0, args[0].shape), *args[1:], **kwargs)
         if function is np.linalg.norm and (len(args) > 1 or "ord" in kwargs):
             raise TypeError("np.linalg.norm of a Tensor is the Euclidean norm, without `ord`; pass the axis by name")
+        if function in (np.linalg.diagonal, np.linalg.trace):        # of the last two axes, unlike np.trace
+            kwargs = {"axis1": -2, "axis2": -1} | kwargs
         return _numpy_function(function.__name__)(*args, **kwargs)
 
     # Operators
@@ -183,6 +183,18 @@ class Operators:
 
     def __rtruediv__(self, other: Any) -> Tensor:
         return ops.divide(other, self)
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return ops.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return ops.floor_divide(other, self)
+
+    def __mod__(self, other: Any) -> Tensor:
+        return ops.remainder(self, other)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return ops.remainder(other, self)
 
     def __pow__(self, other: Any) -> Tensor:
         return ops.power(self, other)
@@ -223,6 +235,27 @@ class Operators:
     def __ge__(self, other: Any) -> Tensor:
         return ops.greater_equal(self, other)
 
+    def __and__(self, other: Any) -> Tensor:
+        return ops.bitwise_and(self, other)
+
+    def __rand__(self, other: Any) -> Tensor:
+        return ops.bitwise_and(other, self)
+
+    def __or__(self, other: Any) -> Tensor:
+        return ops.bitwise_or(self, other)
+
+    def __ror__(self, other: Any) -> Tensor:
+        return ops.bitwise_or(other, self)
+
+    def __xor__(self, other: Any) -> Tensor:
+        return ops.bitwise_xor(self, other)
+
+    def __rxor__(self, other: Any) -> Tensor:
+        return ops.bitwise_xor(other, self)
+
+    def __invert__(self) -> Tensor:
+        return ops.invert(self)
+
     __hash__ = object.__hash__
 
     def __getitem__(self, key: Any) -> Tensor:
@@ -248,6 +281,15 @@ class Operators:
     def flatten(self, start: int = 0) -> Tensor:
         """All axes from `start` on as one: `x.flatten(1)` keeps the batch."""
         return ops.reshape(self, (*self.shape[:start], math.prod(self.shape[start:])))
+
+    def ravel(self) -> Tensor:
+        return ops.ravel(self)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        return ops.diagonal(self, offset, axis1, axis2)
+
+    def dot(self, other: Any) -> Tensor:
+        return ops.dot(self, other)
 
     def squeeze(self, axis: Any = None) -> Tensor:
         """`md.squeeze`: without axes of size one."""
@@ -285,6 +327,18 @@ class Operators:
         """`md.cumsum` along an axis."""
         return ops.cumsum(self, axis)
 
+    def cumprod(self, axis: int | None = None) -> Tensor:
+        return ops.cumprod(self, axis)
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.any(self, axis, keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.all(self, axis, keepdims)
+
+    def argsort(self, axis: int | None = -1) -> Tensor:
+        return ops.argsort(self, axis)
+
     def argmax(self, axis: int | None = None) -> Tensor:
         """`md.argmax` along an axis."""
         return ops.argmax(self, axis)
@@ -296,6 +350,9 @@ class Operators:
     def clip(self, a_min: Any = None, a_max: Any = None) -> Tensor:
         """`md.clip` to [a_min, a_max]."""
         return ops.clip(self, a_min, a_max)
+
+    def round(self, decimals: int = 0) -> Tensor:
+        return ops.round(self, decimals)
 
     def exp(self) -> Tensor:
         """`md.exp`, elementwise."""

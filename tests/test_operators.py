@@ -265,7 +265,9 @@ def test_unary_operators():
     lambda x: x.flatten(), lambda x: x.sum(), lambda x: x.sum(0), lambda x: x.sum(axis=1, keepdims=True),
     lambda x: x.max(axis=0), lambda x: x.min(), lambda x: x.prod(axis=-1), lambda x: x.cumsum(1), lambda x: x.cumsum(),
     lambda x: x.argmax(1), lambda x: x.argmin(), lambda x: x.clip(-1, 2), lambda x: x.clip(None, 0.0),
-    lambda x: x[:, :1].squeeze(), lambda x: x[:, :1].squeeze(1), lambda x: x.T])
+    lambda x: x[:, :1].squeeze(), lambda x: x[:, :1].squeeze(1), lambda x: x.T, lambda x: x.ravel(),
+    lambda x: x.any(), lambda x: x.all(axis=1), lambda x: x.argsort(), lambda x: x.argsort(axis=None),
+    lambda x: x.cumprod(1), lambda x: x.round(), lambda x: x.diagonal(1), lambda x: x.dot(A.T)])
 def test_methods_are_numpys(call):
     same(call(leaf()), np.asarray(call(A)))
 
@@ -339,6 +341,24 @@ NUMPYS = {
     "outer": lambda x: np.outer(x, row(x)),
     "broadcast_to": lambda x: np.broadcast_to(x, (4, 2, 3)),
     "norm": lambda x: np.linalg.norm(x, axis=1),
+    "arctan2": lambda x: np.arctan2(row(x), x),
+    "mod": lambda x: np.mod(x, 2.3) * x,
+    "floor": lambda x: np.floor(x + 0.5) * x,
+    "around": lambda x: np.around(x, 1) * x,
+    "logaddexp": lambda x: np.logaddexp(x, row(x)),
+    "hypot": lambda x: np.hypot(x, 2.0),
+    "cumprod": lambda x: np.cumprod(x, axis=1),
+    "sort": lambda x: np.sort(x, axis=0),
+    "tril": lambda x: np.tril(x),
+    "diagonal": lambda x: np.diagonal(x, 1),
+    "trace": lambda x: np.trace(x),
+    "dot": lambda x: np.dot(row(x), x.T),
+    "tensordot": lambda x: np.tensordot(x, row(x), 1),
+    "vstack": lambda x: np.vstack([row(x), x]),
+    "hstack": lambda x: np.hstack((x, x)),
+    "ravel": lambda x: np.ravel(x),
+    "moveaxis": lambda x: np.moveaxis(x, 0, 1),
+    "pad with a mode": lambda x: np.pad(x, 1, mode="reflect"),
 }
 
 
@@ -361,8 +381,8 @@ def test_numpys_facts_know_tensors():
 
 
 @pytest.mark.parametrize("call", [
-    lambda x: np.sort(x), lambda x: np.median(x), lambda x: np.arctan(x), lambda x: np.linalg.svd(x),
-    lambda x: np.hypot(x, x), lambda x: np.unique(x)])
+    lambda x: np.partition(x, 1), lambda x: np.median(x), lambda x: np.arctan(x), lambda x: np.linalg.svd(x),
+    lambda x: np.heaviside(x, x), lambda x: np.unique(x)])
 def test_unknown_functions_of_numpy_say_what_to_do(call):
     with pytest.raises(TypeError, match=r"np\.\w+ has no counterpart for Tensors; .*x\.numpy\(\)"):
         call(leaf())
@@ -377,8 +397,9 @@ def test_forms_of_ufuncs_that_tensors_lack_say_what_to_do(call):
 
 @pytest.mark.parametrize("call", [
     lambda x: np.linalg.norm(x, 1), lambda x: np.linalg.norm(x, ord=1), lambda x: np.linalg.norm(x, np.inf),
-    lambda x: np.pad(x, 1, "edge"), lambda x: np.pad(x, 1, mode="wrap"), lambda x: np.sum(x, dtype="float64"),
-    lambda x: np.mean(x, 0, "float64"), lambda x: np.sum(x, where=A > 0), lambda x: np.exp(x, where=A > 0)])
+    lambda x: np.pad(x, 1, "linear_ramp"), lambda x: np.pad(x, 1, "reflect", reflect_type="odd"),
+    lambda x: np.sum(x, dtype="float64"), lambda x: np.mean(x, 0, "float64"), lambda x: np.sum(x, where=A > 0),
+    lambda x: np.exp(x, where=A > 0)])
 def test_arguments_of_numpys_that_mean_something_else_are_refused(call):
     with pytest.raises((TypeError, InputError)):
         call(leaf())

@@ -1,6 +1,6 @@
 """Neural networks: modules, layers, initial values and losses, under PyTorch's names."""
 from minidl.nn import init
-from minidl.nn.convolution import Conv2d, ConvTranspose2d
+from minidl.nn.convolution import Conv1d, Conv2d, ConvTranspose2d
 from minidl.nn.layers import (
     ELU,
     GELU,
@@ -35,7 +35,7 @@ from minidl.ops import linear
 from minidl.tensor import Parameter
 
 __all__ = [
-    "ELU", "GELU", "GRU", "LSTM", "RNN", "Activation", "AvgPool2d", "BatchNorm", "Buffer", "Conv2d",
+    "ELU", "GELU", "GRU", "LSTM", "RNN", "Activation", "AvgPool2d", "BatchNorm", "Buffer", "Conv1d", "Conv2d",
     "ConvTranspose2d", "DropConnect", "Dropout", "Embedding", "EqualizedLR", "Flatten", "GlobalAvgPool2d",
     "GroupNorm", "InstanceNorm", "KSparse", "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "MaxUnpool2d",
     "Module", "Parameter", "PixelNorm", "ReLU", "Sequential", "Sigmoid", "Softmax", "Softplus", "SpectralNorm",

@@ -13,6 +13,7 @@ from minidl.nn import init
 from minidl.nn.module import Module
 from minidl.ops.convolution import geometry_of, pair_of
 from minidl.randomness import Seed, generator
+from minidl.rows import check_count
 from minidl.tensor import Parameter, Tensor
 
 
@@ -46,6 +47,37 @@ class Conv2d(Module):
 
     def describe(self) -> str:
         return f"Conv2d({self.in_channels}, {self.weight.shape[3]}, {_options(self)})"
+
+
+class Conv1d(Module):
+    """Slide a kernel along sequences: (N, L, in_channels) -> (N, OL, out_channels) (Waibel et al. 1989).
+
+    The weight is (K, in_channels / groups, out_channels); OL = (L + 2 padding - dilation (K - 1) - 1) // stride + 1.
+    Initial values and errors are those of `Conv2d`.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, rng: Seed, stride: int = 1,
+                 padding: int = 0, dilation: int = 1, groups: int = 1, bias: bool = True,
+                 weight_init: Callable[..., np.ndarray] = init.he_uniform) -> None:
+        self.kernel_size, self.stride, self.padding, self.dilation, self.groups = (
+            check_count("Conv1d", what, value, least) for what, value, least in (
+                ("kernel_size", kernel_size, 1), ("stride", stride, 1), ("padding", padding, 0),
+                ("dilation", dilation, 1), ("groups", groups, 1)))
+        _check_channels("Conv1d", in_channels, out_channels, groups)
+        self.in_channels = in_channels
+        drawn = weight_init((kernel_size, in_channels // groups, out_channels), rng=generator(rng, "Conv1d"))
+        self.weight = Parameter(drawn)
+        self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
+
+    def forward(self, x: Any) -> Tensor:
+        self.expect(x, "N", "L", self.in_channels)
+        return ops.conv1d(x, self.weight, self.bias, stride=self.stride, padding=self.padding, dilation=self.dilation,
+                          groups=self.groups)
+
+    def describe(self) -> str:
+        usual = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+        options = [f"{name}={getattr(self, name)}" for name, value in usual.items() if getattr(self, name) != value]
+        return f"Conv1d({', '.join(map(str, [self.in_channels, self.weight.shape[2], self.kernel_size, *options]))})"
 
 
 class ConvTranspose2d(Module):

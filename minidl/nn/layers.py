@@ -10,7 +10,7 @@ from minidl import ops
 from minidl.errors import InputError
 from minidl.nn import init
 from minidl.nn.module import Module
-from minidl.ops.activation import check_slope
+from minidl.ops.activation import check_approximate, check_slope
 from minidl.randomness import Seed, generator
 from minidl.tensor import Parameter, Tensor
 
@@ -113,15 +113,23 @@ class ELU(Module):
 
 
 class GELU(Module):
-    """x Phi(x), Phi the normal distribution function in its tanh form, elementwise: (...) -> (...).
+    """x Phi(x), Phi the normal distribution function, elementwise: (...) -> (...).
 
-    x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), which is smooth, and within 0.001 of the exact x Phi(x).
+    With `approximate="tanh"`, the default here, Phi is in its tanh form, x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715
+    x^3))), which is smooth and within 0.001 of the exact one; with "none", PyTorch's default, Phi is exact. Raises
+    InputError for another form.
 
     Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units (GELUs)", 2016.
     """
 
+    def __init__(self, approximate: str = "tanh") -> None:
+        self.approximate = check_approximate(approximate)
+
     def forward(self, x: Any) -> Tensor:
-        return ops.gelu(x)
+        return ops.gelu(x, self.approximate)
+
+    def describe(self) -> str:
+        return "GELU()" if self.approximate == "tanh" else f"GELU(approximate={self.approximate!r})"
 
 
 class Sigmoid(Module):

@@ -30,7 +30,6 @@ from minidl.ops.arithmetic import (
     expm1,
     greater,
     greater_equal,
-    isfinite,
     less,
     less_equal,
     log,
@@ -50,17 +49,51 @@ from minidl.ops.arithmetic import (
     to_device,
     where,
 )
-from minidl.ops.convolution import conv2d, conv_transpose2d
+from minidl.ops.convolution import conv1d, conv2d, conv_transpose2d
+from minidl.ops.elementary import (
+    arctan2,
+    ceil,
+    cosh,
+    floor,
+    floor_divide,
+    hypot,
+    log2,
+    log10,
+    logaddexp,
+    remainder,
+    round,
+    sinh,
+    tan,
+)
+from minidl.ops.gaussian import erf, ndtr
 from minidl.ops.indexing import check_labels, gather, getitem, one_hot, scatter_add, take
-from minidl.ops.linalg import einsum, linear, matmul, outer
+from minidl.ops.linalg import dot, einsum, linear, matmul, outer, tensordot
+from minidl.ops.masks import (
+    all,
+    any,
+    bitwise_and,
+    bitwise_or,
+    bitwise_xor,
+    invert,
+    isfinite,
+    isnan,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+)
+from minidl.ops.matrices import diag, diagonal, trace, tril, triu
 from minidl.ops.normalization import batch_norm, moments, scale_shift, standardize
-from minidl.ops.pooling import avg_pool2d, max_pool2d, max_unpool2d, upsample
-from minidl.ops.reduction import argmax, argmin, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var
+from minidl.ops.pooling import avg_pool2d, interpolate, max_pool2d, max_unpool2d, upsample
+from minidl.ops.reduction import argmax, argmin, cumprod, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var
 from minidl.ops.shape import (
     concatenate,
     expand_dims,
     flip,
+    hstack,
+    moveaxis,
     pad,
+    ravel,
     repeat,
     reshape,
     roll,
@@ -70,7 +103,9 @@ from minidl.ops.shape import (
     swapaxes,
     tile,
     transpose,
+    vstack,
 )
+from minidl.ops.sorting import argsort, sort
 from minidl.tensor import broadcast_to, sum_to
 
 if not TYPE_CHECKING:                      # which reads the imports, and could not follow this line

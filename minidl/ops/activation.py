@@ -10,8 +10,9 @@ from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.kernels import fused
 from minidl.ops.arithmetic import clip, exp, where
+from minidl.ops.gaussian import ndtr
 from minidl.ops.reduction import sum
-from minidl.tensor import primitive
+from minidl.tensor import Tensor, primitive
 
 # A rule written `t = 1.0 - y; t *= g` updates its own temporary in place on arrays, and rebinds on Tensors.
 
@@ -167,12 +168,27 @@ def _gelu_rule(g: Any, y: Any, x: Any) -> Any:
     return g * ((1.0 + t) * 0.5 + x * 0.5 * (1.0 - t * t) * slope)
 
 
+def gelu(x: Any, approximate: str = "tanh") -> Tensor:
+    """x times the normal distribution function of x, elementwise, in its tanh form (Hendrycks & Gimpel 2016).
+
+    With `approximate="none"`, PyTorch's default, it is exact; the two forms differ by less than 0.0005. Raises
+    InputError for another form.
+    """
+    return _gelu(x) if check_approximate(approximate) == "tanh" else x * ndtr(x)
+
+
+def check_approximate(approximate: str) -> str:
+    """The form of GELU; InputError unless it is known."""
+    if approximate not in ("tanh", "none"):
+        raise InputError(f"gelu: approximate is 'tanh' or 'none', not {approximate!r}")
+    return approximate
+
+
 @primitive(_gelu_rule, floats=True)
 @fused("T x", "T y", f"""
     T c = x < {-_GELU_ENDS} ? {-_GELU_ENDS} : x > {_GELU_ENDS} ? {_GELU_ENDS} : x;
     y = T(0.5) * x * (1 + tanh(T({_GELU}) * (c + T(0.044715) * c * c * c)))""")
-def gelu(xp: Any, x: Any) -> Array:
-    """x times the normal distribution function of x, elementwise, in its tanh form (Hendrycks & Gimpel 2016)."""
+def _gelu(xp: Any, x: Any) -> Array:
     t = xp.clip(x, -_GELU_ENDS, _GELU_ENDS)
     return 0.5 * x * (1.0 + xp.tanh(_GELU * (t + 0.044715 * t * t * t)))
 

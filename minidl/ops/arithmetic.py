@@ -218,12 +218,6 @@ def greater_equal(xp: Any, a: Any, b: Any) -> Array:
     return xp.greater_equal(a, b)
 
 
-@primitive()
-def isfinite(xp: Any, x: Any) -> Array:
-    """Where x is neither NaN nor infinite, elementwise."""
-    return xp.isfinite(x)
-
-
 # Moving and converting ----------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,8 @@ import numpy as np
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.kernels import Pair, col2im, im2col, places
-from minidl.rows import slices
+from minidl.ops.shape import expand_dims, squeeze
+from minidl.rows import check_count, slices
 from minidl.tensor import Tensor, primitive
 
 _BLOCK = 1_500_000     # bytes of columns at a time: they stay in the cache, and the products are not too small
@@ -64,6 +65,23 @@ def conv2d(x: Any, W: Any, b: Any = None, *, stride: int | Pair = 1, padding: in
     _check_fit("conv2d", x.shape[1:3], W.shape[:2], geometry)
     _check_bias("conv2d", b, W.shape[3])
     return _conv(x, W, b, geometry=geometry)
+
+
+def conv1d(x: Any, W: Any, b: Any = None, *, stride: int = 1, padding: int = 0, dilation: int = 1,
+           groups: int = 1) -> Tensor:
+    """Convolution of sequences: (N, L, C) -> (N, OL, O), with W (K, C / groups, O), b (O) or None.
+
+    It is `conv2d` of images that are one pixel high; OL = (L + 2 padding - dilation (K - 1) - 1) // stride + 1.
+
+    Raises InputError for shapes that do not fit, and for a kernel longer than the padded sequence.
+    """
+    if x.ndim != 3 or W.ndim != 3:
+        raise InputError(f"conv1d: x of shape {x.shape} and W of shape {W.shape} need three axes each, sequences "
+                         "(N, L, C) and a kernel (K, C, O)")
+    y = conv2d(expand_dims(x, 1), expand_dims(W, 0), b, stride=(1, check_count("conv1d", "stride", stride)),
+               padding=(0, check_count("conv1d", "padding", padding, 0)),
+               dilation=(1, check_count("conv1d", "dilation", dilation)), groups=groups)
+    return squeeze(y, 1)
 
 
 def conv_transpose2d(x: Any, W: Any, b: Any = None, *, stride: int | Pair = 1, padding: int | Pair = 0,

@@ -1,11 +1,17 @@
 """Products of matrices."""
 from __future__ import annotations
 
+import math
+import string
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from minidl.backend import Array
 from minidl.errors import InputError
-from minidl.ops.shape import expand_dims, reshape, squeeze
+from minidl.ops.matrices import diagonal
+from minidl.ops.shape import axes_of, expand_dims, reshape, squeeze, transpose
 from minidl.tensor import Tensor, broadcast_to, primitive
 
 
@@ -73,29 +79,87 @@ def linear(x: Any, W: Any, b: Any = None) -> Tensor:
     return _linear(x, W, b)
 
 
+def dot(a: Any, b: Any) -> Tensor:
+    """The sum of products over the last axis of a and the last but one of b; a product with a number, or 0-d array."""
+    if not (getattr(a, "ndim", 0) and getattr(b, "ndim", 0)):
+        return a * b
+    return matmul(a, b) if a.ndim <= 2 and b.ndim <= 2 else tensordot(a, b, (-1, -2 if b.ndim > 1 else -1))
+
+
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
+    """The sum of products over the last `axes` axes of a and the first of b, or over pairs: (axes of a, axes of b).
+
+    What is left of a comes before what is left of b. Raises InputError for axes that do not fit.
+    """
+    if isinstance(axes, int | np.integer):
+        axes = tuple(range(-axes, 0)), tuple(range(axes))
+    summed_a, summed_b = (axes_of(part, x.ndim) for part, x in zip(axes, (a, b), strict=True))
+    sizes = [tuple(x.shape[i] for i in summed) for x, summed in ((a, summed_a), (b, summed_b))]
+    if sizes[0] != sizes[1] or len({*summed_a}) < len(summed_a) or len({*summed_b}) < len(summed_b):
+        raise InputError(f"tensordot: a of shape {a.shape} over its axes {summed_a} does not fit b of shape {b.shape} "
+                         f"over {summed_b}: sizes {sizes[0]} and {sizes[1]}; each axis is named once")
+    kept_a, kept_b = ([i for i in range(x.ndim) if i not in summed] for x, summed in ((a, summed_a), (b, summed_b)))
+    inner = math.prod(sizes[0])
+    left = reshape(transpose(a, (*kept_a, *summed_a)), (math.prod(a.shape[i] for i in kept_a), inner))
+    right = reshape(transpose(b, (*summed_b, *kept_b)), (inner, math.prod(b.shape[i] for i in kept_b)))
+    return reshape(matmul(left, right), (*(a.shape[i] for i in kept_a), *(b.shape[i] for i in kept_b)))
+
+
 def einsum(subscripts: str, *operands: Any) -> Tensor:
     """Einstein's summation: `einsum("bi,io->bo", x, W)`.
 
-    Every index is a letter that occurs at most once in an operand; '...' is not supported. Raises InputError for other
-    subscripts, and for operands that they do not fit.
+    A letter that occurs twice in an operand takes its diagonal; '...' stands for further axes, which broadcast. Without
+    an '->' there remain '...' and the letters that occur once, in the alphabet's order. Raises InputError for
+    subscripts that are none, and for operands that do not fit them.
     """
-    spec = subscripts.replace(" ", "")
-    inputs, _, output = spec.partition("->")
-    terms = inputs.split(",")
-    if "->" not in spec:                                   # NumPy's implicit form: what occurs once, in order
-        output = "".join(sorted(c for c in set(inputs) - {","} if inputs.count(c) == 1))
-    if not all(c.isalpha() for c in "".join(terms) + output) or any(len(set(t)) < len(t) for t in [*terms, output]):
-        raise InputError(f"einsum: {subscripts!r}: each index is one letter, at most once in each operand")
-    if len(terms) != len(operands):
-        raise InputError(f"einsum: {subscripts!r} names {len(terms)} operands, {len(operands)} were given")
-    for term, x in zip(terms, operands, strict=True):
-        if len(term) != x.ndim:
-            raise InputError(f"einsum: {term!r} names {len(term)} axes, the operand has shape {x.shape}")
+    terms, output, further = _terms(subscripts, operands)
     sizes: dict[str, int] = {}
     for letter, n in zip("".join(terms), (n for x in operands for n in x.shape), strict=True):
-        if sizes.setdefault(letter, n) != n:
-            raise InputError(f"einsum: {subscripts!r}: {letter} stands for {sizes[letter]} and for {n}")
-    return _einsum(*operands, terms=tuple(terms), output=output)
+        size = sizes.setdefault(letter, n)
+        if letter in further and 1 in (n, size):
+            sizes[letter] = n if size == 1 else size
+        elif n != size:
+            raise InputError(f"einsum: {subscripts!r}: {letter if letter not in further else '...'} stands for {size} "
+                             f"and for {n}")
+    arrays = []
+    for i, (term, x) in enumerate(zip(terms, operands, strict=True)):
+        kept = [j for j, c in enumerate(term) if x.shape[j] == sizes[c]]        # what is left out broadcasts
+        if len(kept) < len(term):
+            term, x = "".join(term[j] for j in kept), reshape(x, tuple(x.shape[j] for j in kept))
+        while len(set(term)) < len(term):
+            letter = next(c for c in term if term.count(c) > 1)
+            first, second = term.index(letter), term.index(letter, term.index(letter) + 1)
+            term, x = term[:first] + term[first + 1:second] + term[second + 1:] + letter, diagonal(x, 0, first, second)
+        terms[i] = term
+        arrays.append(x)
+    return _einsum(*arrays, terms=tuple(terms), output=output)
+
+
+def _terms(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], str, str]:
+    """A letter for each axis of each operand, those of the result, and those that stand for '...'."""
+    spec = subscripts.replace(" ", "")
+    inputs, arrow, output = spec.partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(operands):
+        raise InputError(f"einsum: {subscripts!r} names {len(terms)} operands, {len(operands)} were given")
+    if not arrow:                                          # NumPy's implicit form: what occurs once, in order
+        output = "..." * ("..." in inputs) + "".join(sorted(c for c in {*inputs} - {*",."} if inputs.count(c) == 1))
+    letters = [term.replace("...", "", 1) for term in (*terms, output)]
+    result = letters.pop()
+    if not all(c.isalpha() for c in "".join(letters) + result) or len({*result}) < len(result) or not {
+            *result} <= {*inputs} or "..." in output and "..." not in inputs:
+        raise InputError(f"einsum: {subscripts!r}: each index is one letter, and those of the result occur in an "
+                         "operand, and once in the result; '...' is for further axes")
+    counts = []
+    for term, named, x in zip(terms, letters, operands, strict=True):
+        counts.append(x.ndim - len(named))
+        if counts[-1] < 0 or counts[-1] and named == term:
+            raise InputError(f"einsum: {term!r} names {len(named)} axes, the operand has shape {x.shape}")
+    further = "".join([c for c in string.ascii_letters if c not in spec][:max(counts)])
+    if further and "..." not in output:
+        raise InputError(f"einsum: {subscripts!r}: the result needs the axes of '...' as well")
+    given = [term.replace("...", further[len(further) - n:]) for term, n in zip(terms, counts, strict=True)]
+    return given, output.replace("...", further), further
 
 
 def _einsum_rule(g: Any, y: Any, wanted: list[int], *operands: Any, terms: tuple[str, ...], output: str) -> list[Any]:

@@ -8,6 +8,7 @@ that gradient as an operation of its own.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -31,10 +32,15 @@ class Window(NamedTuple):
     size: Pair
     stride: Pair
     padding: Pair = (0, 0)
+    ceil_mode: bool = False            # whether a last window, begun before the image's end, may reach beyond
 
     def positions(self, image: Pair) -> Pair:
         """At how many places the window fits into the padded image."""
-        return places(image, self.size, self.stride, self.padding)
+        if not self.ceil_mode:
+            return places(image, self.size, self.stride, self.padding)
+        oh, ow = (min(-((k - n - 2 * p) // s), (n + p - 1) // s) + 1           # the last begins before the padding
+                  for n, k, s, p in zip(image, *self[:3], strict=True))
+        return oh, ow
 
     def tiles(self, image: Pair) -> bool:
         """Whether each pixel belongs to exactly one window."""
@@ -46,19 +52,20 @@ class Window(NamedTuple):
 
 
 def max_pool2d(x: Any, kernel_size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0, *,
-               return_indices: bool = False) -> Any:
+               ceil_mode: bool = False, return_indices: bool = False) -> Any:
     """The largest element of each window, for each channel: (N, H, W, C) -> (N, OH, OW, C).
 
     OH = (H + 2 padding - kernel_size) // stride + 1, OW likewise. A number stands for a (vertical, horizontal) pair. By
-    default the stride is the kernel's size. The padding is never the largest. Of several maxima the first, row by row,
-    takes the gradient.
+    default the stride is the kernel's size. With `ceil_mode` OH and OW are rounded up: a last window may reach beyond
+    the padded image, but begins within the image or the padding before it. What lies outside the image is never the
+    largest. Of several maxima the first, row by row, takes the gradient.
 
     With `return_indices` the result is a pair: the maxima, and for each the number of its place in its window, row by
     row (the "switches" of Zeiler & Fergus 2014), which `max_unpool2d` takes. (PyTorch counts in the whole image.)
 
     Raises InputError for sizes that do not fit, and for a padding above half the kernel.
     """
-    window = _fitting("max_pool2d", x, kernel_size, stride, padding)
+    window = _fitting("max_pool2d", x, kernel_size, stride, padding, ceil_mode)
     y = _max_pool(x, window=window)
     return (y, _first_maxima(x, y, window=window)) if return_indices else y
 
@@ -77,22 +84,35 @@ def max_unpool2d(x: Any, indices: Any, kernel_size: int | Pair, stride: int | Pa
     window = check_window("max_unpool2d", kernel_size, stride, padding)
     check_images("max_unpool2d", x)
     _check_places(x, indices, window)
-    size = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(x.shape[1:3], *window, strict=True)) \
+    size = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(x.shape[1:3], *window[:3], strict=True)) \
         if output_size is None else pair_of("max_unpool2d", "output_size", output_size, 1)
     if window.positions(size) != x.shape[1:3]:
+        window = window._replace(ceil_mode=True)
+    if window.positions(size) != x.shape[1:3]:
+        window = window._replace(ceil_mode=False)
         raise InputError(f"max_unpool2d: an image of {size[0]}x{size[1]} has {window.positions(size)} windows of "
                          f"{window.size} with stride {window.stride}, padding {window.padding}; x has shape {x.shape}")
     return _spread(x, indices, size=size, window=window)
 
 
 def avg_pool2d(x: Any, kernel_size: int | Pair, stride: int | Pair | None = None,
-               padding: int | Pair = 0) -> Tensor:
+               padding: int | Pair = 0, *, ceil_mode: bool = False) -> Tensor:
     """The mean of each window, in which the padding counts as zeros: (N, H, W, C) -> (N, OH, OW, C).
 
-    Sizes and errors are those of `max_pool2d`. `avg_pool2d(x, 2)` halves an image's resolution.
+    Sizes and errors are those of `max_pool2d`. What a window has beyond the padding, with `ceil_mode`, does not count.
+    `avg_pool2d(x, 2)` halves an image's resolution.
     """
-    window = _fitting("avg_pool2d", x, kernel_size, stride, padding)
-    return _collect(x, None, window=window) * (1.0 / (window.size[0] * window.size[1]))
+    window = _fitting("avg_pool2d", x, kernel_size, stride, padding, ceil_mode)
+    return _collect(x, None, window=window) * (_shares(x, window=window) if ceil_mode else 1.0 / math.prod(window.size))
+
+
+@primitive()
+def _shares(xp: Any, x: Any, *, window: Window) -> Array:
+    """One over the number of elements that each window has in the padded image: (OH, OW, 1)."""
+    starts = [xp.arange(count) * s for count, s in zip(window.positions(x.shape[1:3]), window.stride, strict=True)]
+    heights, widths = (xp.minimum(start + k, n + 2 * p) - start
+                       for start, n, k, p in zip(starts, x.shape[1:3], window.size, window.padding, strict=True))
+    return 1.0 / (heights[:, None, None] * widths[:, None]).astype(x.dtype)
 
 
 def upsample(x: Any, scale_factor: int | Pair, mode: str = "nearest") -> Tensor:
@@ -108,8 +128,20 @@ def upsample(x: Any, scale_factor: int | Pair, mode: str = "nearest") -> Tensor:
     size = (h * factors[0], w * factors[1])
     if mode == "nearest":
         return _spread(x, None, size=size, window=Window(factors, factors))
-    rows = matmul(_interpolation(x, h, size[0]), reshape(x, (n, h, w * c)))              # (N, H', W*C)
-    return matmul(_interpolation(x, w, size[1]), reshape(rows, (n, size[0], w, c)))      # (N, H', W', C)
+    return interpolate(x, size)
+
+
+def interpolate(x: Any, size: int | Pair) -> Tensor:
+    """Images of another size by bilinear interpolation: (N, H, W, C) -> (N, *size, C).
+
+    Each new pixel weighs the up to four old ones around its middle by their distances, as PyTorch's `interpolate` with
+    `mode="bilinear"`; `avg_pool2d` before it spares a much smaller image the jagged lines.
+    """
+    check_images("interpolate", x)
+    n, h, w, c = x.shape
+    height, width = pair_of("interpolate", "size", size, 1)
+    rows = matmul(_interpolation(x, h, height), reshape(x, (n, h, w * c)))              # (N, H', W*C)
+    return matmul(_interpolation(x, w, width), reshape(rows, (n, height, w, c)))        # (N, H', W', C)
 
 
 @primitive()
@@ -199,7 +231,7 @@ def _walk(xp: Any, shape: tuple[int, ...], window: Window) -> Iterator[tuple[int
     On the CPU a few images are walked over at a time; a GPU, where each call costs, takes all at once.
     """
     n, h, w, c = shape
-    rows, columns = (list(_places(*sizes)) for sizes in zip((h, w), window.positions((h, w)), *window, strict=True))
+    rows, columns = (list(_places(*sizes)) for sizes in zip((h, w), window.positions((h, w)), *window[:3], strict=True))
     images = max(1, _BLOCK // max(1, h * w * c) if xp is np else n)
     for batch in slices(n, images):
         for i, (pixel_rows, window_rows) in enumerate(rows):
@@ -219,11 +251,11 @@ def _places(n: int, positions: int, size: int, stride: int, padding: int) -> Ite
 # What fits ------------------------------------------------------------------------------------------------------------
 
 
-def check_window(name: str, kernel_size: Any, stride: Any, padding: Any) -> Window:
+def check_window(name: str, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool = False) -> Window:
     """The window that is meant. Raises InputError for sizes that are none, and a padding above half the kernel."""
     size = pair_of(name, "kernel_size", kernel_size, 1)
     window = Window(size, size if stride is None else pair_of(name, "stride", stride, 1),
-                    pair_of(name, "padding", padding, 0))
+                    pair_of(name, "padding", padding, 0), bool(ceil_mode))
     if any(2 * p > k for p, k in zip(window.padding, size, strict=True)):
         raise InputError(f"{name}: padding {window.padding} is above half of kernel_size {size}; a window there could "
                          "lie in the padding alone")
@@ -255,8 +287,8 @@ def _check_places(x: Any, indices: Any, window: Window) -> None:
                          f"{last}, not {np.min(chosen)} to {np.max(chosen)}; those of PyTorch count in the whole image")
 
 
-def _fitting(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any) -> Window:
-    window = check_window(name, kernel_size, stride, padding)
+def _fitting(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool) -> Window:
+    window = check_window(name, kernel_size, stride, padding, ceil_mode)
     check_images(name, x)
     if min(window.positions(x.shape[1:3])) < 1:
         h, w = (n + 2 * p for n, p in zip(x.shape[1:3], window.padding, strict=True))

@@ -164,6 +164,25 @@ def _cumsum(xp: Any, x: Any, axis: int) -> Array:
     return x.cumsum(axis=axis)
 
 
+def cumprod(x: Any, axis: int | None = None) -> Tensor:
+    """The running product along an axis, of the flattened array for None; right to every order also where x is 0.
+
+    Each round multiplies by the products of as many elements before, twice as many in the next: no quotient, which
+    would fail at zeros.
+    """
+    if axis is None:
+        return cumprod(reshape(x, (math.prod(x.shape),)), 0)
+    axis, = axes_of(axis, x.ndim)
+    if x.dtype.kind != "f":
+        x = astype(x, np.zeros(0, x.dtype).cumprod().dtype)           # as NumPy: small integers would wrap
+    part = lambda start, stop: x[(slice(None),) * axis + (slice(start, stop),)]
+    reach = 1
+    while reach < x.shape[axis]:
+        x = concatenate([part(None, reach), part(reach, None) * part(None, -reach)], axis)
+        reach *= 2
+    return x
+
+
 def _logsumexp_rule(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     y = _spread(y, x, axis, keepdims)
     return _spread(g, x, axis, keepdims) * exp(x - where(y == -math.inf, 0.0, y))      # all -inf: shares of 0, not NaN

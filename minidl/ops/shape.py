@@ -51,6 +51,23 @@ def swapaxes(xp: Any, x: Any, axis1: int, axis2: int) -> Array:
     return x.swapaxes(axis1, axis2)
 
 
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """x with the axes `source` at the places `destination`, and the others in their order.
+
+    Raises InputError for axes that x lacks, or that are given twice, and for unequal numbers of the two.
+    """
+    old, new = axes_of(source, x.ndim), axes_of(destination, x.ndim)
+    if len(old) != len(new) or len({*old}) < len(old) or len({*new}) < len(new):
+        raise InputError(f"moveaxis: from {source} to {destination}: name each axis, and each place, once")
+    others = iter(i for i in range(x.ndim) if i not in old)
+    return transpose(x, tuple(old[new.index(i)] if i in new else next(others) for i in range(x.ndim)))
+
+
+def ravel(x: Any) -> Tensor:
+    """x as one axis, in row-major order."""
+    return reshape(x, (math.prod(x.shape),))
+
+
 def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Tensor:
     """x with a new axis of size one at each given place of the new shape."""
     ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
@@ -99,6 +116,17 @@ def _concatenate(xp: Any, *arrays: Any, axis: int) -> Array:
     return xp.concatenate(arrays, axis=axis)
 
 
+def vstack(tup: Sequence[Any]) -> Tensor:
+    """The arrays below each other: along the first axis, vectors as rows."""
+    return concatenate([x if x.ndim > 1 else reshape(x, (1, math.prod(x.shape))) for x in tup])
+
+
+def hstack(tup: Sequence[Any]) -> Tensor:
+    """The arrays beside each other: along the second axis, vectors along their only one."""
+    arrays = [x if x.ndim else reshape(x, (1,)) for x in tup]
+    return concatenate(arrays, 1 if arrays and arrays[0].ndim > 1 else 0)
+
+
 def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
     """The k arrays (...) side by side along a new axis, by default the first: (k, ...).
 
@@ -135,11 +163,20 @@ def _pad(xp: Any, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> 
     return xp.pad(x, widths, mode="constant", constant_values=value)
 
 
-def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Tensor:
-    """x with a border of a constant: `pad_width` is a number, a (before, after) pair or a pair for each axis.
+_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
-    (..., n, ...) -> (..., before + n + after, ...). Raises InputError for another number of pairs, and widths below 0.
+
+def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: float = 0.0) -> Tensor:
+    """x with a border: `pad_width` is a number, a (before, after) pair or a pair for each axis.
+
+    (..., n, ...) -> (..., before + n + after, ...).
+    The border is a constant, or comes from x: "edge" repeats the outermost elements, "reflect" mirrors x at them,
+    "symmetric" mirrors it beyond them, "wrap" goes on at the other end, as `numpy.pad`. Raises InputError for widths
+    that do not fit, for another mode, and for a border from an axis without elements.
     """
+    if mode not in _MODES:
+        raise InputError(f"pad: mode is one of {', '.join(map(repr, _MODES))}, not {mode!r}; a constant is given by "
+                         "name, constant_values=1.0")
     if isinstance(pad_width, int | np.integer):
         pad_width = (pad_width, pad_width)
     if isinstance(pad_width[0], int | np.integer):
@@ -147,7 +184,31 @@ def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Tensor:
     widths = tuple((int(before), int(after)) for before, after in pad_width)
     if len(widths) != x.ndim or any(n < 0 for pair in widths for n in pair):
         raise InputError(f"pad: an array of shape {x.shape} needs {x.ndim} pairs of widths of 0 or more, not {widths}")
-    return _pad(x, widths, constant_values)
+    if mode == "constant":
+        return _pad(x, widths, constant_values)
+    if constant_values:
+        raise InputError(f"pad: constant_values belong to mode='constant', not to {mode!r}")
+    for axis, (before, after) in enumerate(widths):
+        if before or after:
+            x = _bordered(x, axis, before, after, mode)
+    return x
+
+
+def _bordered(x: Any, axis: int, before: int, after: int, mode: Any) -> Any:
+    """x with a border from its own elements, in slices: their gradients, unlike those of indices, have an order."""
+    if not x.shape[axis]:
+        raise InputError(f"pad: mode {mode!r} takes the border from x, which has no elements along axis {axis}: "
+                         f"its shape is {x.shape}")
+    sources, parts, start = np.pad(np.arange(x.shape[axis]), (before, after), mode).tolist(), [], 0
+    while start < len(sources):
+        stop, step = start + 1, sources[start + 1] - sources[start] if start + 1 < len(sources) else 1
+        while step in (1, -1) and stop < len(sources) and sources[stop] - sources[stop - 1] == step:
+            stop += 1
+        low, high = sorted((sources[start], sources[stop - 1]))
+        part = getitem(x, (slice(None),) * axis + (slice(low, high + 1),))
+        parts.append(part if step == 1 or stop == start + 1 else flip(part, axis))
+        start = stop
+    return concatenate(parts, axis)
 
 
 @primitive(lambda g, y, x, axis=None: flip(g, axis))

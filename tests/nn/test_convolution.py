@@ -23,6 +23,26 @@ def test_sizes_of_layers_follow_from_the_formulas_in_their_docstrings():
     assert nn.ConvTranspose2d(6, 12, 3, groups=3, rng=0).weight.shape == (3, 3, 4, 6)
 
 
+def test_a_convolution_of_sequences_sees_them_as_images_one_pixel_high():
+    x = np.random.default_rng(0).standard_normal((2, 11, 6)).astype(np.float32)
+    layer = nn.Conv1d(6, 4, 3, stride=2, padding=1, dilation=2, groups=2, rng=0)
+    layer.bias.data[...] = [1.0, 2.0, 3.0, 4.0]
+    as_image = nn.Conv2d(6, 4, (1, 3), stride=(1, 2), padding=(0, 1), dilation=(1, 2), groups=2, rng=0)
+    as_image.bias.data[...] = layer.bias.data
+    np.testing.assert_array_equal(layer.weight.numpy(), as_image.weight.numpy()[0])
+    np.testing.assert_array_equal(layer(x).numpy(), as_image(x[:, None]).numpy()[:, 0])
+    assert layer(x).shape == (2, 5, 4) and nn.Conv1d(6, 4, 3, bias=False, rng=0).bias is None
+    assert layer.describe() == "Conv1d(6, 4, 3, stride=2, padding=1, dilation=2, groups=2)"
+    with pytest.raises(md.InputError, match=r"expected x of shape \(N, L, 6\), got \(2, 6, 11\)"):
+        layer(x.swapaxes(1, 2))
+    with pytest.raises(md.InputError, match="Conv1d: kernel_size is a whole number of at least 1, not 0"):
+        nn.Conv1d(6, 4, 0, rng=0)
+    with pytest.raises(md.InputError, match="conv1d: padding is a whole number of at least 0, not 'same'"):
+        md.conv1d(md.Tensor(x), layer.weight, padding="same")
+    with pytest.raises(md.InputError, match="conv1d: .* need three axes each"):
+        md.conv1d(md.Tensor(x), as_image.weight)
+
+
 def test_he_initial_values_keep_the_size_of_activations_through_relus():
     x = np.random.default_rng(0).standard_normal((4, 16, 16, 64)).astype(np.float32)
     layers = [nn.Conv2d(64, 64, 3, padding=1, rng=i) for i in range(6)]

@@ -19,6 +19,9 @@ X = np.random.default_rng(0).standard_normal((2, 6, 8, 3)).astype(np.float32)
     (nn.GlobalAvgPool2d(), X.mean((1, 2)), "GlobalAvgPool2d()"),
     (nn.Upsample(2), X.repeat(2, 1).repeat(2, 2), "Upsample(2, mode='nearest')"),
     (nn.Upsample((1, 3), mode="bilinear"), md.upsample(X, (1, 3), "bilinear"), "Upsample((1, 3), mode='bilinear')"),
+    (nn.Upsample(size=(3, 5), mode="bilinear"), md.interpolate(X, (3, 5)), "Upsample(size=(3, 5), mode='bilinear')"),
+    (nn.MaxPool2d(4, ceil_mode=True), md.max_pool2d(X, 4, ceil_mode=True), "MaxPool2d(4, ceil_mode=True)"),
+    (nn.AvgPool2d(4, ceil_mode=True), md.avg_pool2d(X, 4, ceil_mode=True), "AvgPool2d(4, ceil_mode=True)"),
     (nn.Flatten(), X.reshape(2, 144), "Flatten()"),
     (nn.MaxUnpool2d(2), md.max_unpool2d(X, 0, 2), "MaxUnpool2d(2)"),
 ], ids=lambda value: value if isinstance(value, str) else "")
@@ -56,6 +59,10 @@ def test_unflatten_undoes_flatten():
 
 @pytest.mark.parametrize("make, sentence", [
     (lambda: nn.MaxUnpool2d(2)(X, np.full(X.shape, 4)), r"MaxUnpool2d\(2\): max_unpool2d: indices are places in a "),
+    (lambda: nn.Upsample(), "Upsample: give scale_factor, or size with .*, not scale_factor=None, size=None"),
+    (lambda: nn.Upsample(2, size=4, mode="bilinear"), "give scale_factor, or size"),
+    (lambda: nn.Upsample(size=4), "size with mode='bilinear', .* mode='nearest'"),
+    (lambda: nn.Upsample(size=0, mode="bilinear"), "Upsample: size is a whole number of 1 or more"),
     (lambda: nn.MaxPool2d(0), "MaxPool2d: kernel_size is a whole number of 1 or more, or a pair of them, not 0"),
     (lambda: nn.AvgPool2d(2, padding=2), r"AvgPool2d: padding \(2, 2\) is above half of kernel_size \(2, 2\)"),
     (lambda: nn.Upsample(2, mode="linear"), "mode is 'nearest' or 'bilinear', not 'linear'"),

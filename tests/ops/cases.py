@@ -247,9 +247,19 @@ def linear(d):
 def einsum(d):
     sizes = dict(zip("bijkl", (d.integer(1, 3) for _ in range(5)), strict=True))
     spec = d.one_of(["bi,ij->bj", "ij->ji", "ij->", "ij,ij->", "bij,bjk->bik", "i,j->ij", "ij,j", "bi,ij,jk->bk",
-                     "ijk->ik", "i,i,i->i", "ij,kl->il", "b,->b", "ij,kj->ik"])
+                     "ijk->ik", "i,i,i->i", "ij,kl->il", "b,->b", "ij,kj->ik", "ii", "ii->i", "iji->j", "iij,jj->i",
+                     "...i,ij->...j", "i...,i...", "...i->...", "...,...->...", "...ii->i...", "i...j,...j->..."])
     terms = spec.split("->")[0].split(",")
-    return (lambda *xs: md.einsum(spec, *xs)), [d.any(tuple(sizes[c] for c in term)) for term in terms]
+    wide = d.shape(0, 2)
+
+    def shape_of(term):
+        """'...' is a part of `wide`, or of size one."""
+        named, further = [(sizes[c],) for c in term if c != "."], wide[d.integer(0, len(wide)):]
+        further = tuple(n if d.integer(0, 1) else 1 for n in further)
+        named.insert(term.index("...") if "..." in term else 0, further if "..." in term else ())
+        return tuple(n for part in named for n in part)
+
+    return (lambda *xs: md.einsum(spec, *xs)), [d.any(shape_of(term)) for term in terms]
 
 
 def reshape(d):
@@ -292,6 +302,13 @@ def several(f):
     return case
 
 
+def joined(f):
+    def case(d):
+        shape = d.shape(0, 3)
+        return lambda *xs: f(xs), [d.any(shape) for _ in range(d.integer(1, 3))]
+    return case
+
+
 def concatenate_unequal(d):
     shape = d.shape(1, 3)
     axis = d.axis(len(shape), none=False)
@@ -316,6 +333,82 @@ def pad(d):
     shape = d.shape(1, 3)
     width = d.one_of([1, (0, 2), tuple((i, 1) for i in range(len(shape)))])
     return lambda x: md.pad(x, width, constant_values=0.5), [d.any(shape)]
+
+
+def border(d):
+    shape, mode = d.shape(1, 3), d.one_of(["edge", "reflect", "symmetric", "wrap"])
+    width = d.one_of([1, (0, 2), (5, 0), 4, tuple((i, 1) for i in range(len(shape)))])
+    return lambda x: md.pad(x, width, mode), [d.any(shape)]
+
+
+def remainder(d):
+    """Quotients that keep away from whole numbers, of both signs."""
+    a, b = d.pair()
+    divisor = d.nonzero(b)
+    quotient = d.rng.integers(-3, 3, np.broadcast_shapes(a, b)) + d.rng.uniform(0.2, 0.8, np.broadcast_shapes(a, b))
+    return md.remainder, [quotient * divisor, divisor]
+
+
+def rounding(f):
+    """A step function, times its argument so that something depends on it; away from its steps."""
+    return lambda d: (lambda x: f(x) * x, [d.distinct(d.shape()) + 0.03])
+
+
+def sort(d):
+    shape = d.shape(1)
+    axis = d.axis(len(shape))
+    return lambda x: md.sort(x, axis), [d.distinct(shape)]
+
+
+def triangle(f, min_dims=2, max_dims=4):
+    def case(d):
+        shape, k = d.shape(min_dims, max_dims), d.integer(-2, 2)
+        return lambda x: f(x, k), [d.any(shape)]
+    return case
+
+
+def diagonals(f):
+    def case(d):
+        shape, offset = d.shape(2), d.integer(-1, 1)
+        first = d.axis(len(shape), none=False)
+        second = (first + d.integer(1, len(shape) - 1)) % len(shape)
+        return lambda x: f(x, offset, first, second), [d.any(shape)]
+    return case
+
+
+def moveaxis(d):
+    shape = d.shape(2, 4)
+    source, destination = d.one_of([(0, -1), (-1, 0), ((0, 1), (-1, 0)), ([1, 0], [0, -1])])
+    return lambda x: md.moveaxis(x, source, destination), [d.any(shape)]
+
+
+def dot(d):
+    n, k, m = (d.integer(1, 3) for _ in range(3))
+    left, right = d.one_of([((k,), (k,)), ((n, k), (k,)), ((n, k), (k, m)), ((2, n, k), (3, k, m)), ((2, n, k), (k,)),
+                            ((k,), (2, k, m)), ((), (k,)), ((n, k), ())])
+    return md.dot, [d.any(left), d.any(right)]
+
+
+def tensordot(d):
+    n, k, m = (d.integer(1, 3) for _ in range(3))
+    left, right, axes = d.one_of([((n, k, m), (k, m, 2), 2), ((n, k), (k, m), 1), ((n,), (m, k), 0),
+                                  ((n, k, m), (m, 2, n), ((0, -1), (2, 0))), ((k, n), (m, k), (0, 1)),
+                                  ((n, k), (n, k), 2)])
+    return lambda a, b: md.tensordot(a, b, axes), [d.any(left), d.any(right)]
+
+
+def conv1d(d):
+    options = {"stride": d.one_of([1, 2]), "padding": d.one_of([0, 2]), "dilation": d.one_of([1, 2]),
+               "groups": d.one_of([1, 2])}
+    c, groups = d.one_of([1, 2]), options["groups"]
+    o = d.integer(1, 2) * groups
+    inputs = [d.any((2, d.integer(5, 7), c * groups)), d.any((d.integer(1, 3), c, o)), d.any((o,))]
+    return (lambda *xs: md.conv1d(*xs, **options)), inputs[:d.integer(2, 3)]
+
+
+def interpolate(d):
+    size = d.integer(1, 5), d.integer(1, 5)
+    return lambda x: md.interpolate(x, size), [d.any(d.shape(4, 4))]
 
 
 def flip(d):
@@ -369,7 +462,8 @@ def pooling(f, values="any"):
         stride = d.one_of([None, 1, 2, (2, 1)])
         padding = tuple(d.integer(0, n // 2) for n in kernel)
         shape = (d.integer(1, 2), d.integer(kernel[0], 5), d.integer(kernel[1], 5), d.integer(1, 2))
-        return lambda x: f(x, kernel, stride, padding), [getattr(d, values)(shape)]
+        ceil_mode = d.one_of([False, True])
+        return lambda x: f(x, kernel, stride, padding, ceil_mode=ceil_mode), [getattr(d, values)(shape)]
     return case
 
 
@@ -459,33 +553,50 @@ def there_and_back(x):
 CASES = {
     "abs": [one(md.abs, "nonzero")],
     "add": [two(md.add), one(lambda x: x + x), one(lambda x: 2.0 + x)],
+    "arctan2": [two(md.arctan2, "nonzero", "nonzero")],
     "astype": [one(there_and_back)],
     "avg_pool2d": [pooling(md.avg_pool2d)],
     "batch_norm": [batch_norm],
     "binary_cross_entropy_with_logits": [bce],
     "broadcast_to": [broadcast_to],
+    "ceil": [rounding(md.ceil)],
     "clip": [clip],
     "concatenate": [several(md.concatenate), concatenate_unequal],
+    "conv1d": [conv1d],
     "conv2d": [conv2d],
     "conv_transpose2d": [conv_transpose2d],
     "cos": [one(md.cos)],
+    "cosh": [one(md.cosh)],
+    "cumprod": [along(md.cumprod), one(md.cumprod)],
     "cumsum": [along(md.cumsum), one(md.cumsum)],
+    "diag": [triangle(md.diag, 1, 2)],
+    "diagonal": [diagonals(md.diagonal)],
     "divide": [two(md.divide, "any", "nonzero"), one(lambda x: 2.0 / x, "nonzero")],
+    "dot": [dot],
     "einsum": [einsum],
     "elu": [one(md.elu, "nonzero"), one(lambda x: md.elu(x, 0.5), "nonzero")],
+    "erf": [one(md.erf), one(lambda x: md.erf(x * 4.0))],
     "exp": [one(md.exp)],
     "expand_dims": [expand_dims],
     "expm1": [one(md.expm1)],
     "flip": [flip],
+    "floor": [rounding(md.floor)],
+    "floor_divide": [rounding(lambda x: x // 0.5), rounding(lambda x: (x * 0.0 + 3.2) // (x * 0.0 + 1.1))],
     "gather": [gather],
-    "gelu": [one(md.gelu)],
+    "gelu": [one(md.gelu), one(lambda x: md.gelu(x, "none"))],
     "getitem": [index_basic, index_advanced, slices_of_one_array],
     "gru": [recurrence(recurrent.gru, 1, 3, hidden_biases=1)],
+    "hstack": [joined(md.hstack)],
+    "hypot": [two(md.hypot, "nonzero", "nonzero")],
+    "interpolate": [interpolate],
     "leaky_relu": [one(md.leaky_relu, "nonzero"), one(lambda x: md.leaky_relu(x, negative_slope=0.2), "nonzero")],
     "linear": [linear],
     "log": [one(md.log, "positive")],
+    "log10": [one(md.log10, "positive")],
     "log1p": [one(md.log1p, "positive")],
+    "log2": [one(md.log2, "positive")],
     "log_softmax": [along(md.log_softmax), one(lambda x: md.log_softmax(x) * md.log_softmax(x), min_dims=1)],
+    "logaddexp": [two(md.logaddexp), one(lambda x: md.logaddexp(x, 0.5))],
     "logsumexp": [reduction(md.logsumexp)],
     "lstm": [recurrence(recurrent.lstm, 2, 4)],
     "matmul": [matmul],
@@ -498,27 +609,34 @@ CASES = {
     "min": [reduction(md.min, "distinct")],
     "minimum": [two(md.minimum, "distinct", "between"), one(lambda x: md.minimum(0.0, x) * x, "nonzero")],
     "moments": [one(md.moments, min_dims=1)],
+    "moveaxis": [moveaxis],
     "multiply": [two(md.multiply), one(lambda x: x * x * x), one(lambda x: 3 * x)],
+    "ndtr": [one(md.ndtr), one(lambda x: md.ndtr(x * 3.0))],
     "negative": [one(md.negative)],
     "norm": [reduction(md.norm, "nonzero")],
     "outer": [lambda d: (md.outer, [d.any(d.shape(1, 1)), d.any(d.shape(1, 1))])],
-    "pad": [pad],
+    "pad": [pad, border],
     "power": [power_by_number, integer_power_of_any_sign, two(md.power, "positive", "any"),
               one(lambda x: 2.0 ** x)],
     "prod": [reduction(md.prod)],
+    "ravel": [one(md.ravel)],
     "reciprocal": [one(md.reciprocal, "nonzero")],
     "relu": [one(md.relu, "nonzero")],
+    "remainder": [remainder, one(lambda x: x % 7.0, "positive"), one(lambda x: 2.5 % (x + 3.0), "positive")],
     "repeat": [repeat],
     "reshape": [reshape],
     "rnn": [recurrence(recurrent.rnn, 1, 1)],
     "roll": [roll],
+    "round": [rounding(md.round), rounding(lambda x: md.round(x, 1))],
     "scale_shift": [scale_shift],
     "scatter_add": [scatter_add],
     "sigmoid": [one(md.sigmoid)],
     "sign": [one(lambda x: md.sign(x) * x, "nonzero")],
     "sin": [one(md.sin)],
+    "sinh": [one(md.sinh)],
     "softmax": [along(md.softmax)],
     "softplus": [one(md.softplus)],
+    "sort": [sort],
     "split": [split],
     "sqrt": [one(md.sqrt, "positive")],
     "square": [one(md.square)],
@@ -531,27 +649,35 @@ CASES = {
     "sum_to": [sum_to],
     "swapaxes": [swapaxes],
     "take": [take],
+    "tan": [one(lambda x: md.tan(x * 0.3))],
     "tanh": [one(md.tanh)],
+    "tensordot": [tensordot],
     "tile": [tile],
     "to_device": [one(lambda x: md.to_device(x, md.Device("cpu")))],
+    "trace": [diagonals(md.trace)],
     "transpose": [transpose],
+    "tril": [triangle(md.tril)],
+    "triu": [triangle(md.triu)],
     "upsample": [upsample],
     "var": [spread(md.var)],
+    "vstack": [joined(md.vstack)],
     "where": [where, where_number],
 }
 
 # Primitives without rules: comparisons, selections and masks, whose results are constants for every gradient.
-CONSTANTS = {"argmax", "argmin", "equal", "greater", "greater_equal", "isfinite", "less", "less_equal", "not_equal",
-             "_between", "_first_maxima", "_interpolation", "_leaky_slope", "_lstm_run", "_masked", "_share", "_sign",
+CONSTANTS = {"all", "any", "argmax", "argmin", "bitwise_and", "bitwise_or", "bitwise_xor", "equal", "greater",
+             "greater_equal", "invert", "isfinite", "isnan", "less", "less_equal", "logical_and", "logical_not",
+             "logical_or", "logical_xor", "not_equal", "_argsort", "_between", "_first_maxima", "_interpolation",
+             "_leaky_slope", "_lstm_run", "_masked", "_quotient", "_share", "_shares", "_sign",
              "_ties"}
 
 # Operations that add up in another order on a device: equal where every sum is exact.
-REORDERED = {"conv2d", "conv_transpose2d", "getitem", "repeat", "scatter_add", "take"}
+REORDERED = {"conv1d", "conv2d", "conv_transpose2d", "getitem", "repeat", "scatter_add", "take"}
 
 # Public functions that make no gradient.
-HELPERS = {"check_labels", "one_hot"}
+HELPERS = {"argsort", "check_labels", "one_hot"}
 
 # What `minidl/ops/` has for its own files and for `minidl/nn/`, and does not export.
-INTERNAL = {"axes_of", "check_images", "check_scale_factor", "check_slope", "check_window", "computed_wide", "count",
-            "floating", "geometry_of", "log1p_of_fraction", "operand", "pair_of"}
+INTERNAL = {"axes_of", "check_approximate", "check_images", "check_scale_factor", "check_slope", "check_window",
+            "computed_wide", "count", "floating", "geometry_of", "log1p_of_fraction", "operand", "pair_of"}
 WITHIN_NN = {"gru", "linear", "lstm", "rnn"}               # operations that nn's layers are the way to

@@ -188,3 +188,33 @@ def test_what_is_no_batch_of_images_is_refused(f):
         f(md.Tensor(np.zeros((6, 8, 2), np.float32)), 2)
     with pytest.raises(InputError, match="x is uint8 of shape"):
         f(np.zeros((1, 6, 8, 2), np.uint8), 2)
+
+
+# Sizes rounded up, and any size --------------------------------------------------------------------------------------
+
+
+def test_rounded_up_a_last_window_reaches_beyond_the_image():
+    x = md.Tensor(np.arange(1.0, 6.0).reshape(1, 5, 1, 1))
+    assert md.max_pool2d(x, (2, 1), ceil_mode=True).numpy().ravel().tolist() == [2, 4, 5]
+    assert md.avg_pool2d(x, (2, 1), ceil_mode=True).numpy().ravel().tolist() == [1.5, 3.5, 5]
+    assert md.avg_pool2d(x, (4, 1), (2, 1), (1, 0), ceil_mode=True).numpy().ravel().tolist() == [1.5, 3.5, 3]
+    assert md.max_pool2d(x, (2, 1), (3, 1), ceil_mode=True).shape == (1, 2, 1, 1)       # a third would begin outside
+    assert md.max_pool2d(x, (9, 1), ceil_mode=True).numpy().ravel().tolist() == [5]
+
+
+def test_unpooling_knows_sizes_that_were_rounded_up():
+    x = md.Tensor(RNG.standard_normal((2, 5, 7, 3)))
+    y, indices = md.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
+    back = md.max_unpool2d(y, indices, 2, output_size=(5, 7)).numpy()
+    assert y.shape == (2, 3, 4, 3)
+    np.testing.assert_array_equal(back[back != 0], x.numpy()[back != 0])
+    np.testing.assert_array_equal(md.max_pool2d(np.where(back == 0, -np.inf, back), 2, ceil_mode=True), y.numpy())
+
+
+def test_interpolation_keeps_straight_lines_between_the_outermost_middles():
+    x = np.arange(6.0).reshape(1, 6, 1, 1)
+    middles = (np.arange(15) + 0.5) * 6 / 15 - 0.5
+    np.testing.assert_allclose(md.interpolate(x, (15, 1)).ravel(), middles.clip(0, 5), atol=1e-12)
+    np.testing.assert_allclose(md.interpolate(x, (3, 1)).ravel(), [0.5, 2.5, 4.5])
+    with pytest.raises(md.InputError, match="interpolate: size is a whole number of 1 or more, .* not 0"):
+        md.interpolate(x, 0)

@@ -32,6 +32,15 @@ def test_conv2d_is_pytorchs_to_second_order(options):
             atol=1e-4)
 
 
+@pytest.mark.parametrize("options", [{}, {"stride": 2, "padding": 1}, {"dilation": 2, "padding": 2}, {"groups": 2}],
+                         ids=str)
+def test_conv1d_is_pytorchs_to_second_order(options):
+    inputs = [RNG.standard_normal((2, 9, 4)), RNG.standard_normal((3, 4 // options.get("groups", 1), 6)),
+              RNG.standard_normal(6)]
+    theirs = lambda x, W, b: F.conv1d(x.mT, W.permute(2, 1, 0), b, **options).mT
+    compare(lambda x, W, b: md.conv1d(x, W, b, **options), theirs, inputs, order=2)
+
+
 @pytest.mark.parametrize("options", [*OPTIONS, {"stride": 3, "output_padding": (2, 1)}], ids=str)
 def test_conv_transpose2d_is_pytorchs_to_second_order(options):
     groups = options.get("groups", 1)

@@ -50,6 +50,19 @@ def test_pooling_is_pytorchs_to_second_order(pool, geometry, x):
     compare(lambda t: ours(t, *geometry), lambda t: theirs(t, *geometry), x)
 
 
+@pytest.mark.parametrize("x", [IMAGES, TIES], ids=["normal", "ties"])
+@pytest.mark.parametrize("geometry", [*GEOMETRIES, (2, 2, 1), (2, 4, 1), (9, 8, 4), (9, 2, 0), (5, 3, 2)], ids=str)
+@pytest.mark.parametrize("pool", POOLS)
+def test_sizes_rounded_up_are_pytorchs_to_second_order(pool, geometry, x):
+    ours, theirs = POOLS[pool]
+    compare(lambda t: ours(t, *geometry, ceil_mode=True), lambda t: theirs(t, *geometry, ceil_mode=True), x)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 6), (3, 10), (5, 2), (20, 1), (13, 7)], ids=str)
+def test_interpolation_to_any_size_is_pytorchs_to_second_order(size):
+    compare(lambda t: md.interpolate(t, size), lambda t: F.interpolate(t, size, mode="bilinear"), IMAGES)
+
+
 @pytest.mark.parametrize("scale", [1, 2, 3, (1, 2), (4, 3)], ids=str)
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
 def test_upsampling_is_pytorchs_to_second_order(mode, scale):

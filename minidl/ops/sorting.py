@@ -1,0 +1,33 @@
+"""Sorting, always stable: equal elements keep their order, and so each has its own gradient; NaN comes last."""
+from __future__ import annotations
+
+from typing import Any
+
+from minidl.backend import Array
+from minidl.errors import InputError
+from minidl.ops.indexing import gather
+from minidl.ops.shape import ravel
+from minidl.tensor import Tensor, primitive
+
+
+def sort(x: Any, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None) -> Tensor:
+    """x sorted along an axis, or flattened and sorted for None; the gradient goes where each element came from.
+
+    `kind` and `stable` are NumPy's and change nothing: the order is always the stable one. Raises InputError for an
+    axis that x lacks.
+    """
+    if axis is None:
+        return sort(ravel(x), 0)
+    return gather(x, _argsort(x, axis), axis)
+
+
+def argsort(x: Any, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None) -> Tensor:
+    """The indices that sort x along an axis, or the flattened x for None, as `sort` does."""
+    return _argsort(ravel(x), 0) if axis is None else _argsort(x, axis)
+
+
+@primitive()
+def _argsort(xp: Any, x: Any, axis: int) -> Array:
+    if not -x.ndim <= axis < x.ndim:
+        raise InputError(f"sort: there is no axis {axis} in an array of {x.ndim} axes")
+    return xp.argsort(x, axis=axis, kind="stable")

@@ -10,6 +10,7 @@ from minidl import nn, ops, optim
 from minidl._version import __version__
 from minidl.backend import Device, devices
 from minidl.debugging import debug
+from minidl.derivatives import hessian, hvp, jacobian
 from minidl.errors import InputError
 from minidl.gradcheck import gradcheck
 from minidl.graph import graph
@@ -20,5 +21,6 @@ from minidl.tensor import primitive as custom
 from minidl.tuning import tune
 
 __all__ = ["Device", "InputError", "Parameter", "Primitive", "RandomStream", "Tensor", "__version__", "custom", "debug",
-           "devices", "grad", "gradcheck", "graph", "nn", "no_grad", "ops", "optim", "tune"]
+           "devices", "grad", "gradcheck", "graph", "hessian", "hvp", "jacobian", "nn", "no_grad", "ops", "optim",
+           "tune"]
 __all__ += vars(ops)["__all__"]          # every operation, which a type checker finds in the import above

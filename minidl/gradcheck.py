@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from minidl.derivatives import gradients
 from minidl.errors import InputError
 from minidl.ops import sum
 from minidl.randomness import Seed, generator
-from minidl.tensor import Tensor, grad
+from minidl.tensor import Tensor
 
 STEP = 1e-5            # about the cube root of float64's precision: truncation and rounding errors balance
 
@@ -47,7 +48,7 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, order: int = 2, directions: i
             if not y.requires_grad:
                 return sum(tensors[0] * 0.0)
             total = sum(tensors[0] * 0.0)            # the zero keeps inputs in the graph that y is linear in
-            for g, d in zip(_gradients(y, tensors, create_graph=True), along, strict=True):
+            for g, d in zip(gradients(y, tensors, create_graph=True), along, strict=True):
                 total = total + sum(g * d)
             return total
 
@@ -60,39 +61,27 @@ def _check(f: Callable[..., Tensor], xs: Sequence[np.ndarray], name: str, direct
     y = f(*tensors)
     if not y.requires_grad:
         raise AssertionError(f"{name}: the result does not depend on its inputs through any rule")
-    gradients = [g.numpy() for g in _gradients(y, tensors)]
-    for g, x in zip(gradients, xs, strict=True):
+    found = [g.numpy() for g in gradients(y, tensors)]
+    for g, x in zip(found, xs, strict=True):
         if g.dtype != x.dtype or g.shape != x.shape:
             raise AssertionError(f"{name}: the gradient is {g.dtype}{g.shape}, the input {x.dtype}{x.shape}")
     for _ in range(directions):
         along = [rng.standard_normal(x.shape) for x in xs]
-        expected = np.sum([np.sum(g * d) for g, d in zip(gradients, along, strict=True)])
+        expected = np.sum([np.sum(g * d) for g, d in zip(found, along, strict=True)])
         measured = _difference(f, xs, along, name)
         if not abs(measured - expected) <= tolerance * max(1.0, abs(measured), abs(expected)):
             raise AssertionError(f"{name}: the rule gives {expected:.10g} along a random direction, finite differences "
-                                 f"{measured:.10g}; {_worst_entry(f, xs, gradients, name)}")
+                                 f"{measured:.10g}; {_worst_entry(f, xs, found, name)}")
 
 
 def _check_recorded(f: Callable[..., Tensor], xs: Sequence[np.ndarray], name: str) -> None:
     """A rule may take another way on Tensors than on arrays: both must give the same gradient."""
     tensors = [Tensor(x.copy(), requires_grad=True) for x in xs]
     y = f(*tensors)
-    for i, (a, b) in enumerate(zip(_gradients(y, tensors), _gradients(y, tensors, create_graph=True), strict=True)):
+    for i, (a, b) in enumerate(zip(gradients(y, tensors), gradients(y, tensors, create_graph=True), strict=True)):
         if not np.allclose(a.numpy(), b.numpy(), rtol=1e-7, atol=1e-9):
             raise AssertionError(f"{name}: under create_graph the gradient by input {i} is another than without, by up "
                                  f"to {np.abs(a.numpy() - b.numpy()).max():.3g}")
-
-
-def _gradients(y: Tensor, tensors: Sequence[Tensor], create_graph: bool = False) -> list[Tensor]:
-    """The gradients by all tensors; zeros for one that y does not depend on."""
-    try:
-        return grad(y, tensors, create_graph=create_graph, retain_graph=True)
-    except InputError as error:
-        if "does not depend on" not in str(error):           # a rule's own error is no zero gradient
-            raise
-    if len(tensors) == 1:
-        return [Tensor(np.zeros_like(tensors[0].data))]
-    return [g for x in tensors for g in _gradients(y, [x], create_graph)]
 
 
 def _evaluate(f: Callable[..., Any], xs: Sequence[np.ndarray]) -> Tensor:
@@ -117,7 +106,7 @@ def _difference(f: Callable[..., Tensor], xs: Sequence[np.ndarray], along: Seque
     return (before + after) / 2
 
 
-def _worst_entry(f: Callable[..., Tensor], xs: Sequence[np.ndarray], gradients: Sequence[np.ndarray],
+def _worst_entry(f: Callable[..., Tensor], xs: Sequence[np.ndarray], found: Sequence[np.ndarray],
                  name: str) -> str:
     worst: tuple[float, str] = (-1.0, "")
     for i, x in enumerate(xs):
@@ -125,8 +114,8 @@ def _worst_entry(f: Callable[..., Tensor], xs: Sequence[np.ndarray], gradients: 
             along = [np.zeros_like(other) for other in xs]
             along[i][index] = 1.0
             measured = _difference(f, xs, along, name)
-            error = abs(measured - gradients[i][index])
+            error = abs(measured - found[i][index])
             if error > worst[0]:
                 worst = (float(error), f"worst for input {i} at index {index}, value {x[index]:.6g}: rule "
-                                f"{gradients[i][index]:.10g}, finite difference {measured:.10g}")
+                                f"{found[i][index]:.10g}, finite difference {measured:.10g}")
     return worst[1]

@@ -66,6 +66,38 @@ class RandomStream:
         """Standard normal: an array of this shape, with the dtype and on the device of the array or Tensor `like`."""
         return self._generator(like).standard_normal(shape, dtype=like.dtype)
 
+    def bernoulli(self, p: Any) -> Array:
+        """1 with the probabilities p, else 0: an array of the shape, dtype and device of the array or Tensor `p`.
+
+        Raises InputError for probabilities outside [0, 1], if they are on the host.
+        """
+        p = _floats("bernoulli", "p, probabilities,", p)
+        if isinstance(p, np.ndarray) and not ((p >= 0) & (p <= 1)).all():
+            raise InputError(f"bernoulli: probabilities lie in [0, 1], not between {p.min()} and {p.max()}; of logits "
+                             "take md.sigmoid first")
+        return (self.uniform(p.shape, p) < p).astype(p.dtype)
+
+    def gumbel(self, shape: tuple[int, ...], like: Any) -> Array:
+        """Standard Gumbel, -log(-log(u)) of a uniform u: an array of this shape, with `like`'s dtype and device.
+
+        Argmax of logits plus these is a draw of their softmax (Gumbel 1954; Maddison et al. 2014).
+        """
+        u, xp = self.uniform(shape, like), backend_of(like.data if hasattr(like, "recipe") else like).xp
+        smallest = float(np.finfo(u.dtype).eps) / 4      # half a step of the generator, in place of its 0
+        return -xp.log(-xp.log(xp.maximum(u, smallest)))
+
+    def categorical(self, logits: Any, axis: int = -1) -> Array:
+        """Indices along an axis, drawn with the probabilities softmax(logits): integers, without that axis.
+
+        A logit of -inf is never drawn. Raises InputError where there is nothing to draw from, if the logits, an array
+        or Tensor, are on the host.
+        """
+        logits = _floats("categorical", "logits", logits)
+        if isinstance(logits, np.ndarray) and not np.isfinite(logits.max(axis=axis)).all():
+            raise InputError("categorical: the largest of the logits along the axis is NaN or infinite somewhere; only "
+                             "-inf stands for what is never drawn, and not for all")
+        return (logits + self.gumbel(logits.shape, logits)).argmax(axis=axis)
+
     def new_epoch(self) -> None:
         """Forget the devices' generators: the next draw seeds them from the host's."""
         self._on_device.clear()
@@ -90,6 +122,14 @@ class RandomStream:
                 if kind not in (None, own) else f"not one of its ({type(error).__name__}: {error})")) from error
         bits.state = state
         self.new_epoch()
+
+
+def _floats(name: str, what: str, x: Any) -> Array:
+    """The array of x; InputError unless it is an array or Tensor of floats."""
+    x = x.data if hasattr(x, "recipe") else x
+    if getattr(getattr(x, "dtype", None), "kind", "") != "f":
+        raise InputError(f"{name}: {what} are an array or Tensor of floats, not {getattr(x, 'dtype', repr(x))}")
+    return x
 
 
 def _plain(state: Any) -> Any:

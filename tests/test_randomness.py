@@ -134,6 +134,7 @@ CALLS = {
                      for solver in ("randomized", "covariance")],
     "linear.pca.PCA.sample": lambda rng: [linear.PCA(2).fit(X).sample(3, rng)],
     "linear.whitening.Whitening.sample": lambda rng: [linear.Whitening(2).fit(X).sample(3, rng)],
+    "nn.convolution.Conv1d": lambda rng: drawn_by(nn.Conv1d(2, 3, 2, rng=rng)),
     "nn.convolution.Conv2d": lambda rng: drawn_by(nn.Conv2d(1, 2, 3, rng=rng)),
     "nn.convolution.ConvTranspose2d": lambda rng: drawn_by(nn.ConvTranspose2d(1, 2, 3, rng=rng)),
     **{f"nn.init.{name}": lambda rng, name=name: [getattr(nn.init, name)((3, 4), rng=rng)] for name in (
@@ -230,6 +231,62 @@ def test_draws_are_distributed_as_they_should_be():
     u, z = (draw((100_000,), LIKE) for draw in (RandomStream(0).uniform, RandomStream(0).normal))
     assert 0 <= u.min() < 1e-3 and 0.999 < u.max() < 1
     np.testing.assert_allclose([u.mean(), u.std(), z.mean(), z.std()], [0.5, 12**-0.5, 0, 1], atol=0.01)
+
+
+def test_bernoulli_draws_have_their_probabilities_and_the_ends_are_sure():
+    p = np.array([0.0, 1.0, 0.25, 0.9], np.float32)
+    drawn = RandomStream(0).bernoulli(np.tile(p, (40_000, 1)))
+    assert drawn.dtype == np.float32 and set(np.unique(drawn)) == {0, 1}
+    np.testing.assert_allclose(drawn.mean(0), p, atol=5 * 0.5 / 200)
+    assert (drawn[:, 0] == 0).all() and (drawn[:, 1] == 1).all()
+    assert RandomStream(0).bernoulli(md.Tensor(1.0)) == 1
+
+
+def test_gumbel_draws_have_their_distribution_and_are_finite():
+    x = RandomStream(0).gumbel((100_000,), LIKE)
+    assert x.dtype == np.float32 and np.isfinite(x).all()
+    for q in (-1.0, 0.0, 1.0, 3.0):
+        assert (x <= q).mean() == pytest.approx(np.exp(-np.exp(-q)), abs=5 * 0.5 / 316)
+
+    class Zeros:                                             # the one draw whose double logarithm is infinite
+        def random(self, shape, dtype):
+            return np.zeros(shape, dtype)
+
+    stream = RandomStream(0)
+    stream._generator = lambda like: Zeros()
+    for dtype in (np.float32, np.float64):
+        assert np.isfinite(stream.gumbel((1,), np.zeros(1, dtype))).all()
+
+
+def test_categorical_draws_have_the_probabilities_of_the_softmax_along_an_axis():
+    logits = np.log(np.array([[0.5, 0.2, 0.3], [0.1, 0.9, 1e-30]], np.float32))
+    logits[1, 2] = -np.inf
+    drawn = RandomStream(0).categorical(np.tile(logits, (40_000, 1, 1)))
+    assert drawn.shape == (40_000, 2) and drawn.dtype.kind == "i"
+    for row, p in enumerate(np.exp(logits)):
+        np.testing.assert_allclose(np.bincount(drawn[:, row], minlength=3) / 40_000, p, atol=5 * 0.5 / 200)
+    assert not (drawn[:, 1] == 2).any()
+    assert RandomStream(0).categorical(md.Tensor(logits), axis=0).shape == (3,)
+
+
+def test_draws_from_probabilities_are_on_their_device():
+    device = install()
+    p = md.Tensor(np.full((3, 4), 0.5, np.float32), device=device)
+    for draw in (RandomStream(0).bernoulli, RandomStream(0).categorical, lambda p: RandomStream(0).gumbel((2,), p)):
+        assert backend_of(draw(p)).name == "standin"
+
+
+@pytest.mark.parametrize("call, sentence", [
+    (lambda s: s.bernoulli(np.array([0.5, 1.5])), r"lie in \[0, 1\], not between 0.5 and 1.5; of logits take md"),
+    (lambda s: s.bernoulli(np.array([0.5, np.nan])), "not between nan and nan"),
+    (lambda s: s.bernoulli(0.5), "p, probabilities, are an array or Tensor of floats, not 0.5"),
+    (lambda s: s.categorical(np.array([1, 2])), "logits are an array or Tensor of floats, not int64"),
+    (lambda s: s.categorical(np.full((2, 3), -np.inf)), "only -inf stands for what is never drawn, and not for all"),
+    (lambda s: s.categorical(np.array([0.0, np.nan])), "the largest of the logits along the axis is NaN or infinite"),
+])
+def test_what_has_no_distribution_is_refused(call, sentence):
+    with pytest.raises(InputError, match=sentence):
+        call(RandomStream(0))
 
 
 def test_a_streams_state_is_restored_bit_for_bit_at_any_moment():

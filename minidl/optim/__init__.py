@@ -8,6 +8,8 @@ from minidl.optim.schedules import (
     CosineAnnealingLR,
     ExponentialLR,
     LinearLR,
+    MultiStepLR,
+    OneCycleLR,
     ReduceLROnPlateau,
     Schedule,
     StepLR,
@@ -17,6 +19,6 @@ RMSProp = RMSprop          # the literature's spelling beside PyTorch's
 
 __all__ = [
     "EMA", "LBFGS", "SGD", "Adagrad", "Adam", "AdamW", "ClipGradNorm", "ClipGradValue", "CosineAnnealingLR",
-    "ExponentialLR", "GradientNoise", "LinearLR", "Optimizer", "RMSProp", "RMSprop", "ReduceLROnPlateau", "Schedule",
-    "StepLR", "clip_grad_norm_", "clip_grad_value_",
+    "ExponentialLR", "GradientNoise", "LinearLR", "MultiStepLR", "OneCycleLR", "Optimizer", "RMSProp", "RMSprop",
+    "ReduceLROnPlateau", "Schedule", "StepLR", "clip_grad_norm_", "clip_grad_value_",
 ]

@@ -383,23 +383,32 @@ def _divide_by_root(xp: Any, numerator: Array, squares: Array, eps: float, out: 
 class Adam(Optimizer):
     """m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, p <- p - lr m' / (sqrt(v') + eps) (Kingma & Ba 2015).
 
-    m' = m / (1 - b1^t) and v' = v / (1 - b2^t) correct the start from zero. `weight_decay` w adds w p to g. Raises
-    InputError for betas (b1, b2) outside [0, 1), an eps below 0, and what `Optimizer` raises.
+    m' = m / (1 - b1^t) and v' = v / (1 - b2^t) correct the start from zero. `weight_decay` w adds w p to g. With
+    `amsgrad` the largest v so far takes its place in the step (Reddi et al. 2018). Raises InputError for betas (b1, b2)
+    outside [0, 1), an eps below 0, and what `Optimizer` raises.
 
     The state holds m / (1 - b1) and v / (1 - b2): that saves two passes over the memory, and the constants move into
     the step size and eps.
     """
 
-    state_names = ("first_moment", "second_moment")
-    kernels = {state_names: update_kernel("adam", "m, v", "b1, b2, rate, eps", """
+    kernels = {
+        ("first_moment", "second_moment"): update_kernel("adam", "m, v", "b1, b2, rate, eps", """
             m = b1 * m + g;
             v = b2 * v + g * g;
-            p -= rate * m / (sqrt(v) + eps);""")}
+            p -= rate * m / (sqrt(v) + eps);"""),
+        ("first_moment", "second_moment", "largest_second_moment"): update_kernel(
+            "amsgrad", "m, v, w", "b1, b2, rate, eps", """
+            m = b1 * m + g;
+            v = b2 * v + g * g;
+            w = w >= v ? w : v;
+            p -= rate * m / (sqrt(w) + eps);"""),
+    }
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, *, betas: tuple[float, float] = (0.9, 0.999),
-                 eps: float = 1e-8, weight_decay: WeightDecay = 0.0) -> None:
+                 eps: float = 1e-8, weight_decay: WeightDecay = 0.0, amsgrad: bool = False) -> None:
         self.betas = _fraction("betas[0]", betas[0]), _fraction("betas[1]", betas[1])
         self.eps = _at_least_zero("eps", eps)
+        self.state_names = ("first_moment", "second_moment") + ("largest_second_moment",) * amsgrad
         super().__init__(params, lr, weight_decay)
 
     def numbers(self, steps: int) -> tuple[float, ...]:
@@ -409,12 +418,14 @@ class Adam(Optimizer):
         return b1, b2, self.lr * root * (1.0 - b1) / (1.0 - b1**steps), self.eps * root
 
     def update(self, xp: Any, p: Array, g: Array, *rest: Any) -> None:
-        m, v, scratch, steps = rest
+        m, v, *largest, scratch, steps = rest
         b1, b2, rate, eps = self.numbers(steps)
         m *= b1
         m += g
         v *= b2
         v += xp.multiply(g, g, out=scratch)
+        if largest:
+            v = xp.maximum(largest[0], v, out=largest[0])
         _divide_by_root(xp, m, v, eps, scratch)
         scratch *= rate
         p -= scratch
@@ -426,5 +437,5 @@ class AdamW(Adam):
     decoupled = True
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, *, betas: tuple[float, float] = (0.9, 0.999),
-                 eps: float = 1e-8, weight_decay: WeightDecay = 1e-2) -> None:
-        super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+                 eps: float = 1e-8, weight_decay: WeightDecay = 1e-2, amsgrad: bool = False) -> None:
+        super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)

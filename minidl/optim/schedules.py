@@ -9,7 +9,7 @@ on from saved states, their rates rule, whatever the optimiser was made with.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from minidl.errors import InputError
@@ -83,6 +83,17 @@ class ExponentialLR(Schedule):
         return self.gamma**t
 
 
+class MultiStepLR(Schedule):
+    """The rate times gamma at each of the `milestones`, numbers of steps."""
+
+    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
+        self.milestones, self.gamma = [_positive("each milestone", t) for t in milestones], gamma
+        super().__init__(optimizer)
+
+    def factor(self, t: int) -> float:
+        return self.gamma ** sum(t >= milestone for milestone in self.milestones)
+
+
 class CosineAnnealingLR(Schedule):
     """Half a cosine from the first rate down to eta_min in T_max steps, and eta_min after (Loshchilov & Hutter 2017).
 
@@ -108,6 +119,38 @@ class CosineAnnealingLR(Schedule):
         """The rate at step t: eta_min is a rate, whatever the first one is."""
         floor = 0.0 if t < self.warmup else self.eta_min
         return floor + (self.base_lr - floor) * self.factor(t)
+
+
+class OneCycleLR(Schedule):
+    """Up from max_lr / div_factor to max_lr in the first `pct_start` of `total_steps`, then down (Smith & Topin 2018).
+
+    It ends at step total_steps - 1 with max_lr / div_factor / final_div_factor, and stays there. `anneal_strategy` is
+    "cos", half a cosine each way, or "linear". The optimiser's own rate plays no part, nor is its momentum changed.
+    Raises InputError for numbers that make no such cycle.
+    """
+
+    def __init__(self, optimizer: Optimizer, max_lr: float, total_steps: int, *, pct_start: float = 0.3,
+                 anneal_strategy: str = "cos", div_factor: float = 25.0, final_div_factor: float = 1e4) -> None:
+        if anneal_strategy not in ("cos", "linear"):
+            raise InputError(f"OneCycleLR: anneal_strategy is 'cos' or 'linear', not {anneal_strategy!r}")
+        if not (max_lr > 0 and div_factor > 0 and final_div_factor > 0 and 0.0 <= pct_start < 1.0):
+            raise InputError(f"OneCycleLR: max_lr, div_factor and final_div_factor are above 0 and pct_start lies in "
+                             f"[0, 1), not {max_lr}, {div_factor}, {final_div_factor} and {pct_start}")
+        self.total_steps, self.peak = _positive("total_steps", total_steps), pct_start * total_steps - 1.0
+        self.max_lr, self.first, self.last = max_lr, max_lr / div_factor, max_lr / div_factor / final_div_factor
+        self.anneal_strategy = anneal_strategy
+        super().__init__(optimizer)
+
+    def rate(self, t: int) -> float:
+        """The rate at step t, on the way up or down."""
+        end = self.total_steps - 1.0
+        if t <= self.peak:
+            start, stop, done = self.first, self.max_lr, t / self.peak if self.peak > 0 else 1.0
+        else:
+            start, stop, done = self.max_lr, self.last, (min(t, end) - self.peak) / (end - self.peak)
+        if self.anneal_strategy == "cos":
+            done = 0.5 - 0.5 * math.cos(math.pi * done)
+        return start + (stop - start) * done
 
 
 class LinearLR(Schedule):

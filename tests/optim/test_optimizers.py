@@ -21,6 +21,7 @@ OPTIMIZERS = {
     "RMSprop with momentum": lambda params, **more: optim.RMSprop(params, **{"lr": 0.01, "momentum": 0.5, **more}),
     "Adam": lambda params, **more: optim.Adam(params, **{"lr": 0.01, **more}),
     "AdamW": lambda params, **more: optim.AdamW(params, **{"lr": 0.01, **more}),
+    "AMSGrad": lambda params, **more: optim.Adam(params, **{"lr": 0.01, "amsgrad": True, **more}),
 }
 every_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 
@@ -73,6 +74,8 @@ def by_hand(name, p, g, state, t, lr, w):
         return p - lr * b
     m = state["m"] = 0.9 * state.get("m", 0.0) + 0.1 * g
     v = state["v"] = 0.999 * state.get("v", 0.0) + 0.001 * g**2
+    if name == "AMSGrad":
+        v = state["largest v"] = np.maximum(state.get("largest v", 0.0), v)
     return p - lr * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
 
 

@@ -47,7 +47,35 @@ def test_linear_lr_goes_straight_from_start_to_end_and_stays_there():
     assert decay == pytest.approx([0.5, 0.25, 0.0, 0.0], rel=1e-14)
 
 
+def test_multi_step_lr_falls_by_gamma_at_each_milestone_in_any_order():
+    assert rates(optim.MultiStepLR(optimizer(), [5, 2, 5], gamma=0.5), 6) == [0.5] * 2 + [0.25] * 3 + [0.0625] * 2
+
+
+def test_one_cycle_rises_to_max_lr_falls_to_its_end_and_stays_there():
+    found = rates(optim.OneCycleLR(optimizer(), 1.0, 11, anneal_strategy="linear", pct_start=5 / 11, div_factor=5.0,
+                                   final_div_factor=2.0), 14)
+    assert found == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 0.85, 0.7, 0.55, 0.4, 0.25, *[0.1] * 5], rel=1e-12)
+    found = rates(optim.OneCycleLR(optimizer(), 0.4, 100), 200)
+    assert found[0] == pytest.approx(0.4 / 25) and max(found) == found[29] == 0.4
+    assert found[99] == pytest.approx(0.4 / 25 / 1e4) and set(found[99:]) == {found[99]}
+    assert found[:30] == sorted(found[:30]) and found[29:] == sorted(found[29:], reverse=True)
+
+
+@pytest.mark.parametrize("make, sentence", [
+    (lambda o: optim.MultiStepLR(o, [0, 3]), "each milestone is 1 or more, not 0"),
+    (lambda o: optim.OneCycleLR(o, 0.1, 0), "total_steps is 1 or more, not 0"),
+    (lambda o: optim.OneCycleLR(o, 0.0, 9), "are above 0 and pct_start lies in .*, not 0.0, 25.0, 10000.0 and 0.3"),
+    (lambda o: optim.OneCycleLR(o, 0.1, 9, pct_start=1.0), r"pct_start lies in \[0, 1\)"),
+    (lambda o: optim.OneCycleLR(o, 0.1, 9, anneal_strategy="exp"), "anneal_strategy is 'cos' or 'linear', not 'exp'"),
+])
+def test_numbers_that_make_no_schedule_are_refused(make, sentence):
+    with pytest.raises(InputError, match=sentence):
+        make(optimizer())
+
+
 SCHEDULES = {
+    "MultiStepLR": lambda o: optim.MultiStepLR(o, [2, 4, 9], gamma=0.7),
+    "OneCycleLR": lambda o: optim.OneCycleLR(o, 0.9, 12),
     "StepLR": lambda o: optim.StepLR(o, 3, gamma=0.7),
     "ExponentialLR": lambda o: optim.ExponentialLR(o, 0.9),
     "CosineAnnealingLR": lambda o: optim.CosineAnnealingLR(o, 12, eta_min=0.01, warmup=3),

@@ -27,6 +27,8 @@ CASES = {
     "Adam": (optim.Adam, "Adam", {"lr": 0.01}),
     "Adam with betas and eps": (optim.Adam, "Adam", {"lr": 0.01, "betas": (0.5, 0.9), "eps": 0.1}),
     "AdamW": (optim.AdamW, "AdamW", {"lr": 0.01}),
+    "Adam with amsgrad": (optim.Adam, "Adam", {"lr": 0.01, "betas": (0.5, 0.6), "amsgrad": True}),
+    "AdamW with amsgrad": (optim.AdamW, "AdamW", {"lr": 0.01, "betas": (0.5, 0.6), "amsgrad": True}),
     "defaults of SGD": (optim.SGD, "SGD", {}),
     "defaults of Adagrad": (optim.Adagrad, "Adagrad", {}),
     "defaults of RMSprop": (optim.RMSprop, "RMSprop", {}),
@@ -65,6 +67,7 @@ def test_thirty_steps_are_pytorchs(torch, case, weight_decay):
 SCHEDULES = {
     "StepLR": lambda lib, o: lib.StepLR(o, 4, gamma=0.3),
     "StepLR with its default": lambda lib, o: lib.StepLR(o, 5),
+    "MultiStepLR": lambda lib, o: lib.MultiStepLR(o, [20, 3, 8, 8], gamma=0.3),
     "ExponentialLR": lambda lib, o: lib.ExponentialLR(o, 0.93),
     "CosineAnnealingLR": lambda lib, o: lib.CosineAnnealingLR(o, 30, 0.02),
     "LinearLR": lambda lib, o: lib.LinearLR(o, start_factor=0.1, end_factor=0.8, total_iters=7),
@@ -86,6 +89,24 @@ def test_a_schedules_rates_are_pytorchs_one_by_one(torch, make):
         theirs.append(peer.param_groups[0]["lr"])
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-16)
     assert len(set(ours)) > 3
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")
+@pytest.mark.parametrize("options", [{}, {"anneal_strategy": "linear"}, {"pct_start": 0.0}, {"pct_start": 0.9},
+                                     {"div_factor": 3.0, "final_div_factor": 7.0, "pct_start": 0.47}], ids=str)
+@pytest.mark.parametrize("total_steps", [2, 13, 31])
+def test_one_cycle_is_pytorchs_until_its_end_and_then_stays(torch, options, total_steps):
+    mine, peer = sgds(torch)
+    a = optim.OneCycleLR(mine, 0.7, total_steps, **options)
+    b = torch.optim.lr_scheduler.OneCycleLR(peer, 0.7, total_steps, cycle_momentum=False, **options)
+    for _ in range(total_steps - 1):
+        np.testing.assert_allclose(mine.lr, peer.param_groups[0]["lr"], rtol=1e-12)
+        a.step()
+        b.step()
+    last = peer.param_groups[0]["lr"]
+    for _ in range(3):                                       # PyTorch's next call goes up again
+        np.testing.assert_allclose(mine.lr, last, rtol=1e-12)
+        a.step()
 
 
 def sgds(torch, lr=0.4):

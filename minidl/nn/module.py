@@ -300,6 +300,43 @@ class HookHandle:
         self._module._hooks = tuple(hook for hook in self._module._hooks if hook is not self._hook)
 
 
+def functional_call(module: Module, params: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Any:
+    """What `module(*args, **kwargs)` computes with other Tensors in the place of its parameters, which are unchanged.
+
+    `params` has Tensors, recorded ones too, by the names of `module.named_parameters()`; parameters that it does not
+    name are the module's own. With `optim.stepped` a network can be trained within a computation. Raises InputError for
+    a name that is none of them, and for a Tensor of another shape.
+    """
+    own, swapped = dict(module.named_parameters()), []
+    for name, t in params.items():
+        if name not in own or t.shape != own[name].shape:
+            raise InputError(f"functional_call: {type(module).__name__} has no parameter {name} of shape {t.shape}; it "
+                             f"has {_some([f'{n} {p.shape}' for n, p in own.items()])}")
+    new = {own[name].birth: t for name, t in params.items()}
+    try:
+        for _, part in module.named_modules():
+            for name, value in list(vars(part).items()):
+                if (other := _with_tensors(value, new)) is not value:
+                    swapped.append((part, name, value))
+                    vars(part)[name] = other
+        return module(*args, **kwargs)
+    finally:
+        for part, name, value in reversed(swapped):
+            vars(part)[name] = value
+
+
+def _with_tensors(value: Any, new: Mapping[int, Tensor]) -> Any:
+    """An attribute with other Tensors in it, by the birth numbers of those that they replace; itself if it has none."""
+    if isinstance(value, Tensor):
+        return new.get(value.birth, value)
+    if isinstance(value, dict | list | tuple):
+        items = list(value.values() if isinstance(value, dict) else value)
+        others = [_with_tensors(item, new) for item in items]
+        if any(a is not b for a, b in zip(items, others, strict=True)):
+            return dict(zip(value, others, strict=True)) if isinstance(value, dict) else others
+    return value
+
+
 def _flat_items(module: Module) -> Iterator[tuple[str, Any]]:
     """A module's attributes in the order of their assignment; the items of a list are `list.0`, `list.1`, ..."""
     for name, value in vars(module).items():

@@ -371,3 +371,48 @@ def test_parameters_in_lists_and_dicts_are_found_and_named():
     assert [name for name, _ in model.named_parameters()] == ["scales.0", "scales.1", "heads.a.0.weight"]
     assert list(model.state_dict()) == ["scales.0", "scales.1", "heads.a.0.weight"]
     assert "scales.1 1" in repr(model)
+
+
+# Called with other parameters -----------------------------------------------------------------------------------------
+
+
+class Holder(nn.Module):
+    """Parameters in a list, a dict and a tuple, and one shared with another module."""
+
+    def __init__(self):
+        self.layer = nn.Linear(2, 2, rng=0)
+        self.parts = [nn.Parameter([1.0]), {"deep": (nn.Parameter([2.0]), 5)}]
+        self.tied = self.layer.weight
+
+    def forward(self, x):
+        self.seen = x
+        return self.layer(x) @ self.tied + self.parts[0] * self.parts[1]["deep"][0]
+
+
+def test_a_module_is_called_with_other_parameters_that_get_the_gradients():
+    model, x = Holder(), np.ones((3, 2), np.float32)
+    others = {name: md.Tensor(p.numpy() + 0.5, requires_grad=True) for name, p in model.named_parameters()}
+    twin, before, attributes = Holder(), model.state_dict(), {**vars(model)}
+    twin.load_state_dict({name: p.numpy() for name, p in others.items()})
+    y = nn.functional_call(model, {name: p * 1.0 for name, p in others.items()}, x)
+    np.testing.assert_array_equal(y.numpy(), twin(x).numpy())
+    md.sum(y).backward()
+    md.sum(twin(x)).backward()
+    for name, p in twin.named_parameters():
+        np.testing.assert_allclose(others[name].grad.numpy(), p.grad.numpy(), rtol=1e-6)
+    assert all(p.grad is None for p in model.parameters()) and model.seen is x
+    assert all(vars(model)[name] is value for name, value in attributes.items())
+    assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_a_call_with_some_parameters_leaves_the_others_and_an_error_leaves_all():
+    model = nn.Sequential(nn.Linear(2, 2, rng=0), nn.Linear(2, 2, rng=1))
+    weight, zero = model[0].weight, md.Tensor(np.zeros((2, 2), np.float32))
+    y = nn.functional_call(model, {"0.weight": zero}, np.ones((1, 2), np.float32))
+    np.testing.assert_array_equal(y.numpy()[0], model[1].bias.numpy())
+    with pytest.raises(InputError, match=r"Linear\(2, 2\) at 0: expected x"):
+        nn.functional_call(model, {"0.weight": zero}, np.ones((1, 3), np.float32))
+    assert model[0].weight is weight
+    for wrong in ({"weight": zero}, {"0.bias": zero}):
+        with pytest.raises(InputError, match=r"has no parameter .* of shape \(2, 2\); it has 0.weight \(2, 2\), "):
+            nn.functional_call(model, wrong, np.ones((1, 2), np.float32))

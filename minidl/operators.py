@@ -283,12 +283,15 @@ class Operators:
         return ops.reshape(self, (*self.shape[:start], math.prod(self.shape[start:])))
 
     def ravel(self) -> Tensor:
+        """`md.ravel`: all axes as one."""
         return ops.ravel(self)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """`md.diagonal` of the matrices in two axes."""
         return ops.diagonal(self, offset, axis1, axis2)
 
     def dot(self, other: Any) -> Tensor:
+        """`md.dot`: the product of vectors or matrices."""
         return ops.dot(self, other)
 
     def squeeze(self, axis: Any = None) -> Tensor:
@@ -328,15 +331,19 @@ class Operators:
         return ops.cumsum(self, axis)
 
     def cumprod(self, axis: int | None = None) -> Tensor:
+        """`md.cumprod`: the running product."""
         return ops.cumprod(self, axis)
 
     def any(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """`md.any` over the axes."""
         return ops.any(self, axis, keepdims)
 
     def all(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """`md.all` over the axes."""
         return ops.all(self, axis, keepdims)
 
     def argsort(self, axis: int | None = -1) -> Tensor:
+        """`md.argsort`: the indices that sort, stably."""
         return ops.argsort(self, axis)
 
     def argmax(self, axis: int | None = None) -> Tensor:
@@ -352,6 +359,7 @@ class Operators:
         return ops.clip(self, a_min, a_max)
 
     def round(self, decimals: int = 0) -> Tensor:
+        """`md.round`: to so many decimals."""
         return ops.round(self, decimals)
 
     def exp(self) -> Tensor:

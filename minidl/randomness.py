@@ -87,7 +87,7 @@ class RandomStream:
         return -xp.log(-xp.log(xp.maximum(u, smallest)))
 
     def categorical(self, logits: Any, axis: int = -1) -> Array:
-        """Indices along an axis, drawn with the probabilities softmax(logits): integers, without that axis.
+        """Indices along an axis, drawn with the probabilities softmax(logits): integers (...) for logits (..., k).
 
         A logit of -inf is never drawn. Raises InputError where there is nothing to draw from, if the logits, an array
         or Tensor, are on the host.

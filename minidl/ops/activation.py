@@ -178,7 +178,7 @@ def gelu(x: Any, approximate: str = "tanh") -> Tensor:
 
 
 def check_approximate(approximate: str) -> str:
-    """The form of GELU; InputError unless it is known."""
+    """The form of GELU. Raises InputError unless it is known."""
     if approximate not in ("tanh", "none"):
         raise InputError(f"gelu: approximate is 'tanh' or 'none', not {approximate!r}")
     return approximate

@@ -14,13 +14,13 @@ from minidl.tensor import primitive
 
 @primitive(lambda g, y, x: g * (1.0 / math.log(2.0)) / x, floats=True)
 def log2(xp: Any, x: Any) -> Array:
-    """The logarithm to base 2."""
+    """The logarithm to base 2, elementwise."""
     return xp.log2(x)
 
 
 @primitive(lambda g, y, x: g * (1.0 / math.log(10.0)) / x, floats=True)
 def log10(xp: Any, x: Any) -> Array:
-    """The logarithm to base 10."""
+    """The logarithm to base 10, elementwise."""
     return xp.log10(x)
 
 
@@ -34,7 +34,7 @@ def _share_of(xp: Any, a: Any, b: Any) -> Array:
 
 @primitive(lambda g, y, a, b: g * _share_of(a, b), lambda g, y, a, b: g * _share_of(b, a), floats=True)
 def logaddexp(xp: Any, a: Any, b: Any) -> Array:
-    """log(exp(a) + exp(b)), without overflow; where both are -inf, their gradients are 0."""
+    """log(exp(a) + exp(b)), elementwise, without overflow; where both are -inf, their gradients are 0."""
     return xp.logaddexp(a, b)
 
 
@@ -43,19 +43,19 @@ def logaddexp(xp: Any, a: Any, b: Any) -> Array:
 
 @primitive(lambda g, y, x: g * (y * y + 1.0), floats=True)
 def tan(xp: Any, x: Any) -> Array:
-    """The tangent of x in radians."""
+    """The tangent of x in radians, elementwise."""
     return xp.tan(x)
 
 
 @primitive(lambda g, y, x: g * cosh(x), floats=True)
 def sinh(xp: Any, x: Any) -> Array:
-    """The hyperbolic sine."""
+    """The hyperbolic sine, elementwise."""
     return xp.sinh(x)
 
 
 @primitive(lambda g, y, x: g * sinh(x), floats=True)
 def cosh(xp: Any, x: Any) -> Array:
-    """The hyperbolic cosine."""
+    """The hyperbolic cosine, elementwise."""
     return xp.cosh(x)
 
 
@@ -65,7 +65,7 @@ def _not_0(r: Any) -> Any:
 
 @primitive(lambda g, y, a, b: g * (a / _not_0(y)), lambda g, y, a, b: g * (b / _not_0(y)), floats=True)
 def hypot(xp: Any, a: Any, b: Any) -> Array:
-    """sqrt(a * a + b * b), also where the squares would overflow or vanish; its gradient at (0, 0) is 0."""
+    """sqrt(a * a + b * b), elementwise, also where the squares overflow or vanish; its gradient at (0, 0) is 0."""
     return xp.hypot(a, b)
 
 
@@ -76,7 +76,7 @@ def _arctan2_rule(g: Any, other: Any, a: Any, b: Any) -> Any:
 
 @primitive(lambda g, y, a, b: _arctan2_rule(g, b, a, b), lambda g, y, a, b: -_arctan2_rule(g, a, a, b), floats=True)
 def arctan2(xp: Any, a: Any, b: Any) -> Array:
-    """The angle of the point (b, a) in [-pi, pi]: arctan(a / b) in the right quadrant; its gradient at (0, 0) is 0."""
+    """The angle of the point (b, a), in [-pi, pi], elementwise; its gradient at (0, 0) is 0."""
     return xp.arctan2(a, b)
 
 
@@ -85,31 +85,31 @@ def arctan2(xp: Any, a: Any, b: Any) -> Array:
 
 @primitive(lambda g, y, x: g * 0.0)
 def floor(xp: Any, x: Any) -> Array:
-    """The largest whole number that is not above x; its gradient is 0 everywhere."""
+    """The largest whole number that is not above x, elementwise; its gradient is 0 everywhere."""
     return xp.floor(x)
 
 
 @primitive(lambda g, y, x: g * 0.0)
 def ceil(xp: Any, x: Any) -> Array:
-    """The smallest whole number that is not below x; its gradient is 0 everywhere."""
+    """The smallest whole number that is not below x, elementwise; its gradient is 0 everywhere."""
     return xp.ceil(x)
 
 
 @primitive(lambda g, y, x, decimals=0: g * 0.0)
 def round(xp: Any, x: Any, decimals: int = 0) -> Array:
-    """x rounded to so many decimals, halves to the even neighbour; its gradient is 0 everywhere."""
+    """x rounded to so many decimals, elementwise, halves to the even neighbour; its gradient is 0 everywhere."""
     return x.round(decimals)
 
 
 @primitive(lambda g, y, a, b: g * 0.0, lambda g, y, a, b: g * 0.0)
 def floor_divide(xp: Any, a: Any, b: Any) -> Array:
-    """The largest whole number that is not above a / b (a // b); its gradient is 0 everywhere."""
+    """The largest whole number that is not above a / b (a // b), elementwise; its gradient is 0 everywhere."""
     return xp.floor_divide(a, b)
 
 
 @primitive(lambda g, y, a, b: g, lambda g, y, a, b: -g * _quotient(a, b))
 def remainder(xp: Any, a: Any, b: Any) -> Array:
-    """a - b * (a // b), with the sign of b (a % b); the gradient by b is -(a // b)."""
+    """a - b * (a // b), elementwise, with the sign of b (a % b); the gradient by b is -(a // b)."""
     return xp.remainder(a, b)
 
 

@@ -40,10 +40,14 @@ def _fraction(x: Any, coefficients: tuple[tuple[float, ...], tuple[float, ...]])
 
 
 def _near_and_far(xp: Any, x: Array) -> tuple[Array, Array]:
-    """erf(x) where |x| <= 1, and erfc(|x|) where |x| >= 1; of float16 in float32, for the coefficients are large."""
-    x = x.astype(np.float32) if x.dtype.itemsize < 4 else x
+    """erf(x) where |x| <= 1, and erfc(|x|) where |x| >= 1."""
     near, far = xp.clip(x, -1.0, 1.0), xp.clip(xp.abs(x), 1.0, _ERFC_END)
     return near * _fraction(near * near, _NEAR), xp.exp(-far * far) * _fraction(far, _FAR)
+
+
+def _wide(x: Array) -> Array:
+    """float16 as float32: the coefficients are too large for it."""
+    return x.astype(np.float32) if x.dtype.itemsize < 4 else x
 
 
 def _near_0(x: Any) -> Any:
@@ -58,7 +62,7 @@ def erf(xp: Any, x: Any) -> Array:
 
 @fused("T x", "T y", "y = erf(x)")
 def _erf_values(xp: Any, x: Any) -> Array:               # a kernel of the name erf would hide the one that it calls
-    near, far = _near_and_far(xp, x)
+    near, far = _near_and_far(xp, _wide(x))
     return xp.where(xp.abs(x) <= 1.0, near, xp.copysign(1.0 - far, x)).astype(x.dtype, copy=False)
 
 
@@ -66,7 +70,7 @@ def _erf_values(xp: Any, x: Any) -> Array:               # a kernel of the name 
 @fused("T x", "T y", f"y = T(0.5) * erfc(x * T({-math.sqrt(0.5)}))")
 def ndtr(xp: Any, x: Any) -> Array:
     """The distribution function of the standard normal, elementwise; small values on the left keep their precision."""
-    z = x * math.sqrt(0.5)
+    z = _wide(x) * math.sqrt(0.5)
     near, far = _near_and_far(xp, z)
     y = 0.5 * xp.where(xp.abs(z) <= 1.0, 1.0 + near, xp.where(z < 0, far, 2.0 - far))
     return y.astype(x.dtype, copy=False)

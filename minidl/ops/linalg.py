@@ -11,6 +11,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.ops.matrices import diagonal
+from minidl.ops.operands import operand
 from minidl.ops.shape import axes_of, expand_dims, reshape, squeeze, transpose
 from minidl.tensor import Tensor, broadcast_to, primitive
 
@@ -81,7 +82,8 @@ def linear(x: Any, W: Any, b: Any = None) -> Tensor:
 
 def dot(a: Any, b: Any) -> Tensor:
     """The sum of products over the last axis of a and the last but one of b; a product with a number, or 0-d array."""
-    if not (getattr(a, "ndim", 0) and getattr(b, "ndim", 0)):
+    a, b = operand(a), operand(b)
+    if not (a.ndim and b.ndim):
         return a * b
     return matmul(a, b) if a.ndim <= 2 and b.ndim <= 2 else tensordot(a, b, (-1, -2 if b.ndim > 1 else -1))
 
@@ -91,6 +93,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
 
     What is left of a comes before what is left of b. Raises InputError for axes that do not fit.
     """
+    a, b = operand(a), operand(b)
     if isinstance(axes, int | np.integer):
         axes = tuple(range(-axes, 0)), tuple(range(axes))
     summed_a, summed_b = (axes_of(part, x.ndim) for part, x in zip(axes, (a, b), strict=True))
@@ -112,6 +115,7 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
     an '->' there remain '...' and the letters that occur once, in the alphabet's order. Raises InputError for
     subscripts that are none, and for operands that do not fit them.
     """
+    operands = tuple(map(operand, operands))
     terms, output, further = _terms(subscripts, operands)
     sizes: dict[str, int] = {}
     for letter, n in zip("".join(terms), (n for x in operands for n in x.shape), strict=True):

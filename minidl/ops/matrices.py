@@ -8,6 +8,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.ops.indexing import getitem
+from minidl.ops.operands import operand
 from minidl.ops.reduction import sum
 from minidl.ops.shape import axes_of, moveaxis
 from minidl.tensor import Tensor, primitive
@@ -26,11 +27,12 @@ def triu(xp: Any, x: Any, k: int = 0) -> Array:
 
 
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """The diagonal of the matrices that lie in two axes, as the last axis.
+    """The diagonal of the matrices that lie in two axes, as the last axis: (n, m, ...) -> (..., min(n, m)).
 
     `offset` counts the diagonals to the right of the main one, negative ones to the left. Raises InputError
     for axes that x lacks, and for twice the same.
     """
+    x = operand(x)
     first, second = axes_of((axis1, axis2), x.ndim)
     if first == second:
         raise InputError(f"diagonal: axis1 and axis2 are both axis {first}; a diagonal needs two")
@@ -39,7 +41,11 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 
 
 def diag(x: Any, k: int = 0) -> Tensor:
-    """Of a vector the matrix with it on the k-th diagonal, of a matrix its k-th diagonal."""
+    """Of a vector (n,) the matrix (n + |k|, n + |k|) with it on the k-th diagonal, of a matrix its k-th diagonal.
+
+    Raises InputError for another number of axes.
+    """
+    x = operand(x)
     if x.ndim not in (1, 2):
         raise InputError(f"diag: x has shape {x.shape}; a vector or a matrix will do, and md.diagonal takes the last "
                          "diagonals of more axes by axis1=-2, axis2=-1")
@@ -52,5 +58,8 @@ def _diag(xp: Any, x: Any, k: int) -> Array:
 
 
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """The sum of the diagonal of the matrices that lie in two axes."""
+    """The sum of the diagonal of the matrices that lie in two axes: (n, m, ...) -> (...).
+
+    Errors are those of `diagonal`.
+    """
     return sum(diagonal(x, offset, axis1, axis2), -1)

@@ -136,6 +136,7 @@ def interpolate(x: Any, size: int | Pair) -> Tensor:
 
     Each new pixel weighs the up to four old ones around its middle by their distances, as PyTorch's `interpolate` with
     `mode="bilinear"`; `avg_pool2d` before it spares a much smaller image the jagged lines.
+    Raises InputError for sizes below 1, and x that is no batch of images.
     """
     check_images("interpolate", x)
     n, h, w, c = x.shape

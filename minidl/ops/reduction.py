@@ -165,20 +165,21 @@ def _cumsum(xp: Any, x: Any, axis: int) -> Array:
 
 
 def cumprod(x: Any, axis: int | None = None) -> Tensor:
-    """The running product along an axis, of the flattened array for None; right to every order also where x is 0.
+    """The running product along an axis, in x's shape; of the flattened array for None, (...) -> (size,).
 
-    Each round multiplies by the products of as many elements before, twice as many in the next: no quotient, which
-    would fail at zeros.
+    Its derivatives are right to every order also where x is 0: each round multiplies by the products of as many
+    elements before, twice as many in the next, and nothing is divided. Raises InputError for an axis that x lacks.
     """
+    x = operand(x)
     if axis is None:
         return cumprod(reshape(x, (math.prod(x.shape),)), 0)
     axis, = axes_of(axis, x.ndim)
     if x.dtype.kind != "f":
         x = astype(x, np.zeros(0, x.dtype).cumprod().dtype)           # as NumPy: small integers would wrap
-    part = lambda start, stop: x[(slice(None),) * axis + (slice(start, stop),)]
-    reach = 1
+    before, reach = (slice(None),) * axis, 1
     while reach < x.shape[axis]:
-        x = concatenate([part(None, reach), part(reach, None) * part(None, -reach)], axis)
+        products = x[(*before, slice(reach, None))] * x[(*before, slice(None, -reach))]
+        x = concatenate([x[(*before, slice(reach))], products], axis)
         reach *= 2
     return x
 

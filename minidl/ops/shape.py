@@ -11,6 +11,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.ops.indexing import getitem, take
+from minidl.ops.operands import operand
 from minidl.tensor import Tensor, broadcast_to, primitive
 
 
@@ -52,10 +53,11 @@ def swapaxes(xp: Any, x: Any, axis1: int, axis2: int) -> Array:
 
 
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """x with the axes `source` at the places `destination`, and the others in their order.
+    """x with the axes `source` at the places `destination` of the new shape, and the others in their order.
 
     Raises InputError for axes that x lacks, or that are given twice, and for unequal numbers of the two.
     """
+    x = operand(x)
     old, new = axes_of(source, x.ndim), axes_of(destination, x.ndim)
     if len(old) != len(new) or len({*old}) < len(old) or len({*new}) < len(new):
         raise InputError(f"moveaxis: from {source} to {destination}: name each axis, and each place, once")
@@ -64,7 +66,8 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
 
 
 def ravel(x: Any) -> Tensor:
-    """x as one axis, in row-major order."""
+    """x as one axis, in row-major order: (...) -> (size,)."""
+    x = operand(x)
     return reshape(x, (math.prod(x.shape),))
 
 
@@ -117,13 +120,13 @@ def _concatenate(xp: Any, *arrays: Any, axis: int) -> Array:
 
 
 def vstack(tup: Sequence[Any]) -> Tensor:
-    """The arrays below each other: along the first axis, vectors as rows."""
-    return concatenate([x if x.ndim > 1 else reshape(x, (1, math.prod(x.shape))) for x in tup])
+    """The arrays below each other, (n, ...) and (m, ...) -> (n + m, ...); vectors as rows."""
+    return concatenate([x if x.ndim > 1 else reshape(x, (1, math.prod(x.shape))) for x in map(operand, tup)])
 
 
 def hstack(tup: Sequence[Any]) -> Tensor:
-    """The arrays beside each other: along the second axis, vectors along their only one."""
-    arrays = [x if x.ndim else reshape(x, (1,)) for x in tup]
+    """The arrays beside each other, along the second axis, vectors along their only one: (n,) and (m,) -> (n + m,)."""
+    arrays = [x if x.ndim else reshape(x, (1,)) for x in map(operand, tup)]
     return concatenate(arrays, 1 if arrays and arrays[0].ndim > 1 else 0)
 
 

@@ -6,23 +6,28 @@ from typing import Any
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.ops.indexing import gather
+from minidl.ops.operands import operand
 from minidl.ops.shape import ravel
 from minidl.tensor import Tensor, primitive
 
 
 def sort(x: Any, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None) -> Tensor:
-    """x sorted along an axis, or flattened and sorted for None; the gradient goes where each element came from.
+    """x sorted along an axis, in its shape, or flattened for None, (size,).
 
-    `kind` and `stable` are NumPy's and change nothing: the order is always the stable one. Raises InputError for an
-    axis that x lacks.
+    The gradient goes to where each element came from. `kind` and `stable` are NumPy's and change nothing: the order is
+    always the stable one. Raises InputError for an axis that x lacks.
     """
+    x = operand(x)
     if axis is None:
         return sort(ravel(x), 0)
     return gather(x, _argsort(x, axis), axis)
 
 
 def argsort(x: Any, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None) -> Tensor:
-    """The indices that sort x along an axis, or the flattened x for None, as `sort` does."""
+    """The indices that sort x along an axis, in x's shape, or the flattened x for None, as `sort` does.
+
+    Errors are those of `sort`.
+    """
     return _argsort(ravel(x), 0) if axis is None else _argsort(x, axis)
 
 

@@ -130,6 +130,15 @@ def test_running_products_with_zeros_have_gradients_to_second_order():
     assert md.grad(g[0], x).numpy().tolist() == [0, 3, 0]
 
 
+@pytest.mark.parametrize("name", ["cumprod", "diag", "diagonal", "dot", "hstack", "moveaxis", "ravel", "sort",
+                                  "tensordot", "trace", "tril", "vstack"])
+def test_lists_are_float32_arrays(name):
+    more = {"moveaxis": (0, 1), "dot": ([1.0, 2.0],), "tensordot": ([1.0, 2.0], 1)}.get(name, ())
+    y = getattr(md, name)([[3.0, 1.0], [2.0, 4.0]], *more)
+    np.testing.assert_array_equal(y, getattr(np, name)([[3.0, 1.0], [2.0, 4.0]], *more))
+    assert y.dtype == np.float32
+
+
 @pytest.mark.parametrize("call, sentence", [
     (lambda x: md.sort(x, 2), "there is no axis 2 in an array of 2 axes"),
     (lambda x: md.argsort(md.sum(x)), "there is no axis -1 in an array of 0 axes"),

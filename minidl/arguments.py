@@ -15,6 +15,33 @@ from minidl.errors import InputError
 PLAIN = {float, int, bool, tuple, str, slice, type(None)}      # types of arguments that need no second look
 
 
+def plain_array(name: str, data: Any) -> Array:
+    """Data of any kind as an array: those of a device as they are, whatever else NumPy reads as `np.asarray` does.
+
+    So NumPy's subclasses (matrices, memory maps) become plain arrays, and data frames and PyTorch's tensors are read.
+    Raises InputError, in `name`'s name, for masked values, sparse matrices, what NumPy cannot read, and numbers that
+    are not real.
+    """
+    if type(data) in BACKENDS:
+        array = data
+    elif isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise InputError(f"{name}: {np.ma.count_masked(data)} of these values are masked, which no number stands for; "
+                         "drop those rows, or fill them by .filled(value)")
+    elif hasattr(data, "toarray") and not hasattr(data, "__array__"):
+        raise InputError(f"{name}: a sparse {type(data).__name__} is no array; give it all its zeros by .toarray()")
+    elif isinstance(data, list | tuple) and any(hasattr(item, "recipe") for item in data):
+        raise InputError(f"{name}: a list of Tensors is no array: md.stack(list) keeps their history")
+    else:
+        try:
+            array = np.asarray(data)
+        except Exception as error:             # of another library, whose reason is the one to show
+            raise InputError(f"{name}: this {type(data).__name__} cannot be read as an array of numbers "
+                             f"({str(error).splitlines()[0] if str(error) else type(error).__name__})") from error
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{name}: takes real numbers, not {array.dtype}; convert them, as by .astype(float)")
+    return array
+
+
 def to_array(data: Any, dtype: Any = np.float32) -> Array:
     """An array of any device as it is; lists and numbers as `dtype`, truth values as such.
 
@@ -22,7 +49,9 @@ def to_array(data: Any, dtype: Any = np.float32) -> Array:
     """
     if type(data) in BACKENDS:
         array = data
-    elif isinstance(data, np.ndarray | np.generic):
+    elif isinstance(data, np.ndarray) or hasattr(data, "toarray"):
+        array = plain_array("Tensor", data)
+    elif isinstance(data, np.generic):
         array = np.asarray(data)
     elif isinstance(data, list | tuple) and any(hasattr(item, "recipe") for item in data):
         raise InputError("a list of Tensors is no array: md.stack(list) keeps their history")
@@ -31,7 +60,7 @@ def to_array(data: Any, dtype: Any = np.float32) -> Array:
             array = np.array(data)
             if array.dtype.kind in "fiu":
                 array = array.astype(dtype)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RuntimeError) as error:      # the last is PyTorch's, of a gradient
             raise InputError(f"this is no array of numbers: {data!r:.80} ({error})") from error
     if array.dtype.kind not in "fiub":
         raise InputError(f"a tensor holds real numbers or truth values, not {array.dtype}")
@@ -41,11 +70,14 @@ def to_array(data: Any, dtype: Any = np.float32) -> Array:
 def settle(name: str, raw: Sequence[Any], takes_array: Callable[[int], bool], tensors: bool) -> list[Any]:
     """Make the arguments agree, or say why they cannot: arrays must share a device and a float dtype.
 
-    Beside Tensors, NumPy's scalars become plain numbers, and lists, integers and truth values take the floats' dtype:
-    each of them would turn float32 into float64. `takes_array(i)` tells whether argument i is an array for the
+    NumPy's subclasses count as the arrays that they are. Beside Tensors, NumPy's scalars become plain numbers, and
+    lists, data frames, integers and truth values take the floats' dtype: each of them would turn float32 into float64.
+    `takes_array(i)` tells whether argument i is an array for the
     operation, and not a shape, an index or labels. Raises InputError where they cannot agree.
     """
+    raw = [plain_array(name, a) if isinstance(a, np.ndarray) else a for a in raw]
     arrays = [a for a in raw if type(a) in BACKENDS]
+    raw = [_listed(name, a) for a in raw]
     if len(kinds := {type(a) for a in arrays}) > 1:
         names = " and ".join(sorted(BACKENDS[kind].name for kind in kinds))
         raise InputError(f"{name}: its arguments are on different devices, {names}; bring them together with "
@@ -65,6 +97,14 @@ def settle(name: str, raw: Sequence[Any], takes_array: Callable[[int], bool], te
         elif type(a) in BACKENDS and a.dtype.kind in "iub" and has_float and takes_array(i):
             settled[i] = a.astype(dtype)
     return settled
+
+
+def _listed(name: str, a: Any) -> Any:
+    """What holds numbers and is no array of ours, such as a data frame, as a list; anything else as it is."""
+    if type(a) in BACKENDS or isinstance(a, np.generic | type) or not (hasattr(a, "__array__") or
+                                                                       hasattr(a, "toarray")):
+        return a
+    return plain_array(name, a).tolist()
 
 
 def narrowed(y: Array, raw: Sequence[Any]) -> Array:

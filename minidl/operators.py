@@ -12,6 +12,7 @@ import numpy as np
 
 from minidl.backend import Device, backend_of
 from minidl.errors import InputError
+from minidl.modes import thread
 
 if TYPE_CHECKING:
     from minidl import ops
@@ -30,6 +31,7 @@ class Operators:
     """The part of Tensor that looks like a NumPy array."""
 
     __slots__ = ()
+    __pandas_priority__ = 5000         # above a data frame's: frame * tensor is the tensor's to compute
     data: Any
     requires_grad: bool
     recipe: Any
@@ -90,6 +92,9 @@ class Operators:
         return ops.astype(self, dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self.requires_grad and thread.mode.recording:
+            raise InputError("NumPy would make a constant of this tensor, which requires a gradient; join tensors by "
+                             "md.stack or md.concatenate, and take the values by x.numpy() or x.detach()")
         if self.device.name != "cpu":
             raise TypeError(f"this tensor is on {self.device.name!r}; ask for its values with .numpy()")
         return np.array(self.data, dtype=dtype, copy=copy)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import plain_array
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.tensor import Tensor
@@ -19,18 +20,26 @@ def array_of(x: Any) -> Any:
 
 
 def rows_of_floats(name: str, x: Any, keep_tensor: bool = False) -> Any:
-    """x (N, d) as an array of rows; whole numbers become float32.
+    """x (N, d), of any kind that `plain_array` reads, as an array of rows of float32 or float64.
 
-    Raises InputError, in `name`'s name, for other shapes.
+    Both stay what they are, in whatever order of bytes; longer floats become float64 and shorter ones float32. Whole
+    numbers, truth values and lists become float32, or float64 if a number beyond 2^24 is among them, where float32 has
+    no place for all whole numbers. Raises InputError, in `name`'s name, for other shapes and what `plain_array` does
+    not read.
     """
-    if not keep_tensor:
-        x = array_of(x)
-    if isinstance(x, list):
-        x = np.array(x, np.float32)
-    if getattr(x, "ndim", 0) != 2:
-        raise InputError(f"{name}: x must have rows, shape (N, features), not {getattr(x, 'shape', x)!r:.60}; "
+    array = plain_array(name, array_of(x))
+    if array.ndim != 2:
+        raise InputError(f"{name}: x must have rows, shape (N, features), not {array.shape!r:.60}; "
                          "images become rows by x.reshape(len(x), -1)")
-    return x if str(x.dtype) in ("float32", "float64") else x.astype(np.float32)
+    if array.dtype in (np.float32, np.float64) and not isinstance(x, list | tuple):
+        dtype = array.dtype
+    elif array.dtype.kind == "f" and not isinstance(x, list | tuple):
+        dtype = np.float32 if array.itemsize < 8 else np.float64
+    else:
+        exact = array.itemsize <= 2 or not array.size or -2**24 <= float(array.min()) <= float(array.max()) <= 2**24
+        dtype = np.float32 if exact else np.float64
+    rows = x if keep_tensor and isinstance(x, Tensor) else array
+    return rows if array.dtype == dtype else rows.astype(dtype)
 
 
 def rows_that_meet(name: str, verb: str, x: Any, width: int, learned: Array, keep_tensor: bool = True) -> Any:
@@ -50,6 +59,14 @@ def check_device(name: str, verb: str, x: Array, learned: Array) -> None:
     if backend_of(x) is not backend_of(learned):
         raise InputError(f"{name}.{verb}: x is on {backend_of(x).name!r}, what was learned on "
                          f"{backend_of(learned).name!r}; bring x there with Device(...).put(x)")
+
+
+def check_finite(name: str, verb: str, found: Any) -> None:
+    """Raise InputError for a code that is not finite: neither was x, or its squares were not."""
+    found = array_of(found)
+    if not backend_of(found).xp.isfinite(found).all():
+        raise InputError(f"{name}.{verb}: x holds values that are not finite, or so large that their squares are not; "
+                         "replace or drop them")
 
 
 def check_fitted(model: Any, learned: str) -> None:

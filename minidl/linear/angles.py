@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import plain_array
 from minidl.backend import backend_of
 from minidl.errors import InputError
 from minidl.rows import array_of
@@ -36,13 +37,14 @@ def principal_angles(a: Any, b: Any) -> np.ndarray:
 
 def _orthonormal(which: str, matrix: Any) -> np.ndarray:
     """Orthonormal rows that span what the matrix's rows span."""
-    array = array_of(matrix)
+    array = plain_array("principal_angles", array_of(matrix))
     rows = np.asarray(backend_of(array).to_host(array), np.float64)
     if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all():
         raise InputError(f"principal_angles: the {which} argument is rows of finite numbers, shape (k, d), not "
                          f"{rows.shape}")
     _, s, vt = np.linalg.svd(rows, full_matrices=False)
-    rank = int((s > max(rows.shape) * np.finfo(getattr(array, "dtype", np.float64)).eps * s[0]).sum())
+    eps = np.finfo(array.dtype if array.dtype.kind == "f" else np.float64).eps
+    rank = int((s > max(rows.shape) * eps * s[0]).sum())
     if rank < len(rows):
         raise InputError(f"principal_angles: the {which} argument's {len(rows)} rows span only {rank} directions; "
                          "leave out those that depend on others")

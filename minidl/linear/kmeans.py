@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import plain_array
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
 from minidl.linear.assignment import PAIRS, nearest, whole_fours
@@ -14,6 +15,7 @@ from minidl.rows import (
     blocks,
     check_count,
     check_device,
+    check_finite,
     check_fitted,
     dwarfs,
     mean_row,
@@ -128,23 +130,21 @@ class KMeans:
         check_fitted(self, "cluster_centers_")
         centres = self.cluster_centers_
         x = rows_that_meet(type(self).__name__, "encode", x, centres.shape[1], centres, keep_tensor=False)
-        xp = backend_of(x).xp
-        labels, least = nearest(xp, x, centres, self._origin)
-        if not xp.isfinite(least).all():
-            raise InputError(f"{type(self).__name__}.encode: x holds values that are not finite, or so large that "
-                             "their squares are not; replace or drop them")
+        labels, least = nearest(backend_of(x).xp, x, centres, self._origin)
+        check_finite(type(self).__name__, "encode", least)
         return labels
 
     def decode(self, labels: Any) -> Array:
         """The centres with these numbers: (N,) -> (N, d)."""
         check_fitted(self, "cluster_centers_")
         name, k = type(self).__name__, self.n_clusters
-        labels = array_of(labels)
-        if isinstance(labels, list):
-            labels = Device(backend_of(self.cluster_centers_)).put(np.array(labels))
-        if getattr(labels, "ndim", 0) != 1 or labels.dtype.kind not in "iu":
-            raise InputError(f"{name}.decode: a code is a whole number for each row, shape (N,), not "
-                             f"{getattr(labels, 'dtype', type(labels).__name__)} {getattr(labels, 'shape', '')}")
+        listed = isinstance(labels, list)
+        labels = plain_array(f"{name}.decode", array_of(labels))
+        if listed:
+            labels = Device(backend_of(self.cluster_centers_)).put(labels)
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            raise InputError(f"{name}.decode: a code is a whole number for each row, shape (N,), not {labels.dtype} "
+                             f"{labels.shape}")
         check_device(name, "decode", labels, self.cluster_centers_)
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < k:
             raise InputError(f"{name}.decode: labels go from 0 to {k - 1}, these from {int(labels.min())} to "
@@ -173,15 +173,15 @@ class KMeans:
         """The first centres (k, d), a new array."""
         if isinstance(self.init, str):
             return _plus_plus(xp, x, squares, self.n_clusters, rng)
-        centres = array_of(self.init)
-        centres = np.array(centres) if isinstance(centres, list) else centres
+        name = type(self).__name__
+        centres = plain_array(f"{name}: init", array_of(self.init))
         wanted = (self.n_clusters, x.shape[1])
-        if getattr(centres, "shape", None) != wanted:
-            raise InputError(f"{type(self).__name__}: init has shape {getattr(centres, 'shape', centres)!r:.60}; "
-                             f"{wanted[0]} centres of {wanted[1]} features are {wanted}")
+        if centres.shape != wanted:
+            raise InputError(f"{name}: init has shape {centres.shape!r:.60}; {wanted[0]} centres of {wanted[1]} "
+                             f"features are {wanted}")
         centres = Device(backend_of(x)).put(centres).astype(x.dtype)          # astype copies: init stays as it is
         if not xp.isfinite(centres).all():
-            raise InputError(f"{type(self).__name__}: init holds values that are not finite")
+            raise InputError(f"{name}: init holds values that are not finite")
         return centres if self._origin is None else centres - self._origin
 
     def _improve(self, xp: Any, x: Array, centres: Array, squares: Array, tol: float,

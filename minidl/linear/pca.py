@@ -13,6 +13,7 @@ from minidl.rows import (
     BLOCK,
     blocks,
     check_count,
+    check_finite,
     check_fitted,
     dwarfs,
     mean_row,
@@ -43,15 +44,18 @@ class PCA:
     `svd_solver`: "svd" decomposes the centred data; "covariance" the (d, d) covariance, much faster for tall data, but
     variances below about 1e-7 (float32) or 1e-16 (float64) of the greatest are lost in rounding; "randomized" iterates
     a random subspace with `power_iterations` rounds, for data both tall and wide of which few components are wanted;
-    "auto" chooses by the shape. `rng`, an int, a Generator or a RandomStream, is what the last two start
-    from.
-    With `whiten` each code coordinate has variance 1.
+    "auto" chooses by the shape. `rng`, an int, a Generator or a RandomStream, is what the last two start from.
+
+    With `whiten` each code coordinate has variance 1; a direction that has no variance but for rounding, such as one
+    beyond the rank of the data, is left as it is, and its coordinate is about 0.
 
     The four verbs: `encode` (N, d) -> (N, k), `decode` (N, k) -> (N, d), `reconstruct`, `sample`. Arrays of another
     dtype are converted to that of the fit; Tensors stay Tensors and can be differentiated.
 
-    Raises InputError for k outside 1..min(N, d), fewer than two rows, values that are not finite, another number of
-    features than at the fit, data on another device, and a verb before `fit`.
+    Rows of float32 whose squares are too large for it (values of 1e20, say) are computed in float64, and so are the
+    results. Raises InputError for k outside 1..min(N, d), fewer than two rows, values that are not finite or whose
+    squares in float64 are not, settings of another kind, another number of features than at the fit, data on another
+    device, and a verb before `fit`.
     """
 
     components_: Array
@@ -67,11 +71,10 @@ class PCA:
         n_components = check_count("PCA", "n_components", n_components)
         if svd_solver not in SOLVERS:
             raise InputError(f"PCA: svd_solver is one of {', '.join(SOLVERS)}, not {svd_solver!r}")
-        if power_iterations < 0:
-            raise InputError(f"PCA: power_iterations is 0 or more, not {power_iterations}")
+        self.power_iterations = check_count("PCA", "power_iterations", power_iterations, least=0)
         generator(rng, "PCA")                    # refuses here what fit would
         self.n_components, self.svd_solver, self.whiten = n_components, svd_solver, bool(whiten)
-        self.power_iterations, self.rng = int(power_iterations), rng
+        self.rng = rng
 
     def fit(self, x: Any) -> PCA:
         """Learn mean and components from rows x (N, d); returns the estimator."""
@@ -81,12 +84,29 @@ class PCA:
         if n < 2 or k > min(n, d):
             raise InputError(f"PCA: {k} components need at least {max(k, 2)} rows and {k} features; x has shape "
                              f"{x.shape}: give more data or n_components up to {min(n, d)}")
+        self.solver_ = _choose(n, d, k) if self.svd_solver == "auto" else self.svd_solver
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return self._fit(xp, x)
+        except (OverflowError, np.linalg.LinAlgError):
+            if x.dtype == np.float32:
+                return self.fit(x.astype(np.float64))                 # whose squares may be finite
+            raise InputError("PCA: the data hold values that are not finite, or so large that their squares are not; "
+                             "replace or drop them before the fit") from None
+
+    def _fit(self, xp: Any, x: Array) -> PCA:
+        (n, d), k = x.shape, self.n_components
         self.mean_ = mean_row(xp, x)
         if not xp.isfinite(self.mean_).all():
-            raise InputError("PCA: the data hold values that are not finite, or so large that their sum is not; "
-                             "replace or drop them before the fit")
-        self.solver_ = _choose(n, d, k) if self.svd_solver == "auto" else self.svd_solver
+            raise OverflowError
         variances, axes, total = getattr(self, f"_{self.solver_}")(xp, x)
+        if not total < float(xp.finfo(x.dtype).max):
+            raise OverflowError
+        # What rounding leaves of a direction without variance, in proportion to the greatest: of a singular value for
+        # "svd", of a variance for "covariance".
+        eps = float(xp.finfo(x.dtype).eps)
+        rounding = d * eps if self.solver_ == "covariance" else (max(n, d) * eps)**2
+        self._least_variance = rounding * float(variances[0])
         self.components_ = _with_signs(xp, axes).astype(x.dtype)
         self.explained_variance_ = variances.astype(x.dtype)
         self.explained_variance_ratio_ = (variances / (total or 1.0)).astype(x.dtype)
@@ -100,6 +120,7 @@ class PCA:
         """Coordinates in the subspace: z = (x - mean) V', divided by the deviations if whitened. (N, d) -> (N, k)."""
         check_fitted(self, "components_")
         z = (rows_that_meet("PCA", "encode", x, len(self.mean_), self.mean_) - self.mean_) @ self.components_.T
+        check_finite("PCA", "encode", z)
         return z / self._deviations() if self.whiten else z
 
     def decode(self, code: Any) -> Any:
@@ -119,8 +140,9 @@ class PCA:
         """
         check_fitted(self, "components_")
         noise = generator(rng, "PCA.sample").standard_normal((n, self.n_components))
-        code = Device(backend_of(self.mean_)).put(noise.astype(self.mean_.dtype))
-        return self.decode(code if self.whiten else code * self._deviations())
+        xp = backend_of(self.mean_).xp
+        code = Device(backend_of(self.mean_)).put(noise.astype(self.mean_.dtype)) * xp.sqrt(self.explained_variance_)
+        return self.decode(code / self._deviations() if self.whiten else code)
 
     # The solvers: each returns the k greatest variances, their directions as rows, and the total variance -------------
 
@@ -157,7 +179,8 @@ class PCA:
     def _deviations(self) -> Array:
         """Standard deviations of the codes; a direction without variance keeps its code as it is."""
         xp = backend_of(self.mean_).xp
-        return xp.sqrt(xp.where(self.explained_variance_ > 0, self.explained_variance_, 1)).astype(self.mean_.dtype)
+        variances = xp.where(self.explained_variance_ > self._least_variance, self.explained_variance_, 1)
+        return xp.sqrt(variances).astype(self.mean_.dtype)
 
     def __repr__(self) -> str:
         return f"PCA(n_components={self.n_components}, svd_solver={self.svd_solver!r}, whiten={self.whiten})"

@@ -7,7 +7,7 @@ from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.linear.pca import PCA
 from minidl.randomness import Seed, generator
-from minidl.rows import check_count, check_fitted, rows_of_floats, rows_that_meet
+from minidl.rows import check_count, check_finite, check_fitted, rows_of_floats, rows_that_meet
 
 KINDS = ("pca", "zca")
 
@@ -55,12 +55,13 @@ class Whitening:
         k = self.n_components or max(min(n, d), 1)
         self.pca_ = PCA(k, svd_solver="covariance" if n >= 4 * d else "svd").fit(x)
         self.mean_, axes = self.pca_.mean_, self.pca_.components_
-        rounding = d * float(xp.finfo(x.dtype).eps) * float(self.pca_.explained_variance_[0])
+        dtype = axes.dtype
+        rounding = d * float(xp.finfo(dtype).eps) * float(self.pca_.explained_variance_[0])
         variances = self.pca_.explained_variance_ + self.eps
-        deviations = xp.sqrt(xp.where(variances > rounding, variances, 1)).astype(x.dtype)
+        deviations = xp.sqrt(xp.where(variances > rounding, variances, 1)).astype(dtype)
         self.matrix_, self.inverse_ = axes.T / deviations, deviations[:, None] * axes
         if self.kind == "zca":                                  # what is not among the axes goes through as it is
-            rest = xp.eye(d, dtype=x.dtype) - axes.T @ axes
+            rest = xp.eye(d, dtype=dtype) - axes.T @ axes
             self.matrix_, self.inverse_ = self.matrix_ @ axes + rest, axes.T @ self.inverse_ + rest
         return self
 
@@ -69,7 +70,9 @@ class Whitening:
     def encode(self, x: Any) -> Any:
         """White coordinates: (N, d) -> (N, k)."""
         check_fitted(self, "matrix_")
-        return (rows_that_meet("Whitening", "encode", x, len(self.mean_), self.mean_) - self.mean_) @ self.matrix_
+        z = (rows_that_meet("Whitening", "encode", x, len(self.mean_), self.mean_) - self.mean_) @ self.matrix_
+        check_finite("Whitening", "encode", z)
+        return z
 
     def decode(self, code: Any) -> Any:
         """The data with these white coordinates: (N, k) -> (N, d)."""

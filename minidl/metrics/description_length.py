@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minidl.arguments import plain_array
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
 from minidl.rows import array_of
@@ -192,7 +193,7 @@ def decoder_arrays(model: Any) -> list[Array]:
     """
     if hasattr(model, "cluster_centers_"):
         return [model.cluster_centers_]
-    if hasattr(model, "components_"):
+    if hasattr(model, "components_") and hasattr(model, "mean_"):          # LogisticPCA has none
         return [model.mean_, model.components_] + ([model.explained_variance_] if model.whiten else [])
     if hasattr(model, "decoder"):
         return [t.data for _, t in (*model.decoder.named_parameters(), *model.decoder.named_buffers())]
@@ -205,7 +206,7 @@ def to_levels(x: Array, levels: int) -> np.ndarray:
 
     Raises InputError for values that lie between the levels, outside [0, 1] or are not finite, and for no items.
     """
-    x = array_of(x)
+    x = plain_array("description length", array_of(x))
     if not 2 <= levels <= 2**15 or x.ndim < 2 or not len(x):
         raise InputError(f"description length: data are items (N, ...) in 2 to {2**15:,} levels, not {x.shape} in "
                          f"{levels}")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import plain_array
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
 from minidl.metrics.neighbours import check_neighbours
@@ -194,5 +195,4 @@ def _by_address(words: np.ndarray) -> dict[int, np.ndarray]:
 
 
 def _array(codes: Any) -> Array:
-    codes = array_of(codes)
-    return codes if hasattr(codes, "dtype") else np.array(codes)
+    return plain_array("codes", array_of(codes))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import plain_array
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.rows import array_of
@@ -119,9 +120,9 @@ def _nearest(table: Array, name: str, neighbors: int) -> Array:
 
 def _rows(name: str, x: Any) -> Array:
     """x (N, d) as float64 rows."""
-    x = array_of(x)
-    if getattr(x, "ndim", 0) != 2 or len(x) < 2:
-        raise InputError(f"{name}: takes two or more rows of numbers, (N, d), not {getattr(x, 'shape', x)!r:.60}")
+    x = plain_array(name, array_of(x))
+    if x.ndim != 2 or len(x) < 2:
+        raise InputError(f"{name}: takes two or more rows of numbers, (N, d), not {x.shape!r:.60}")
     x = x.astype(np.float64)
     if not bool(backend_of(x).xp.isfinite(x).all()):
         raise InputError(f"{name}: the rows hold values that are not finite; replace or drop them")

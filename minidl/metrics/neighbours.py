@@ -44,7 +44,7 @@ class EuclideanIndex:
             self._mean = xp.zeros_like(self._mean)
         self._half_squares = xp.einsum("nd,nd->n", self._centred, self._centred) * 0.5
         self._sizes = xp.sqrt(2 * self._half_squares)
-        if not xp.isfinite(self._half_squares).all():
+        if not xp.isfinite(8 * self._half_squares).all():
             raise InputError("EuclideanIndex: the database holds values that are not finite, or so large that their "
                              "squares are not; replace or drop them")
 
@@ -59,8 +59,9 @@ class EuclideanIndex:
         check_neighbours(k, len(self))
         q = rows_that_meet("EuclideanIndex", "search", queries, self._rows.shape[1], self._rows, keep_tensor=False)
         xp = backend_of(q).xp
-        if not xp.isfinite(q).all():
-            raise InputError("EuclideanIndex.search: the queries hold values that are not finite; replace or drop them")
+        if not xp.isfinite(4 * xp.einsum("qd,qd->q", q, q)).all():
+            raise InputError("EuclideanIndex.search: the queries hold values that are not finite, or so large that "
+                             "their squares are not; replace or drop them")
         if not len(q):
             return xp.zeros((0, k), q.dtype), xp.zeros((0, k), np.int64)
         found = [self._nearest(xp, block, k) for block in blocks(q, max(1, _PRODUCTS // len(self)))]

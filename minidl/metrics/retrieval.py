@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import plain_array
 from minidl.backend import backend_of
 from minidl.errors import InputError
+from minidl.rows import array_of
 
 
 def hits(found: Any, labels: Any, query_labels: Any) -> np.ndarray:
@@ -17,8 +19,8 @@ def hits(found: Any, labels: Any, query_labels: Any) -> np.ndarray:
 
     Raises InputError for indices beyond the labels, or of another number of queries than they have labels.
     """
-    found, labels = backend_of(found).to_host(found), np.asarray(labels)
-    query_labels = np.asarray(query_labels)
+    found = plain_array("hits", array_of(found))
+    found, labels, query_labels = backend_of(found).to_host(found), np.asarray(labels), np.asarray(query_labels)
     if found.ndim != 2 or not found.size or query_labels.shape != found.shape[:1]:
         raise InputError(f"hits: indices (Q, k) need a label for each query, (Q,); they are {found.shape}, the "
                          f"queries' labels {query_labels.shape}")
@@ -33,7 +35,7 @@ def precision_at_k(found: Any, labels: Any, query_labels: Any) -> float:
     return float(hits(found, labels, query_labels).mean())
 
 
-def precision_by_class(found: Any, labels: Any, query_labels: Any) -> dict[int, float]:
+def precision_by_class(found: Any, labels: Any, query_labels: Any) -> dict[Any, float]:
     """`precision_at_k` for the queries of each class: class -> share; arguments and errors as for `hits`."""
     right = hits(found, labels, query_labels).mean(1)
-    return {int(c): float(right[np.asarray(query_labels) == c].mean()) for c in np.unique(query_labels)}
+    return {c.item(): float(right[np.asarray(query_labels) == c].mean()) for c in np.unique(query_labels)}

@@ -214,10 +214,10 @@ class Minidl:
 
         return step
 
-    def _pca(self, d: Any, p: Any, solver: str) -> Any:
+    def _pca(self, d: Any, p: Any, solver: str, **settings: Any) -> Any:
         from minidl.linear import PCA
 
-        return lambda: PCA(p["k"], svd_solver=solver).fit(d["x"]).explained_variance_.sum()
+        return lambda: PCA(p["k"], svd_solver=solver, **settings).fit(d["x"]).explained_variance_.sum()
 
     def pca_cov(self, d: Any, p: Any) -> Any:
         return self._pca(d, p, "covariance")
@@ -226,7 +226,7 @@ class Minidl:
         return self._pca(d, p, "svd")
 
     def pca_rand(self, d: Any, p: Any) -> Any:
-        return self._pca(d, p, "randomized")
+        return self._pca(d, p, "randomized", power_iterations=p["power"])
 
     def kmeans(self, d: Any, p: Any) -> Any:
         """Lloyd's rounds from a given start."""

@@ -285,7 +285,7 @@ def test_bad_data_get_a_sentence(estimator, x, sentence):
 @BOTH
 @pytest.mark.parametrize("init, sentence", [
     (np.zeros((3, 3)), r"init has shape \(3, 3\); 2 centres of 3 features are \(2, 3\)"),
-    (np.zeros((2, 2)), "features"), (5, "init has shape 5"),
+    (np.zeros((2, 2)), "features"), (5, r"init has shape \(\)"),
     (np.array([[0, 0, np.nan], [1, 1, 1]]), "init holds values that are not finite")])
 def test_a_start_of_another_kind_gets_a_sentence(estimator, init, sentence):
     with pytest.raises(md.InputError, match=sentence):

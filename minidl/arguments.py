@@ -53,6 +53,9 @@ def to_array(data: Any, dtype: Any = np.float32) -> Array:
         array = plain_array("Tensor", data)
     elif isinstance(data, np.generic):
         array = np.asarray(data)
+    elif hasattr(data, "__array__"):                   # a data frame's numbers are those of a list: it has no float32
+        array = plain_array("Tensor", data)
+        array = array if array.dtype == np.bool_ else array.astype(dtype)
     elif isinstance(data, list | tuple) and any(hasattr(item, "recipe") for item in data):
         raise InputError("a list of Tensors is no array: md.stack(list) keeps their history")
     else:
@@ -60,7 +63,7 @@ def to_array(data: Any, dtype: Any = np.float32) -> Array:
             array = np.array(data)
             if array.dtype.kind in "fiu":
                 array = array.astype(dtype)
-        except (ValueError, TypeError, RuntimeError) as error:      # the last is PyTorch's, of a gradient
+        except (ValueError, TypeError) as error:
             raise InputError(f"this is no array of numbers: {data!r:.80} ({error})") from error
     if array.dtype.kind not in "fiub":
         raise InputError(f"a tensor holds real numbers or truth values, not {array.dtype}")

@@ -130,7 +130,8 @@ class KMeans:
         check_fitted(self, "cluster_centers_")
         centres = self.cluster_centers_
         x = rows_that_meet(type(self).__name__, "encode", x, centres.shape[1], centres, keep_tensor=False)
-        labels, least = nearest(backend_of(x).xp, x, centres, self._origin)
+        with np.errstate(over="ignore", invalid="ignore"):               # what is not finite gets a sentence
+            labels, least = nearest(backend_of(x).xp, x, centres, self._origin)
         check_finite(type(self).__name__, "encode", least)
         return labels
 

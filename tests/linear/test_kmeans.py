@@ -149,6 +149,60 @@ def test_float32_survives_an_offset_that_dwarfs_the_distances(estimator, offset)
     assert fitted.inertia_ == pytest.approx(inertia(x, fitted.labels_), rel=2e-3)
 
 
+def test_two_pairs_far_apart_are_four_clusters():
+    x = np.array([[-10000], [-9999], [10000], [10001]], np.float32)
+    for estimator in (KMeans, MiniBatchKMeans):
+        fitted = estimator(4).fit(x)
+        assert np.array_equal(np.sort(fitted.cluster_centers_[:, 0]), x[:, 0])
+        assert fitted.inertia_ == 0 and sorted(fitted.labels_) == [0, 1, 2, 3]
+
+
+@BOTH
+@pytest.mark.parametrize("gap", [0, 10, 1e3, 1e5])
+@pytest.mark.parametrize("groups, d", [(1, 2), (2, 1), (3, 2), (4, 30)])
+def test_labels_are_the_nearest_centres_however_far_apart_the_groups_are(estimator, gap, groups, d):
+    rng = np.random.default_rng(groups)
+    x = (gap * rng.standard_normal((groups, d))[rng.integers(0, groups, 400)]
+         + rng.standard_normal((400, d))).astype(np.float32)
+    fitted = estimator(9, rng=1).fit(x)
+    exact = ((x[:, None].astype(np.float64) - fitted.cluster_centers_)**2).sum(2)
+    assert np.array_equal(fitted.labels_, exact.argmin(1)) and np.array_equal(fitted.encode(x), fitted.labels_)
+    assert np.array_equal(fitted.encode(x[7:9]), fitted.labels_[7:9])
+    assert fitted.inertia_ == pytest.approx(exact.min(1).sum(), rel=1e-6)
+    assert np.bincount(fitted.labels_).min() > 0
+    if estimator is KMeans:
+        assert np.diff(fitted.inertia_history_).max(initial=0) <= 1e-5 * fitted.inertia_history_[0]
+
+
+@pytest.mark.parametrize("gap", [1e3, 1e5])
+def test_clusters_within_groups_far_apart_are_found(gap):
+    rng = np.random.default_rng(0)
+    centres = (gap * np.array([[0, 0], [1, 0], [0, 1]])[:, None] + [[9, 9], [-9, 9], [0, -9]]).reshape(9, 2)
+    which = rng.permutation(900) % 9
+    x = (centres[which] + rng.standard_normal((900, 2))).astype(np.float32)
+    fitted = KMeans(9, n_init=3, tol=0).fit(x)
+    assert len(set(zip(which, fitted.labels_, strict=True))) == 9
+    assert fitted.inertia_ == pytest.approx(inertia(x, which), rel=1e-4)
+    for a, b in zip(which, fitted.labels_, strict=True):
+        assert np.allclose(fitted.cluster_centers_[b], x[which == a].mean(0, dtype=float), atol=1e-7 * gap)
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e7])
+def test_an_offset_that_rounds_the_centres_keeps_labels_and_codes_together(offset):
+    """float32 has steps of 1/16 and 1 there: clusters must be of what is left of the rows, none may be empty."""
+    x = (np.random.default_rng(0).standard_normal((500, 2)) * 4 + offset).astype(np.float32)
+    fitted = KMeans(12).fit(x)
+    assert np.array_equal(fitted.encode(x), fitted.labels_) and np.bincount(fitted.labels_, minlength=12).min() > 0
+    exact = ((x[:, None].astype(np.float64) - fitted.cluster_centers_)**2).sum(2)
+    assert np.array_equal(fitted.labels_, exact.argmin(1)) and fitted.inertia_ == pytest.approx(exact.min(1).sum())
+
+
+def test_of_equally_near_centres_the_first_is_the_label():
+    fitted = KMeans(2, init=[[0.0], [2.0]], max_iter=1).fit([[0.0], [1.0], [2.0], [3.0]])
+    fitted.cluster_centers_[:] = [[0], [2]]
+    assert fitted.encode(np.array([[1.0], [1.0001], [0.9999]])).tolist() == [0, 1, 0]
+
+
 def test_rows_that_leave_a_cluster_leave_nothing_behind_in_its_sum():
     x = np.concatenate([np.full((3000, 3), 0.1), np.full((1, 3), 0.7)]).astype(np.float32)
     fitted = KMeans(2, init=np.array([[9, 9, 9], [0.69, 0.69, 0.69]]), tol=0).fit(x)

@@ -119,6 +119,62 @@ def test_whitened_codes_have_unit_covariance(solver, rng):
     assert np.allclose(np.cov(pca.encode(x).T), np.eye(3), atol=1e-8)
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n, d", [(8, 30), (400, 20)], ids=["few rows", "constant and equal features"])
+def test_a_direction_without_variance_is_not_blown_up(n, d, dtype, solver, rng):
+    x = rng.standard_normal((n, d)).astype(dtype)
+    x[:, 3], x[:, 4] = 2.5, x[:, 5]
+    pca = PCA(min(n, d), svd_solver=solver, whiten=True).fit(x)
+    rank = min(n - 1, d - 2)
+    code = pca.encode(x)
+    assert np.allclose(np.cov(code[:, :rank].T), np.eye(rank), atol=1e-3 if dtype == "float32" else 1e-10)
+    assert np.abs(code[:, rank:]).max() < (1e-4 if dtype == "float32" else 1e-7)
+    assert np.abs(pca.encode(rng.standard_normal((50, d)))).max() < 30
+    assert np.allclose(pca.reconstruct(x), x, atol=1e-5)
+    drawn = pca.sample(2000, 0)
+    assert np.allclose(drawn[:, 3], 2.5, atol=2e-3) and np.allclose(drawn[:, 4], drawn[:, 5], atol=1e-2)
+
+
+def test_a_small_variance_that_the_numbers_determine_is_whitened(rng):
+    scales = np.array([1.0, 1e-3, 1e-6, 1e-9])
+    x, _ = stretched(300, scales, rng)
+    assert np.allclose(np.cov(PCA(4, svd_solver="svd", whiten=True).fit(x).encode(x).T), np.eye(4), atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2000, 30), (100, 30), (30, 100)], ids=["tall", "less tall", "wide"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_svd_finds_small_variances(shape, dtype, rng):
+    """The covariance has lost all below 1e-16 of the greatest; of singular values, so much of the greatest is left."""
+    n, d = shape
+    scales = np.logspace(0, -6 if dtype == "float32" else -12, d)
+    x = np.linalg.qr(rng.standard_normal((n, min(n, d))))[0] * scales[:min(n, d)] @ \
+        np.linalg.qr(rng.standard_normal((d, d)))[0][:min(n, d)]
+    x = x.astype(dtype)
+    k = min(n - 1, d)
+    pca = PCA(k, svd_solver="svd").fit(x)
+    expected = np.linalg.svd(x.astype(float) - x.astype(float).mean(0), compute_uv=False)[:k]
+    assert np.allclose(pca.singular_values_, expected, rtol=1e-5, atol=4 * np.finfo(dtype).eps)
+
+
+def test_few_rounds_of_a_random_subspace_find_falling_variances(rng):
+    x = (rng.standard_normal((3000, 300)) * 0.8**np.arange(300)) @ np.linalg.qr(rng.standard_normal((300, 300)))[0]
+    expected = np.linalg.svd(x - x.mean(0))[1][:25]**2 / 2999                  # to 2e-5 of the greatest
+    for dtype, tolerance in (("float32", 1e-4), ("float64", 1e-7)):
+        pca = PCA(25, svd_solver="randomized", power_iterations=4).fit(x.astype(dtype))
+        assert np.allclose(pca.explained_variance_, expected, rtol=tolerance)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("scale", [1e20, 1e30, 3e37])
+def test_squares_that_float32_cannot_hold_are_computed_in_float64(scale, solver, rng):
+    x = (scale * rng.standard_normal((100, 5))).astype(np.float32)
+    pca = PCA(2, svd_solver=solver).fit(x)
+    values = np.linalg.eigvalsh(np.cov(x.astype(float).T))[:2:-1]
+    assert np.allclose(pca.explained_variance_, values, rtol=1e-9) and pca.encode(x).dtype == np.float64
+    assert np.allclose(np.cov(md.linear.Whitening().fit(x).encode(x).T), np.eye(5))
+
+
 @pytest.mark.parametrize("whiten", [False, True])
 def test_samples_have_the_covariance_of_the_subspace(whiten, rng):
     x, _ = stretched(500, np.array([3.0, 2.0, 1.0, 0.5]), rng)
@@ -180,7 +236,8 @@ def test_bad_settings_are_told_at_once(arguments, sentence):
     (np.zeros((10, 3)), "4 components need at least 4 rows and 4 features.*up to 3"),
     (np.zeros((3, 10)), "up to 3"), (np.zeros(10), r"not \(10,\)"), (np.zeros((10, 2, 2)), "reshape"),
     (np.where(np.arange(50).reshape(10, 5) == 7, np.nan, 1.0), "not finite"),
-    (np.where(np.arange(50).reshape(10, 5) == 7, np.inf, 1.0), "not finite")])
+    (np.where(np.arange(50).reshape(10, 5) == 7, np.inf, 1.0), "not finite"),
+    (np.eye(5) * 1e200, "so large that their squares are not")])
 @pytest.mark.parametrize("solver", ["auto", *SOLVERS])
 def test_bad_data_get_a_sentence(x, sentence, solver):
     with pytest.raises(md.InputError, match=sentence):

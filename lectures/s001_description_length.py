@@ -20,7 +20,7 @@ from minidl.data import augmentation
 from minidl.lectures import lecture
 from minidl.lectures.pictures import description_length as pictures
 from minidl.linear import PCA, KMeans
-from minidl.metrics.description_length import Message, message
+from minidl.metrics.messages import Message, message
 from minidl.tuning import one_core
 
 talk = lecture(1, data=["digits", "mnist"])

@@ -9,12 +9,16 @@ from minidl import InputError, Tensor
 from minidl.linear import PCA, KMeans, LogisticPCA, MiniBatchKMeans, Whitening, principal_angles
 from minidl.metrics import (
     EuclideanIndex,
+    classical_mds,
     distances,
+    geodesic_distances,
     hits,
     nearest_neighbours,
     pack_bits,
     precision_by_class,
     raw_length,
+    squared_error,
+    trustworthiness,
 )
 
 ROWS = np.random.default_rng(0).random((12, 3)).astype(np.float32)
@@ -142,6 +146,19 @@ def test_labels_and_codes_of_other_kinds():
     assert np.allclose(principal_angles(np.array([[1, 0, 0]]), [[1, 1, 0]]), 45)
     assert precision_by_class([[0], [1]], [0.2, 0.7], np.array([0.2, 0.9])) == {0.2: 1.0, 0.9: 0.0}
     assert precision_by_class([[0], [1]], [1, 2], [1, 2]) == {1: 1.0, 2: 1.0}
+
+
+@pytest.mark.parametrize("call", [
+    lambda: PCA(2, power_iterations=1.5), lambda: PCA(True), lambda: KMeans(3, tol="0"), lambda: KMeans(3, tol=np.inf),
+    lambda: Whitening(eps=None), lambda: LogisticPCA(1, ridge="1"), lambda: LogisticPCA(1, tol=np.nan),
+    lambda: PCA(2).fit(ROWS).sample(2.5, 0), lambda: KMeans(2).fit(ROWS).sample(-1, 0),
+    lambda: LogisticPCA(1, max_iter=1).fit(ROWS).sample("3", 0), lambda: nearest_neighbours(ROWS, ROWS, 2.5),
+    lambda: nearest_neighbours(ROWS, ROWS, True), lambda: geodesic_distances(ROWS, neighbors=2.5),
+    lambda: classical_mds(distances(ROWS), 1.5), lambda: trustworthiness(ROWS, ROWS, neighbors="5"),
+    lambda: squared_error([[1.0]], [[1.0], [2.0]])])
+def test_an_argument_that_is_no_such_number_gets_a_sentence(call):
+    with pytest.raises(InputError):
+        call()
 
 
 # Operands -------------------------------------------------------------------------------------------------------------

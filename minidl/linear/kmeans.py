@@ -13,6 +13,7 @@ from minidl.randomness import Seed, generator
 from minidl.rows import (
     array_of,
     blocks,
+    check_amount,
     check_count,
     check_device,
     check_finite,
@@ -72,14 +73,12 @@ class KMeans:
         name = type(self).__name__
         self.n_clusters = check_count(name, "n_clusters", n_clusters)
         self.n_init, self.max_iter = check_count(name, "n_init", n_init), check_count(name, "max_iter", max_iter)
-        if not tol >= 0:
-            raise InputError(f"{name}: tol is 0 or more, not {tol}")
         if isinstance(init, str) and init != "k-means++":
             raise InputError(f"{name}: init is 'k-means++' or an array of {n_clusters} centres, not {init!r}")
         if not isinstance(init, str) and n_init > 1:
             raise InputError(f"{name}: all {n_init} starts would begin at the same init; leave n_init at 1")
         generator(rng, name)                                          # refuses here what fit would
-        self.tol, self.init, self.rng = float(tol), init, rng
+        self.tol, self.init, self.rng = check_amount(name, "tol", tol), init, rng
 
     def fit(self, x: Any) -> KMeans:
         """Learn the centres from rows x (N, d); returns the estimator."""
@@ -162,7 +161,7 @@ class KMeans:
         They are centres, all of them: the rows' scatter around their centre is not added.
         """
         check_fitted(self, "cluster_centers_")
-        backend = backend_of(self.shares_)
+        backend, n = backend_of(self.shares_), check_count(type(self).__name__, "n", n, least=0)
         shares = backend.to_host(self.shares_).astype(np.float64)
         rng = generator(rng, f"{type(self).__name__}.sample")
         labels = rng.choice(self.n_clusters, size=n, p=shares / shares.sum())

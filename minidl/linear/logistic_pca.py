@@ -10,7 +10,7 @@ from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
 from minidl.linear.pca import PCA
 from minidl.randomness import Seed, generator
-from minidl.rows import check_count, check_fitted, rows_of_floats, rows_that_meet, slices
+from minidl.rows import check_amount, check_count, check_fitted, rows_of_floats, rows_that_meet, slices
 
 _NUMBERS = 2**21       # logits that are looked at together: some arrays of this size are small beside the data
 _HALVINGS = 20         # of a Newton step that makes things worse
@@ -59,10 +59,9 @@ class LogisticPCA:
                  rng: Seed = 0) -> None:
         self.n_components = check_count("LogisticPCA", "n_components", n_components)
         self.max_iter = check_count("LogisticPCA", "max_iter", max_iter)
-        if not ridge > 0.0 or not tol >= 0.0:
-            raise InputError(f"LogisticPCA: ridge is above 0 and tol 0 or more, not {ridge} and {tol}")
         generator(rng, "LogisticPCA")            # refuses here what fit would
-        self.ridge, self.tol, self.rng = float(ridge), float(tol), rng
+        self.ridge = check_amount("LogisticPCA", "ridge", ridge, positive=True)
+        self.tol, self.rng = check_amount("LogisticPCA", "tol", tol), rng
 
     def fit(self, x: Any) -> LogisticPCA:
         """Learn components and intercepts from rows x (N, d) in [0, 1]; returns the estimator."""
@@ -132,7 +131,7 @@ class LogisticPCA:
     def sample(self, n: int, rng: Seed) -> Array:
         """n rows of probabilities (n, d), of codes drawn from the Gaussian of the training codes (slide 7)."""
         check_fitted(self, "components_")
-        backend = backend_of(self.code_mean_)
+        backend, n = backend_of(self.code_mean_), check_count("LogisticPCA", "n", n, least=0)
         variances, axes = np.linalg.eigh(backend.to_host(self.code_covariance_))
         noise = generator(rng, "LogisticPCA.sample").standard_normal((n, len(axes))) * np.sqrt(np.maximum(variances, 0))
         code = Device(backend).put((noise @ axes.T).astype(self.code_mean_.dtype))

@@ -139,6 +139,7 @@ class PCA:
         They lie in the subspace: the noise of the directions left out is not added.
         """
         check_fitted(self, "components_")
+        n = check_count("PCA", "n", n, least=0)
         noise = generator(rng, "PCA.sample").standard_normal((n, self.n_components))
         xp = backend_of(self.mean_).xp
         code = Device(backend_of(self.mean_)).put(noise.astype(self.mean_.dtype)) * xp.sqrt(self.explained_variance_)

@@ -7,7 +7,7 @@ from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.linear.pca import PCA
 from minidl.randomness import Seed, generator
-from minidl.rows import check_count, check_finite, check_fitted, rows_of_floats, rows_that_meet
+from minidl.rows import check_amount, check_count, check_finite, check_fitted, rows_of_floats, rows_that_meet
 
 KINDS = ("pca", "zca")
 
@@ -41,11 +41,9 @@ class Whitening:
     def __init__(self, n_components: int | None = None, *, kind: str = "pca", eps: float = 0.0) -> None:
         if kind not in KINDS:
             raise InputError(f"Whitening: kind is 'pca' or 'zca', not {kind!r}")
-        if not eps >= 0:
-            raise InputError(f"Whitening: eps is 0 or more, not {eps}")
         if n_components is not None:
             n_components = check_count("Whitening", "n_components", n_components)
-        self.n_components, self.kind, self.eps = n_components, kind, float(eps)
+        self.n_components, self.kind, self.eps = n_components, kind, check_amount("Whitening", "eps", eps)
 
     def fit(self, x: Any) -> Whitening:
         """Learn the map from rows x (N, d); returns the estimator."""

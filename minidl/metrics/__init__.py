@@ -1,7 +1,7 @@
 """Measures of what a model has learned: how well its codes find what belongs together, how short it describes data."""
-from minidl.metrics.description_length import DescriptionLength, description_length, pixelwise_length, raw_length
 from minidl.metrics.hashing import HammingIndex, pack_bits, unpack_bits
 from minidl.metrics.manifold import classical_mds, distances, geodesic_distances, geodesic_path, trustworthiness
+from minidl.metrics.messages import DescriptionLength, description_length, pixelwise_length, raw_length
 from minidl.metrics.neighbours import EuclideanIndex, nearest_neighbours
 from minidl.metrics.ngrams import ngram_bits
 from minidl.metrics.reconstruction import squared_error

@@ -8,7 +8,7 @@ import numpy as np
 from minidl.arguments import plain_array
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
-from minidl.rows import array_of
+from minidl.rows import array_of, check_count
 
 
 def distances(x: Any) -> Array:
@@ -74,7 +74,8 @@ def classical_mds(distances: Any, n_components: int = 2) -> Array:
     """
     square = _rows("classical_mds", distances)**2
     n = len(square)
-    if square.shape != (n, n) or not 1 <= n_components < n:
+    check_count("classical_mds", "n_components", n_components)
+    if square.shape != (n, n) or n_components >= n:
         raise InputError(f"classical_mds: {n_components} components take a square table of distances between more rows "
                          f"than that, not {square.shape}")
     xp = backend_of(square).xp
@@ -96,7 +97,8 @@ def trustworthiness(x: Any, code: Any, *, neighbors: int = 10) -> float:
     """
     true, coded = distances(x), distances(code)
     xp, n = backend_of(true).xp, len(true)
-    if len(coded) != n or not 1 <= neighbors < n / 2:
+    check_count("trustworthiness", "neighbors", neighbors)
+    if len(coded) != n or neighbors >= n / 2:
         raise InputError(f"trustworthiness: needs a code for each row, and neighbours below half the rows; there are "
                          f"{n} rows, {len(coded)} codes, {neighbors} neighbours")
     rows = xp.arange(n)
@@ -110,7 +112,8 @@ def trustworthiness(x: Any, code: Any, *, neighbors: int = 10) -> float:
 def _nearest(table: Array, name: str, neighbors: int) -> Array:
     """Each row's nearest others, itself left out: (N, N) -> (N, neighbors)."""
     n = len(table)
-    if not 1 <= neighbors < n:
+    check_count(name, "neighbors", neighbors)
+    if neighbors >= n:
         raise InputError(f"{name}: each of {n} rows has from 1 to {n - 1} neighbours, not {neighbors}")
     xp = backend_of(table).xp
     table = table.copy()

@@ -102,5 +102,5 @@ def _squares(xp: Any, a: Array, b: Array) -> Array:
 
 def check_neighbours(k: int, n: int) -> None:
     """Raise InputError unless there are k neighbours among n."""
-    if not 1 <= k <= n:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= n:
         raise InputError(f"search: {k} neighbours of {n} images; k is from 1 to {n}, or give more images")

@@ -1,15 +1,20 @@
 """How far a reconstruction is from what it should be."""
 from __future__ import annotations
 
-from minidl.backend import Array, backend_of
+from typing import Any
+
+from minidl.arguments import plain_array
+from minidl.backend import backend_of
 from minidl.errors import InputError
+from minidl.rows import array_of
 
 
-def squared_error(reconstruction: Array, x: Array) -> float:
+def squared_error(reconstruction: Any, x: Any) -> float:
     """The squared error of reconstructions (N, ...) of x (N, ...): summed over an item's numbers, averaged over the N.
 
     Raises InputError for arrays of different shapes or devices, of whole numbers, and for none.
     """
+    reconstruction, x = (plain_array("squared_error", array_of(a)) for a in (reconstruction, x))
     if reconstruction.shape != x.shape or x.ndim < 2 or not len(x):
         raise InputError(f"squared_error: reconstructions and x are (N, ...) alike, not {reconstruction.shape} and "
                          f"{x.shape}")

@@ -314,7 +314,7 @@ def test_bad_settings_are_told_at_once(estimator, arguments, sentence):
 
 
 def test_bad_settings_of_one_kind_only():
-    with pytest.raises(md.InputError, match="tol is 0 or more, not -1"):
+    with pytest.raises(md.InputError, match="tol is a finite number of at least 0, not -1"):
         KMeans(2, tol=-1)
     with pytest.raises(md.InputError, match="MiniBatchKMeans: batch_size"):
         MiniBatchKMeans(2, batch_size=0)

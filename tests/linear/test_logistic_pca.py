@@ -129,7 +129,8 @@ def test_the_same_comes_out_on_a_device_and_the_data_are_left_alone():
 
 @pytest.mark.parametrize("settings, sentence", [
     (dict(n_components=0), "at least 1, not 0"), (dict(n_components=2, max_iter=0), "max_iter is a whole number"),
-    (dict(n_components=2, ridge=0), "ridge is above 0"), (dict(n_components=2, tol=-1), "tol 0 or more")])
+    (dict(n_components=2, ridge=0), "ridge is a finite number above 0"),
+    (dict(n_components=2, tol=-1), "tol is a finite number of at least 0")])
 def test_bad_settings_are_told_at_once(settings, sentence):
     with pytest.raises(md.InputError, match=sentence):
         LogisticPCA(**settings)

@@ -107,7 +107,7 @@ def test_tensors_are_differentiated_and_the_stand_in_gives_the_same():
 
 
 @pytest.mark.parametrize("call, sentence", [
-    (lambda: Whitening(kind="rotate"), "'pca' or 'zca', not 'rotate'"), (lambda: Whitening(eps=-1), "0 or more"),
+    (lambda: Whitening(kind="rotate"), "'pca' or 'zca', not 'rotate'"), (lambda: Whitening(eps=-1), "at least 0"),
     (lambda: Whitening(0), "whole number of at least 1"), (lambda: Whitening().fit(np.zeros(3)), "Whitening: x must"),
     (lambda: Whitening(7).fit(mixed()), "7 components need"), (lambda: Whitening().fit(mixed(n=1)), "at least 2 rows"),
     (lambda: Whitening().fit(np.full((5, 3), np.nan)), "not finite"),

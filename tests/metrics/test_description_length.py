@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 import minidl as md
 from minidl import data
 from minidl.autoencoders import DeepAutoencoder
-from minidl.linear import PCA, KMeans
+from minidl.linear import PCA, KMeans, LogisticPCA
 from minidl.metrics import description_length, pixelwise_length, raw_length
-from minidl.metrics.description_length import Rounded, adaptive_bits, decoder_arrays, message, shades
+from minidl.metrics.messages import Rounded, adaptive_bits, decoder_arrays, message, shades
 from tests.standin.device import install
 
 DIGITS = data.load("digits").flat().x_train[::12]                # 120 images
@@ -152,6 +152,7 @@ def test_on_a_device_it_counts_the_same(name):
     (lambda: description_length(PCA(2).fit(DIGITS), DIGITS, levels=17, parameter_bits=1), "from 2 to 16, not 1"),
     (lambda: description_length(PCA(2).fit(DIGITS), DIGITS[:, :9], levels=17), "rows of 64 numbers"),
     (lambda: description_length(md.Tensor([1.0]), DIGITS, levels=17), "PCA or KMeans after fit.*not Tensor"),
+    (lambda: description_length(LogisticPCA(2, max_iter=1).fit(DIGITS), DIGITS, levels=17), "not LogisticPCA"),
     (lambda: description_length(PCA(2), DIGITS, levels=17), r"after fit\(x\)"),
 ])
 def test_what_cannot_be_counted_gets_a_sentence(call, sentence):

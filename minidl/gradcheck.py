@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import is_number, is_whole, to_array
 from minidl.derivatives import gradients
 from minidl.errors import InputError
 from minidl.ops import sum
@@ -27,11 +28,16 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, order: int = 2, directions: i
     Tensor of any shape, which is projected on a random direction. Hold other arguments fixed with a lambda.
 
     Raises AssertionError with both values and the worst entry if they differ by more than `tolerance` (relative to
-    their size, or absolutely below 1), and InputError at a kink, where there is no derivative to check.
+    their size, or to that of the values of `f`, at most 1), and InputError at a kink, where there is no derivative to
+    check, and for an order that is neither 1 nor 2.
     """
     rng = generator(rng, "gradcheck")
-    xs = [np.array(x.numpy() if isinstance(x, Tensor) else x, dtype=np.float64) for x in inputs]
-    weights = rng.standard_normal(_evaluate(f, xs).shape)
+    if not (is_whole(order, 1) and order < 3 and is_whole(directions, 1) and is_number(tolerance) and tolerance > 0.0):
+        raise InputError(f"gradcheck: order is 1 or 2, directions 1 or more, tolerance above 0, not {order!r:.60}, "
+                         f"{directions!r:.60} and {tolerance!r:.60}")
+    xs = [to_array(x.numpy() if isinstance(x, Tensor) else x).astype(np.float64) for x in inputs]
+    y = _evaluate(f, xs)
+    weights = rng.standard_normal(y.shape) / _size(y)
 
     def projected(*tensors: Tensor) -> Tensor:
         return sum(f(*tensors) * weights)
@@ -53,6 +59,12 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, order: int = 2, directions: i
             return total
 
         _check(slope, xs, f"the gradient of {name}", directions, tolerance, rng)
+
+
+def _size(y: Tensor) -> float:
+    """How large the values are, at most 1: small ones are looked at as if they were about 1."""
+    largest = float(np.abs(y.numpy()).max(initial=0.0))
+    return largest if 1e-12 < largest < 1.0 else 1.0
 
 
 def _check(f: Callable[..., Tensor], xs: Sequence[np.ndarray], name: str, directions: int, tolerance: float,

@@ -205,3 +205,14 @@ def test_a_rule_that_gives_another_gradient_when_it_is_recorded_is_found():
 
     with pytest.raises(AssertionError, match="under create_graph the gradient by input 0 is another than without"):
         md.gradcheck(two_faced, np.array([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-5, 1e-10])
+def test_a_wrong_rule_is_found_however_small_the_values_are(size):
+    @md.custom(lambda g, y, x: g * (2.2 * size) * x)
+    def squares(xp, x):
+        return size * x * x
+
+    with pytest.raises(AssertionError, match="squares: the rule gives"):
+        md.gradcheck(squares, X)
+    md.gradcheck(lambda x: size * md.square(x), X)

@@ -1,0 +1,224 @@
+"""Every public function with every kind of odd input gives a value, or says in a sentence why it does not.
+
+`ROOMS` is the table: for each public name, functions of one odd value. What NumPy's arithmetic warns of (an overflow, a
+NaN made) is a value; any other warning, and any exception but InputError, fails.
+"""
+import warnings
+
+import numpy as np
+import pytest
+
+import minidl as md
+from minidl import InputError, Tensor, metrics, nn, optim
+
+
+def frozen(a):
+    a.flags.writeable = False
+    return a
+
+
+_X = np.array([[0.25, 1.0, 0.0], [0.5, 0.75, 1.0]], np.float32)
+_MASKED = np.ma.masked_array(_X, mask=[[True, False, False]] * 2)
+
+ODD = {
+    "NaN": np.full((2, 3), np.nan, np.float32), "infinity": np.full((2, 3), np.inf, np.float32),
+    "minus infinity": np.full((2, 3), -np.inf, np.float32), "empty": np.zeros((0, 3), np.float32),
+    "no columns": np.zeros((2, 0), np.float32), "0-d": np.float32(0.5) * np.ones(()), "1-d": np.ones(3, np.float32),
+    "bool": _X > 0.5, "uint8": np.array([[200, 10, 0], [255, 1, 7]], np.uint8), "int8": np.full((2, 3), -128, np.int8),
+    "int64": 20_000_000 + np.arange(6).reshape(2, 3), "uint64": np.full((2, 3), 2**63, np.uint64),
+    "float16": _X.astype(np.float16), "float64": _X.astype(np.float64), "longdouble": _X.astype(np.longdouble),
+    "big-endian": _X.astype(">f4"), "read-only": frozen(_X.copy()), "Fortran": np.asfortranarray(_X),
+    "strided": np.repeat(_X, 2, axis=1)[:, ::-2], "tiny": _X * np.float32(1e-42), "huge": _X * np.float32(3e38),
+    "matrix": _X.view(np.matrix), "masked": _MASKED, "list": _X.tolist(), "ragged": [[1.0], [1.0, 2.0]], "empty list": [],
+    "tuple": (0.5, 1.0, 0.0), "None": None, "string": "abc", "strings": np.array([["a", "b", "c"]] * 2),
+    "object": np.array([[None, 1, "a"]] * 2), "complex": _X + 1j, "dates": np.full((2, 3), "2020-01-01", "M8[D]"),
+    "number": 0.5, "integer": 3, "NaN number": float("nan"), "a NumPy scalar": np.float64(0.5), "true": True,
+    "complex number": 1j, "set": {1, 2}, "dict": {"a": 1}, "function": len, "class": Tensor, "bytes": b"abc",
+    "Tensor": Tensor(_X), "Tensor of integers": Tensor(np.array([[2, 0, 1]] * 2)), "list of Tensors": [Tensor(_X)],
+    "Tensor with a gradient": Tensor(_X, requires_grad=True),
+}
+
+W = np.ones((3, 2), np.float32)
+IMAGES = np.ones((1, 4, 4, 2), np.float32)
+
+
+def each(*names, room=md):
+    """Functions of one argument."""
+    return {name: [getattr(room, name)] for name in names}
+
+
+def both(*names, room=md):
+    """Functions of two arrays, the odd one first, second, or both."""
+    def calls(f):
+        return [lambda a: f(a, _X), lambda a: f(_X, a), lambda a: f(Tensor(_X), a), lambda a: f(a, Tensor(_X)),
+                lambda a: f(a, a)]
+    return {name: calls(getattr(room, name)) for name in names}
+
+
+def with_axis(*names):
+    return {name: [f := getattr(md, name), lambda a, f=f: f(a, 0), lambda a, f=f: f(a, (0, 0)), lambda a, f=f: f(a, 9),
+                   lambda a, f=f: f(Tensor(_X), a)] for name in names}
+
+
+OPERATIONS = {
+    **each("elu", "gelu", "leaky_relu", "relu", "sigmoid", "softplus", "tanh", "abs", "cos", "exp", "expm1", "isfinite",
+           "log", "log1p", "negative", "reciprocal", "sign", "sin", "sqrt", "square", "moments", "transpose", "Tensor",
+           "Parameter", "flip", "batch_norm", "RandomStream", "Device"),
+    **both("add", "divide", "equal", "greater", "greater_equal", "less", "less_equal", "maximum", "minimum", "multiply",
+           "not_equal", "power", "subtract", "matmul", "outer"),
+    **with_axis("softmax", "log_softmax", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "norm",
+                "prod", "std", "sum", "var", "expand_dims", "squeeze"),
+    "astype": [lambda a: md.astype(a, "float32"), lambda a: md.astype(Tensor(_X), a)],
+    "clip": [lambda a: md.clip(a, 0.0, 1.0), lambda a: md.clip(Tensor(_X), a, 1.0)],
+    "to_device": [lambda a: md.to_device(a, md.Device("cpu")), lambda a: Tensor(_X).to(a)],
+    "where": [lambda a: md.where(a, 1.0, 2.0), lambda a: md.where(_X > 0, a, 0.0), lambda a: md.where(_X > 0, _X, a)],
+    "conv2d": [lambda a: md.conv2d(a, np.ones((2, 2, 2, 1), np.float32)), lambda a: md.conv2d(IMAGES, a),
+               lambda a: md.conv2d(IMAGES, np.ones((2, 2, 2, 1), np.float32), a)],
+    "conv_transpose2d": [lambda a: md.conv_transpose2d(a, np.ones((2, 2, 1, 2), np.float32)),
+                         lambda a: md.conv_transpose2d(IMAGES, a)],
+    "check_labels": [lambda a: md.check_labels(a, 3), lambda a: md.check_labels(np.array([0, 1]), a)],
+    "gather": [lambda a: md.gather(a, np.zeros((2, 1), int), 1), lambda a: md.gather(Tensor(_X), a, 1),
+               lambda a: md.gather(Tensor(_X), np.zeros((2, 1), int), a)],
+    "getitem": [lambda a: md.getitem(a, 0), lambda a: md.getitem(Tensor(_X), a), lambda a: Tensor(_X)[a]],
+    "one_hot": [lambda a: md.one_hot(a, 3), lambda a: md.one_hot(np.array([0, 1]), a)],
+    "scatter_add": [lambda a: md.scatter_add(a, 0, 1.0), lambda a: md.scatter_add(Tensor(_X), a, 1.0),
+                    lambda a: md.scatter_add(Tensor(_X), 0, a)],
+    "take": [lambda a: md.take(a, [0]), lambda a: md.take(Tensor(_X), a), lambda a: md.take(Tensor(_X), [0], a)],
+    "einsum": [lambda a: md.einsum("ij,jk", a, W), lambda a: md.einsum("ij,jk", Tensor(_X), a),
+               lambda a: md.einsum(a, Tensor(_X))],
+    "scale_shift": [lambda a: md.scale_shift(a, _X[0], _X[0]), lambda a: md.scale_shift(_X, a, _X[0])],
+    "standardize": [lambda a: md.standardize(a, _X[0], _X[1] + 1), lambda a: md.standardize(Tensor(_X), a, _X[0] + 1)],
+    "avg_pool2d": [lambda a: md.avg_pool2d(a, 2), lambda a: md.avg_pool2d(IMAGES, a)],
+    "max_pool2d": [lambda a: md.max_pool2d(a, 2), lambda a: md.max_pool2d(IMAGES, a)],
+    "max_unpool2d": [lambda a: md.max_unpool2d(a, np.ones((1, 2, 2, 2), np.float32), 2)],
+    "upsample": [lambda a: md.upsample(a, 2), lambda a: md.upsample(IMAGES, a)],
+    "concatenate": [md.concatenate, lambda a: md.concatenate([a, a]), lambda a: md.concatenate([Tensor(_X), a]),
+                    lambda a: md.concatenate([Tensor(_X)], a)],
+    "stack": [md.stack, lambda a: md.stack([a, a]), lambda a: md.stack([Tensor(_X), a]),
+              lambda a: md.stack([Tensor(_X)], a)],
+    "pad": [lambda a: md.pad(a, 1), lambda a: md.pad(Tensor(_X), a), lambda a: md.pad(Tensor(_X), 1, a)],
+    "repeat": [lambda a: md.repeat(a, 2), lambda a: md.repeat(Tensor(_X), a), lambda a: md.repeat(Tensor(_X), a, 1)],
+    "reshape": [lambda a: md.reshape(a, (-1,)), lambda a: md.reshape(Tensor(_X), a)],
+    "roll": [lambda a: md.roll(a, 1), lambda a: md.roll(Tensor(_X), a)],
+    "split": [lambda a: md.split(a, 1), lambda a: md.split(Tensor(_X), a), lambda a: md.split(Tensor(_X), 1, a)],
+    "swapaxes": [lambda a: md.swapaxes(a, 0, -1), lambda a: md.swapaxes(Tensor(_X), a, 0)],
+    "tile": [lambda a: md.tile(a, 2), lambda a: md.tile(Tensor(_X), a)],
+    "broadcast_to": [lambda a: md.broadcast_to(a, (2, 2, 3)), lambda a: md.broadcast_to(Tensor(_X), a)],
+    "sum_to": [lambda a: md.sum_to(a, (1, 3)), lambda a: md.sum_to(Tensor(_X), a)],
+    "grad": [lambda a: md.grad(a, Tensor(_X)), lambda a: md.grad(md.sum(Tensor(_X, True) * 2.0), a)],
+    "gradcheck": [lambda a: md.gradcheck(md.square, a), lambda a: md.gradcheck(md.square, np.ones(2), order=a),
+                  lambda a: md.gradcheck(md.square, np.ones(2), directions=a),
+                  lambda a: md.gradcheck(md.square, np.ones(2), tolerance=a)],
+}
+LOSSES = {
+    **both("binary_cross_entropy_with_logits", "cross_entropy", "hinge_loss", "huber_loss", "kl_unit_gaussian",
+           "l1_loss", "mse_loss", room=nn),
+    **each("l1_penalty", "l1_sparsity", room=nn),
+    "kl_sparsity": [lambda a: nn.kl_sparsity(a, 0.1), lambda a: nn.kl_sparsity(Tensor(_X), a)],
+    "kl_gaussians": [lambda a: nn.kl_gaussians(a, _X, _X, _X), lambda a: nn.kl_gaussians(_X, _X, a, _X)],
+}
+
+
+def on_rows(make):
+    """Layers by their input, in training and in evaluation, and with that input in each argument of the constructor."""
+    return [lambda a: make()(a), lambda a: make().eval()(a)]
+
+
+LAYERS = {
+    **{name: on_rows(getattr(nn, name)) for name in ("ELU", "GELU", "LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Softplus",
+                                                     "Tanh", "PixelNorm", "Flatten", "GlobalAvgPool2d")},
+    **{name: [*on_rows(lambda f=getattr(nn, name): f(3)), getattr(nn, name), lambda a, f=getattr(nn, name): f(3, eps=a)]
+       for name in ("BatchNorm", "InstanceNorm", "LayerNorm")},
+    "GroupNorm": [*on_rows(lambda: nn.GroupNorm(1, 3)), lambda a: nn.GroupNorm(a, 4), lambda a: nn.GroupNorm(2, a)],
+    "Linear": [*on_rows(lambda: nn.Linear(3, 2, rng=0)), lambda a: nn.Linear(a, 3, rng=0),
+               lambda a: nn.Linear(3, a, rng=0), lambda a: nn.Linear(3, 2, rng=a)],
+    "Dropout": [*on_rows(lambda: nn.Dropout(rng=0)), lambda a: nn.Dropout(a, rng=0), lambda a: nn.Dropout(rng=a)],
+    "DropConnect": on_rows(lambda: nn.DropConnect(nn.Linear(3, 2, rng=0), rng=0)),
+    "KSparse": [*on_rows(lambda: nn.KSparse(2)), lambda a: nn.KSparse(a)],
+    "Sequential": [nn.Sequential, lambda a: nn.Sequential(nn.ReLU(), nn.Tanh())(a)],
+    "Conv2d": [*on_rows(lambda: nn.Conv2d(2, 2, 2, rng=0)), lambda a: nn.Conv2d(a, 2, 2, rng=0),
+               lambda a: nn.Conv2d(2, a, 2, rng=0), lambda a: nn.Conv2d(2, 2, a, rng=0),
+               lambda a: nn.Conv2d(2, 2, 2, stride=a, rng=0)(IMAGES)],
+    "ConvTranspose2d": [*on_rows(lambda: nn.ConvTranspose2d(2, 2, 2, rng=0)),
+                        lambda a: nn.ConvTranspose2d(2, 2, a, rng=0)],
+    "MaxPool2d": [*on_rows(lambda: nn.MaxPool2d(2)), lambda a: nn.MaxPool2d(a)(IMAGES)],
+    "AvgPool2d": [*on_rows(lambda: nn.AvgPool2d(2)), lambda a: nn.AvgPool2d(a)(IMAGES)],
+    "Upsample": [*on_rows(lambda: nn.Upsample(2)), lambda a: nn.Upsample(a)(IMAGES)],
+    "Unflatten": [*on_rows(lambda: nn.Unflatten((3, 1))), lambda a: nn.Unflatten(a)(_X)],
+    "Embedding": [*on_rows(lambda: nn.Embedding(3, 2, rng=0)), lambda a: nn.Embedding(a, 2, rng=0)],
+    **{name: [*on_rows(lambda f=getattr(nn, name): f(3, 2, rng=0)), lambda a, f=getattr(nn, name): f(a, 2, rng=0),
+              lambda a, f=getattr(nn, name): f(3, 2, num_layers=a, rng=0)] for name in ("RNN", "LSTM", "GRU")},
+    **{name: on_rows(lambda f=getattr(nn, name), more=more: f(nn.Linear(3, 2, rng=0), **more))
+       for name, more in (("WeightNorm", {}), ("SpectralNorm", {"rng": 0}), ("EqualizedLR", {}))},
+    "mask_from_lengths": [nn.mask_from_lengths, lambda a: nn.mask_from_lengths([1, 2], a)],
+    "mlp": [lambda a: nn.mlp(a, rng=0), lambda a: nn.mlp([3, 2], rng=0)(a)],
+    "detach_state": [nn.detach_state],
+}
+
+
+def parameter():
+    p = nn.Parameter(_X.copy())
+    p.grad = _X
+    return p
+
+
+def scheduled(make):
+    return lambda a: make(optim.SGD([parameter()], 0.1), a)
+
+
+OPTIMIZERS = {
+    **{name: [lambda a, f=getattr(optim, name): f(a), lambda a, f=getattr(optim, name): f([a]),
+              lambda a, f=getattr(optim, name): f([parameter()], a), lambda a, f=getattr(optim, name): f([("w", a)])]
+       for name in ("SGD", "Adagrad", "Adam", "AdamW", "RMSprop", "LBFGS")},
+    "weight_decay": [lambda a: optim.SGD([parameter()], weight_decay=a), lambda a: optim.Adam([parameter()], betas=a),
+                     lambda a: optim.Adam([parameter()], eps=a), lambda a: optim.SGD([parameter()], momentum=a),
+                     lambda a: optim.LBFGS([parameter()], max_iter=a)],
+    "clip_grad_norm_": [lambda a: optim.clip_grad_norm_(a, 1.0), lambda a: optim.clip_grad_norm_([parameter()], a)],
+    "clip_grad_value_": [lambda a: optim.clip_grad_value_(a, 1.0), lambda a: optim.clip_grad_value_([parameter()], a)],
+    "ClipGradNorm": [optim.ClipGradNorm], "ClipGradValue": [optim.ClipGradValue],
+    "GradientNoise": [lambda a: optim.GradientNoise(a, rng=0), lambda a: optim.GradientNoise(rng=a),
+                      lambda a: optim.GradientNoise(rng=0)(a)],
+    "EMA": [optim.EMA, lambda a: optim.EMA(nn.Linear(3, 2, rng=0), a)],
+    **{name: [getattr(optim, name), scheduled(getattr(optim, name))]
+       for name in ("StepLR", "ExponentialLR", "CosineAnnealingLR", "LinearLR", "ReduceLROnPlateau")},
+    "a gradient": [lambda a: setattr(parameter(), "grad", a), lambda a: md.sum(Tensor(_X, True) * 2.0).backward(a),
+                   lambda a: (Tensor(_X, True) * 2.0).backward(a)],
+}
+
+# A room is added by its line here. The names that it must have are those that its package exports.
+ROOMS = {"operations": (OPERATIONS, md.__all__), "losses": (LOSSES, []), "layers": (LAYERS, nn.__all__),
+         "optimisers": (OPTIMIZERS, optim.__all__)}
+
+EXEMPT = {"InputError", "Primitive", "__version__", "custom", "debug", "devices", "graph", "nn", "no_grad", "ops", "optim",
+          "tune"}
+EXEMPT |= {"Activation", "Buffer", "Module", "Parameter", "Cell", "init", "linear", "doubling", "halving", "MaxUnpool2d"}
+EXEMPT |= {"Optimizer", "Schedule", "RMSProp"}
+CALLS = [pytest.param(call, id=f"{room}: {name} {i}") for room, (table, _) in ROOMS.items()
+         for name, calls in table.items() for i, call in enumerate(calls)]
+
+
+def test_every_public_name_is_in_the_table():
+    known = {name for table, _ in ROOMS.values() for name in table}
+    missing = {name for _, names in ROOMS.values() for name in names} - known - EXEMPT
+    assert not missing, f"{sorted(missing)}: add calls of it to the table in {__file__}"
+
+
+def outcome(call, value):
+    """What is wrong with the call, in a line, or None."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("error")
+            call(value)
+    except (InputError, AssertionError):
+        return None
+    except TypeError as error:
+        return None if "argument" in str(error) else f"{type(error).__name__}: {error}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_odd_input_gives_a_value_or_a_sentence(call):
+    wrong = {kind: what for kind, value in ODD.items() if (what := outcome(call, value))}
+    assert not wrong, "\n".join(f"{kind}: {what}" for kind, what in wrong.items())

@@ -5,7 +5,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -187,17 +187,17 @@ class Module:
                 found += [(module, prefix, name, part) for name, part in module.parts_of(own).items()]
         return found
 
-    def train(self, mode: bool = True) -> Module:
+    def train(self, mode: bool = True) -> Self:
         """Switch this module and all below to training, or with False to evaluation; returns the module."""
         for _, module in self.named_modules():
             module.training = mode
         return self
 
-    def eval(self) -> Module:
+    def eval(self) -> Self:
         """Switch to evaluation: dropout passes everything, normalisation uses its running statistics."""
         return self.train(False)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Module:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Freeze (False) or unfreeze (True) all parameters; returns the module.
 
         What counts is how they are when a graph is recorded, not at its backward pass.
@@ -225,7 +225,7 @@ class Module:
         for p in self.parameters():
             p.grad = None
 
-    def to(self, device: str | Device) -> Module:
+    def to(self, device: str | Device) -> Self:
         """Move all parameters and buffers to a device, in place; returns the module.
 
         Raises InputError, with the reason, if the device cannot be used.
@@ -235,7 +235,7 @@ class Module:
             t.data, t.grad = device.put(t.data), None
         return self
 
-    def astype(self, dtype: Any) -> Module:
+    def astype(self, dtype: Any) -> Self:
         """Convert all parameters and buffers of floats to a dtype, in place; returns the module."""
         for _, t in self._state():
             if t.dtype.kind == "f":

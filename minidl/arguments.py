@@ -110,6 +110,38 @@ def _listed(name: str, a: Any) -> Any:
     return plain_array(name, a).tolist()
 
 
+def check_numbers(name: str, raw: Sequence[Any], takes_array: Callable[[int], bool]) -> None:
+    """Raise InputError for an argument that should be an array, and is neither one of real numbers nor a number."""
+    for i, a in enumerate(raw):
+        if takes_array(i):
+            if type(a) in BACKENDS or isinstance(a, np.ndarray | np.generic):
+                if a.dtype.kind not in "fiub":
+                    raise InputError(f"{name}: an array holds real numbers or truth values, not {a.dtype}")
+            elif type(a) not in PLAIN and not isinstance(a, list | float | int):
+                raise InputError(f"{name}: argument {i} is a {type(a).__name__}; it takes arrays, Tensors and numbers")
+
+
+def is_whole(value: Any, least: int = 0) -> bool:
+    """Whether it is a whole number, of at least `least`."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= least)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a real number: one of Python's or NumPy's, NaN and infinity among them."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def real_dtype(dtype: Any) -> np.dtype:
+    """The dtype that is meant; InputError unless it is one of real numbers or truth values."""
+    try:
+        meant = np.dtype(dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{dtype!r:.60} is no dtype; 'float32' is one") from error
+    if dtype is None or meant.kind not in "fiub":
+        raise InputError(f"a tensor holds real numbers or truth values; {dtype!r:.60} is no dtype of such")
+    return meant
+
+
 def narrowed(y: Array, raw: Sequence[Any]) -> Array:
     """float32, in the same shape, for what became float64 only as the arguments were integers: nobody asked for it."""
     asked = any(isinstance(a, np.dtype) or type(a) in BACKENDS and a.dtype == np.float64 for a in raw)

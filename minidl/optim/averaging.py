@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from minidl.arguments import is_number
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.nn.module import Module
@@ -29,8 +30,10 @@ class EMA:
     """
 
     def __init__(self, model: Module, decay: float = 0.999) -> None:
-        if not 0.0 <= decay < 1.0:
-            raise InputError(f"EMA: decay lies in [0, 1), not {decay}")
+        if not isinstance(model, Module):
+            raise InputError(f"EMA: give the model whose parameters are averaged, not {type(model).__name__}")
+        if not (is_number(decay) and 0.0 <= decay < 1.0):
+            raise InputError(f"EMA: decay lies in [0, 1), not {decay!r:.60}")
         self.model, self.decay, self.updates = model, float(decay), 0
         self._averages: dict[str, Array] = {}
         self._pairs()

@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from minidl import ops
+from minidl.arguments import is_number
 from minidl.backend import backend_of
 from minidl.errors import InputError
 from minidl.tensor import Tensor, no_grad
@@ -66,10 +68,16 @@ class ClipGradValue:
 
 
 def _above_zero(name: str, value: float) -> float:
-    if not value > 0.0:
-        raise InputError(f"{name} is above 0, not {value}")
+    if not (is_number(value) and value > 0.0):
+        raise InputError(f"{name} is above 0, not {value!r:.60}")
     return float(value)
 
 
-def _listed(params: Tensor | Iterable[Tensor]) -> Iterable[Tensor]:
-    return [params] if isinstance(params, Tensor) else params        # a Tensor can be iterated too, over its rows
+def _listed(params: Any) -> list[Tensor]:
+    """The parameters as a list: a Tensor could be iterated too, over its rows."""
+    listed = [params] if isinstance(params, Tensor) else list(params) if isinstance(params, Iterable) else [params]
+    for p in listed:
+        if not isinstance(p, Tensor):
+            raise InputError(f"clipping takes a list of parameters, such as model.parameters(), not one of "
+                             f"{type(p).__name__}")
+    return listed

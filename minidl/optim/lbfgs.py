@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import is_whole
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.optim.line_search import Point, strong_wolfe
-from minidl.optim.optimizers import Optimizer
+from minidl.optim.optimizers import Optimizer, at_least_zero
 from minidl.tensor import Tensor
 from minidl.writes import mark_written
 
@@ -25,10 +26,11 @@ class LBFGS(Optimizer):
 
     `step(closure)` makes up to `max_iter` such steps with up to `max_eval` evaluations (by default 5/4 as many). It
     ends early if no entry of the gradient is above `tolerance_grad`, or after a step that changes no parameter, or the
-    loss, by more than `tolerance_change`. A call that found nothing lower lets the next one try nearer. The closure is
-    PyTorch's: it forgets the gradients, computes the loss, calls its `backward`, and returns it. `training.fit` brings
-    its own; with a loader of one batch, `data.Loader(x, batch_size=len(x), shuffle=False)`, an epoch is one call of
-    `step`.
+    loss, by more than `tolerance_change`. A call that found nothing lower lets the next one try nearer.
+
+    The closure is PyTorch's: it forgets the gradients, computes the loss, calls its `backward`, and returns it.
+    `training.fit` brings its own; with a loader of one batch, `data.Loader(x, batch_size=len(x), shuffle=False)`, an
+    epoch is one call of `step`.
 
     Raises InputError for a `step` without a closure, and for numbers out of their range.
 
@@ -38,15 +40,18 @@ class LBFGS(Optimizer):
     def __init__(self, params: Iterable[Any], lr: float = 1.0, *, max_iter: int = 20, max_eval: int | None = None,
                  history_size: int = 10, tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9,
                  line_search: str | None = "strong_wolfe") -> None:
-        max_eval = max(2, max_iter * 5 // 4) if max_eval is None else max_eval
+        if max_eval is None:
+            max_eval = max(2, max_iter * 5 // 4) if is_whole(max_iter) else 2
         for name, value, least in (("max_iter", max_iter, 1), ("max_eval", max_eval, 2),
                                    ("history_size", history_size, 1)):
-            if value < least:
-                raise InputError(f"LBFGS: {name} is {least} or more, not {value}")
+            if not is_whole(value, least):
+                raise InputError(f"LBFGS: {name} is a whole number of {least} or more, not {value!r:.60}")
+        tolerance_grad = at_least_zero("LBFGS: tolerance_grad", tolerance_grad)
+        tolerance_change = at_least_zero("LBFGS: tolerance_change", tolerance_change)
         if line_search not in ("strong_wolfe", None):
             raise InputError(f"LBFGS: line_search is 'strong_wolfe' or None, not {line_search!r}")
         self.max_iter, self.max_eval, self.history_size = int(max_iter), int(max_eval), int(history_size)
-        self.tolerance_grad, self.tolerance_change = float(tolerance_grad), float(tolerance_change)
+        self.tolerance_grad, self.tolerance_change = tolerance_grad, tolerance_change
         self.line_search = line_search
         self.state_names = tuple(f"{letter}{i}" for i in range(self.history_size) for letter in "sy")
         self._pairs = 0                          # stored so far; the newest overwrite the oldest

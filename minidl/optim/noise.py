@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from minidl.errors import InputError
+from minidl.optim.optimizers import at_least_zero
 from minidl.optim.state import checked_state
 from minidl.randomness import RandomStream, Seed
 from minidl.tensor import Tensor
@@ -20,12 +21,17 @@ class GradientNoise:
     """
 
     def __init__(self, eta: float = 0.01, *, gamma: float = 0.55, rng: Seed) -> None:
-        if not eta >= 0.0:
-            raise InputError(f"GradientNoise: eta, the first variance, is 0 or more, not {eta}")
-        self.eta, self.gamma, self.t = float(eta), float(gamma), 0
+        self.eta = at_least_zero("GradientNoise: eta, the first variance,", eta)
+        self.gamma, self.t = at_least_zero("GradientNoise: gamma", gamma), 0
         self.stream = RandomStream.of(rng, "GradientNoise")
 
     def __call__(self, params: Iterable[Tensor]) -> None:
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            raise InputError("GradientNoise: give it a list of parameters, such as model.parameters()")
+        params = list(params)
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise InputError(f"GradientNoise: it takes parameters, not {type(p).__name__}")
         deviation = math.sqrt(self.eta / (1 + self.t) ** self.gamma)
         self.t += 1
         for p in params:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import is_number
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.kernels import Cuda, compiles, launch_update, update_kernel
@@ -49,9 +50,9 @@ class Optimizer:
             cls.kernels = {}                 # the kernels of another rule
 
     def __init__(self, params: Iterable[Any], lr: float, weight_decay: WeightDecay = 0.0) -> None:
-        self.lr = _at_least_zero("lr", lr)
+        self.lr = at_least_zero("lr", lr)
         self.first_lr: float | None = None   # set by the first schedule
-        self.weight_decay = weight_decay if callable(weight_decay) else _at_least_zero("weight_decay", weight_decay)
+        self.weight_decay = weight_decay if callable(weight_decay) else at_least_zero("weight_decay", weight_decay)
         self.params: dict[str, Tensor] = {}
         self._steps: dict[str, int] = {}     # updates so far, of each parameter
         self._views: dict[str, Array] = {}   # what each p.data must be
@@ -65,11 +66,15 @@ class Optimizer:
 
         Raises InputError, and changes nothing, for parameters that the class does not take.
         """
-        if isinstance(params, Tensor) or hasattr(params, "parameters") or not isinstance(params, Iterable):
+        if isinstance(params, Tensor | Mapping | str | bytes) or hasattr(params, "parameters") or not isinstance(
+                params, Iterable):
             raise InputError(f"{type(self).__name__}: give a list of parameters, such as model.parameters(), not "
                              f"{type(params).__name__}")
         new: dict[str, Tensor] = {}
         for i, item in enumerate(params, start=len(self.params)):
+            if not isinstance(item, Tensor) and not (isinstance(item, tuple) and len(item) == 2):
+                raise InputError(f"{type(self).__name__}: parameters are Tensors, or (name, Tensor) pairs, and number "
+                                 f"{i} is a {type(item).__name__}")
             name, p = (str(i), item) if isinstance(item, Tensor) else item
             self._check_new(name, p, new)
             new[name] = p
@@ -83,8 +88,8 @@ class Optimizer:
             raise
 
     def _check_new(self, name: str, p: Any, new: Mapping[str, Tensor]) -> None:
-        if not isinstance(p, Tensor) or p.recipe is not None:
-            raise InputError(f"{type(self).__name__}: parameter {name} is no leaf Tensor")
+        if not isinstance(name, str) or not isinstance(p, Tensor) or p.recipe is not None or p.dtype.kind != "f":
+            raise InputError(f"{type(self).__name__}: parameter {name!s:.60} is no leaf Tensor of floats")
         if any(p is q for q in (*self.params.values(), *new.values())):
             raise InputError(f"{type(self).__name__}: parameter {name} was given twice")
         if name in self.params or name in new:
@@ -145,7 +150,7 @@ class Optimizer:
 
     def _decay_of(self, name: str, p: Tensor) -> float:
         w = self.weight_decay
-        return _at_least_zero(f"weight_decay of {name}", w(name, p)) if callable(w) else w
+        return at_least_zero(f"weight_decay of {name}", w(name, p)) if callable(w) else w
 
     def check_owned(self) -> None:
         """Raise InputError if a parameter now belongs to a newer optimiser."""
@@ -237,7 +242,7 @@ class Optimizer:
             own.pop("first_lr", None)
         read = checked_state(f"the state of {type(self).__name__} over these parameters, perhaps that of another "
                              "optimiser", own, state)
-        rates = {name: _at_least_zero(name, float(read[name])) for name in ("lr", "first_lr") if name in read}
+        rates = {name: at_least_zero(name, float(read[name])) for name in ("lr", "first_lr") if name in read}
         self.lr, self.first_lr = rates["lr"], rates.get("first_lr", self.first_lr)
         for name, p in self.params.items():
             self._steps[name] = int(read[f"steps/{name}"])
@@ -250,15 +255,16 @@ def _owner(p: Tensor) -> Optimizer | None:
     return getattr(p, "owner", lambda: None)()
 
 
-def _at_least_zero(name: str, value: float) -> float:
-    if not value >= 0.0:
-        raise InputError(f"{name} is 0 or more, not {value}")
+def at_least_zero(name: str, value: float) -> float:
+    """The number as a float; InputError unless it is finite and 0 or more."""
+    if not (is_number(value) and 0.0 <= value < math.inf):
+        raise InputError(f"{name} is 0 or more, not {value!r:.60}")
     return float(value)
 
 
 def _fraction(name: str, value: float) -> float:
-    if not 0.0 <= value < 1.0:
-        raise InputError(f"{name} lies in [0, 1), not {value}")
+    if not (is_number(value) and 0.0 <= value < 1.0):
+        raise InputError(f"{name} lies in [0, 1), not {value!r:.60}")
     return float(value)
 
 
@@ -315,7 +321,7 @@ class Adagrad(Optimizer):
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, *, eps: float = 1e-10,
                  weight_decay: WeightDecay = 0.0) -> None:
-        self.eps = _at_least_zero("eps", eps)
+        self.eps = at_least_zero("eps", eps)
         super().__init__(params, lr, weight_decay)
 
     def numbers(self, steps: int) -> tuple[float, ...]:
@@ -349,7 +355,7 @@ class RMSprop(Optimizer):
     def __init__(self, params: Iterable[Any], lr: float = 1e-2, *, alpha: float = 0.99, eps: float = 1e-8,
                  momentum: float = 0.0, weight_decay: WeightDecay = 0.0) -> None:
         self.alpha, self.momentum = _fraction("alpha", alpha), _fraction("momentum", momentum)
-        self.eps = _at_least_zero("eps", eps)
+        self.eps = at_least_zero("eps", eps)
         self.state_names = ("mean_square", "velocity") if momentum else ("mean_square",)
         super().__init__(params, lr, weight_decay)
 
@@ -406,8 +412,10 @@ class Adam(Optimizer):
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, *, betas: tuple[float, float] = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: WeightDecay = 0.0, amsgrad: bool = False) -> None:
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise InputError(f"{type(self).__name__}: betas are two numbers, as (0.9, 0.999), not {betas!r:.60}")
         self.betas = _fraction("betas[0]", betas[0]), _fraction("betas[1]", betas[1])
-        self.eps = _at_least_zero("eps", eps)
+        self.eps = at_least_zero("eps", eps)
         self.state_names = ("first_moment", "second_moment") + ("largest_second_moment",) * amsgrad
         super().__init__(params, lr, weight_decay)
 

@@ -12,8 +12,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from minidl.arguments import is_number, is_whole
 from minidl.errors import InputError
-from minidl.optim.optimizers import Optimizer
+from minidl.optim.optimizers import Optimizer, at_least_zero
 from minidl.optim.state import checked_state
 
 
@@ -65,7 +66,7 @@ class StepLR(Schedule):
     """The first rate times gamma^(t // step_size). Raises InputError for a step_size below 1."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        self.step_size, self.gamma = _positive("step_size", step_size), gamma
+        self.step_size, self.gamma = _positive("step_size", step_size), at_least_zero("StepLR: gamma", gamma)
         super().__init__(optimizer)
 
     def factor(self, t: int) -> float:
@@ -76,7 +77,7 @@ class ExponentialLR(Schedule):
     """The first rate times gamma^t."""
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
-        self.gamma = gamma
+        self.gamma = at_least_zero("ExponentialLR: gamma", gamma)
         super().__init__(optimizer)
 
     def factor(self, t: int) -> float:
@@ -103,9 +104,9 @@ class CosineAnnealingLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, *, warmup: int = 0) -> None:
         self.T_max, self.warmup = _positive("T_max", T_max), warmup
-        if not 0 <= warmup < T_max:
+        if not is_whole(warmup) or warmup >= T_max:
             raise InputError(f"CosineAnnealingLR: warmup is from 0 to below T_max={T_max}, not {warmup}")
-        self.eta_min = eta_min
+        self.eta_min = at_least_zero("CosineAnnealingLR: eta_min", eta_min)
         super().__init__(optimizer)
 
     def factor(self, t: int) -> float:
@@ -161,7 +162,8 @@ class LinearLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, start_factor: float = 1.0 / 3.0, end_factor: float = 1.0,
                  total_iters: int = 5) -> None:
-        self.start_factor, self.end_factor = start_factor, end_factor
+        self.start_factor = at_least_zero("LinearLR: start_factor", start_factor)
+        self.end_factor = at_least_zero("LinearLR: end_factor", end_factor)
         self.total_iters = _positive("total_iters", total_iters)
         super().__init__(optimizer)
 
@@ -179,10 +181,12 @@ class ReduceLROnPlateau:
 
     def __init__(self, optimizer: Optimizer, factor: float = 0.1, patience: int = 10, threshold: float = 1e-4,
                  min_lr: float = 0.0) -> None:
-        if not 0.0 < factor < 1.0:
-            raise InputError(f"ReduceLROnPlateau: factor lies between 0 and 1, not {factor}")
-        self.optimizer, self.factor, self.patience = _checked("ReduceLROnPlateau", optimizer), factor, patience
-        self.threshold, self.min_lr = threshold, min_lr
+        if not (is_number(factor) and 0.0 < factor < 1.0):
+            raise InputError(f"ReduceLROnPlateau: factor lies between 0 and 1, not {factor!r:.60}")
+        self.optimizer, self.factor, self.patience = _checked("ReduceLROnPlateau", optimizer), factor, int(
+            at_least_zero("ReduceLROnPlateau: patience", patience))
+        self.threshold = at_least_zero("ReduceLROnPlateau: threshold", threshold)
+        self.min_lr = at_least_zero("ReduceLROnPlateau: min_lr", min_lr)
         self.best, self.waited = math.inf, 0
 
     def step(self, value: float) -> None:
@@ -213,6 +217,6 @@ def _checked(name: str, optimizer: Any) -> Optimizer:
 
 
 def _positive(name: str, value: int) -> int:
-    if value < 1:
-        raise InputError(f"{name} is 1 or more, not {value}")
+    if not is_whole(value, 1):
+        raise InputError(f"{name} is a whole number of 1 or more, not {value!r:.60}")
     return int(value)

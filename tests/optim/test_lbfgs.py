@@ -245,9 +245,10 @@ def test_parameters_that_are_converted_or_added_later_keep_the_history():
 
 
 @pytest.mark.parametrize("arguments, sentence", [
-    (dict(max_iter=0), "max_iter is 1 or more, not 0"), (dict(history_size=0), "history_size is 1 or more"),
-    (dict(max_eval=1), "max_eval is 2 or more"), (dict(line_search="armijo"), "'strong_wolfe' or None, not 'armijo'"),
-    (dict(lr=-1.0), "lr is 0 or more")])
+    (dict(max_iter=0), "max_iter is a whole number of 1 or more, not 0"),
+    (dict(history_size=0), "history_size is a whole number of 1 or more"),
+    (dict(max_eval=1), "max_eval is a whole number of 2 or more"),
+    (dict(line_search="armijo"), "'strong_wolfe' or None, not 'armijo'"), (dict(lr=-1.0), "lr is 0 or more")])
 def test_settings_out_of_range_get_a_sentence(arguments, sentence):
     with pytest.raises(InputError, match=sentence):
         optim.LBFGS([nn.Parameter([1.0])], **arguments)

@@ -549,3 +549,35 @@ def test_a_gradient_on_another_device_is_refused_where_it_is_assigned():
     p = Tensor(np.ones(2, np.float32), requires_grad=True, device=install())
     with pytest.raises(InputError, match="the gradient is on 'cpu', its tensor on '"):
         p.grad = np.ones(2)
+
+
+@pytest.mark.parametrize("call", [
+    lambda p: optim.SGD([p], math.nan), lambda p: optim.SGD([p], math.inf), lambda p: optim.SGD([p], -0.1),
+    lambda p: optim.SGD([p], "0.1"), lambda p: optim.SGD([p], weight_decay=math.nan), lambda p: optim.SGD({"w": p}),
+    lambda p: optim.SGD(["w"]), lambda p: optim.Adam([p], betas=(0.9, 0.99, 0.999)),
+    lambda p: optim.Adam([p], betas=0.9), lambda p: optim.Adam([p], eps=math.inf),
+    lambda p: optim.LBFGS([p], max_iter=1.5),
+    lambda p: optim.LBFGS([p], tolerance_grad=math.nan), lambda p: optim.StepLR(optim.SGD([p]), 1.5),
+    lambda p: optim.StepLR(optim.SGD([p]), 1, gamma=-1), lambda p: optim.ExponentialLR(optim.SGD([p]), math.nan),
+    lambda p: optim.CosineAnnealingLR(optim.SGD([p]), 5, eta_min=-1), lambda p: optim.LinearLR(optim.SGD([p]), -0.5),
+    lambda p: optim.ReduceLROnPlateau(optim.SGD([p]), patience=math.nan), lambda p: optim.EMA(optim.SGD([p])),
+    lambda p: optim.clip_grad_norm_(nn.Linear(2, 2, rng=0), 1.0), lambda p: optim.clip_grad_norm_([p], math.nan),
+    lambda p: optim.clip_grad_value_([p.data], 1.0), lambda p: optim.GradientNoise(math.inf, rng=0),
+    lambda p: optim.GradientNoise(rng=0)(p), lambda p: nn.l1_penalty(nn.Linear(2, 2, rng=0))])
+def test_odd_arguments_of_optimisers_get_a_sentence(call):
+    p, = parameters((2,))
+    with pytest.raises(InputError):
+        call(p)
+
+
+def test_an_infinite_max_norm_measures_and_clips_nothing():
+    p, = parameters((2,))
+    p.grad = [3.0, 4.0]
+    assert optim.clip_grad_norm_([p], math.inf).item() == 5.0 and p.grad.numpy().tolist() == [3.0, 4.0]
+
+
+def test_clipping_keeps_the_direction_of_gradients_whose_squares_overflow():
+    p, q = parameters((2,), (1,))
+    p.grad, q.grad = [3e30, 0.0], [4e30]
+    assert optim.clip_grad_norm_([p, q], 1.0).item() == pytest.approx(5e30)
+    np.testing.assert_allclose([*p.grad.numpy(), *q.grad.numpy()], [0.6, 0.0, 0.8], rtol=1e-6)

@@ -231,11 +231,11 @@ def test_a_restored_plateau_goes_on_exactly():
 
 
 @pytest.mark.parametrize("make, words", [
-    (lambda o: optim.StepLR(o, 0), "step_size is 1 or more, not 0"),
-    (lambda o: optim.CosineAnnealingLR(o, 0), "T_max is 1 or more, not 0"),
+    (lambda o: optim.StepLR(o, 0), "step_size is a whole number of 1 or more, not 0"),
+    (lambda o: optim.CosineAnnealingLR(o, 0), "T_max is a whole number of 1 or more, not 0"),
     (lambda o: optim.CosineAnnealingLR(o, 5, warmup=5), "warmup is from 0 to below T_max=5, not 5"),
     (lambda o: optim.CosineAnnealingLR(o, 5, warmup=-1), "warmup is from 0 to below T_max=5, not -1"),
-    (lambda o: optim.LinearLR(o, total_iters=0), "total_iters is 1 or more, not 0"),
+    (lambda o: optim.LinearLR(o, total_iters=0), "total_iters is a whole number of 1 or more, not 0"),
     (lambda o: optim.ReduceLROnPlateau(o, factor=1.0), "factor lies between 0 and 1, not 1.0"),
     (lambda o: optim.ReduceLROnPlateau(o, factor=0.0), "factor lies between 0 and 1, not 0.0"),
 ])

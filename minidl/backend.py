@@ -212,6 +212,8 @@ class Device:
         if isinstance(name, Backend):
             self.backend = name
         else:
+            if not isinstance(name, Device | str):
+                raise InputError(f"a device is named by a string, such as 'cpu', not {name!r:.60}")
             self.backend = name.backend if isinstance(name, Device) else backend_named(name)
 
     @property

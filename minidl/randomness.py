@@ -5,6 +5,7 @@ copied; or a RandomStream, which on the host means its generator.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -60,11 +61,11 @@ class RandomStream:
 
     def uniform(self, shape: tuple[int, ...], like: Any) -> Array:
         """Uniform on [0, 1): an array of this shape, with the dtype and on the device of the array or Tensor `like`."""
-        return self._generator(like).random(shape, dtype=like.dtype)
+        return _drawn(self._generator(like).random, shape, like.dtype)
 
     def normal(self, shape: tuple[int, ...], like: Any) -> Array:
         """Standard normal: an array of this shape, with the dtype and on the device of the array or Tensor `like`."""
-        return self._generator(like).standard_normal(shape, dtype=like.dtype)
+        return _drawn(self._generator(like).standard_normal, shape, like.dtype)
 
     def bernoulli(self, p: Any) -> Array:
         """1 with the probabilities p, else 0: an array of the shape, dtype and device of the array or Tensor `p`.
@@ -130,6 +131,12 @@ def _floats(name: str, what: str, x: Any) -> Array:
     if getattr(getattr(x, "dtype", None), "kind", "") != "f":
         raise InputError(f"{name}: {what} are an array or Tensor of floats, not {getattr(x, 'dtype', repr(x))}")
     return x
+
+
+def _drawn(draw: Callable[..., Array], shape: tuple[int, ...], dtype: np.dtype) -> Array:
+    """Drawn in that dtype, or in float32 and converted: generators know float32 and float64 alone."""
+    return draw(shape, dtype=dtype) if dtype in (np.float32, np.float64) else draw(
+        shape, dtype=np.float32).astype(dtype)
 
 
 def _plain(state: Any) -> Any:

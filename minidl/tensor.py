@@ -23,7 +23,7 @@ from typing import Any, Concatenate, Generic, ParamSpec
 import numpy as np
 
 from minidl import debugging
-from minidl.arguments import PLAIN, describe, narrowed, settle, to_array
+from minidl.arguments import PLAIN, check_numbers, describe, narrowed, real_dtype, settle, to_array
 from minidl.backend import BACKENDS, MODULES, Array, Device, backend_of
 from minidl.errors import InputError
 from minidl.modes import thread
@@ -52,7 +52,7 @@ class Tensor(Operators):
                  dtype: Any = None, name: str | None = None) -> None:
         array = to_array(data.data if isinstance(data, Tensor) else data)
         if dtype is not None:
-            array = array.astype(dtype, copy=False)
+            array = array.astype(real_dtype(dtype), copy=False)
         self.data: Array = array if device is None else Device(device).put(array)
         self._grad: Tensor | None = None
         self.requires_grad = requires_grad
@@ -130,7 +130,9 @@ def grad(y: Tensor, xs: Tensor | Sequence[Tensor], gradient: Any = None, *, crea
     `Tensor.backward`, and so are the errors: InputError also if `y` does not depend on one of the `xs`. Raises
     RuntimeError as that does.
     """
-    targets = [xs] if isinstance(xs, Tensor) else list(xs)
+    targets: list[Any] = [xs] if isinstance(xs, Tensor) else list(xs) if isinstance(xs, list | tuple) else [xs]
+    if not isinstance(y, Tensor) or not all(isinstance(x, Tensor) for x in targets):
+        raise InputError("grad: it takes a Tensor, and the Tensor, or a list of them, by which it is differentiated")
     found = _walk(y, _seed(y, gradient, create_graph), create_graph, _retains(retain_graph, create_graph), targets)
     by_birth = {x.birth: g for x, g in found}
     gradients = [by_birth[x.birth] for x in targets]
@@ -224,6 +226,7 @@ class Primitive(Generic[P]):
             return self._by_position(args, kwargs)
         if odd:
             raw = settle(self.name, raw, self.takes_array, tensors)
+            check_numbers(self.name, raw, self.takes_array)
             if self.floats:
                 raw = [a.astype(np.float32) if type(a) in BACKENDS and a.dtype.kind != "f" and self.takes_array(i)
                        else a for i, a in enumerate(raw)]
@@ -231,10 +234,15 @@ class Primitive(Generic[P]):
         try:
             xp = MODULES.get(home, np)
             y = self.forward(xp, *raw, **kwargs) if kwargs else self.forward(xp, *raw)
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{self.name}: {describe(raw)}: {error}") from error
+        except AttributeError as error:
+            if raw and type(raw[0]) in BACKENDS:
+                raise
+            raise InputError(f"{self.name}: {describe(raw[:1]) or 'nothing'} is no array; md.Tensor(...) makes one of "
+                             "numbers and lists") from error
         if not tensors:
             return y
         if odd and y.dtype == np.float64:

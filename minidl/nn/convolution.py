@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minidl import ops
+from minidl.arguments import is_whole
 from minidl.errors import InputError
 from minidl.kernels import Pair
 from minidl.nn import init
@@ -128,8 +129,8 @@ def short(value: int | Pair) -> str:
 
 
 def _check_channels(name: str, in_channels: int, out_channels: int, groups: int) -> None:
-    if in_channels < 1 or out_channels < 1:
-        raise InputError(f"{name}: there is at least one channel, not {in_channels} and {out_channels}")
+    if not (is_whole(in_channels, 1) and is_whole(out_channels, 1)):
+        raise InputError(f"{name}: there is at least one channel, not {in_channels!r:.60} and {out_channels!r:.60}")
     if in_channels % groups or out_channels % groups:
         fitting = [n for n in range(1, in_channels + 1) if in_channels % n == out_channels % n == 0]
         raise InputError(f"{name}: groups={groups} do not divide {in_channels} input and {out_channels} output "

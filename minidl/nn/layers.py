@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minidl import ops
+from minidl.arguments import is_whole
 from minidl.errors import InputError
 from minidl.nn import init
 from minidl.nn.module import Module
@@ -55,8 +56,8 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: Seed,
                  weight_init: Callable[..., np.ndarray] = init.glorot_uniform) -> None:
-        if in_features < 1 or out_features < 1:
-            raise InputError(f"Linear: sizes are 1 or more, not {in_features} and {out_features}")
+        if not (is_whole(in_features, 1) and is_whole(out_features, 1)):
+            raise InputError(f"Linear: sizes are 1 or more, not {in_features!r:.60} and {out_features!r:.60}")
         self.weight = Parameter(weight_init((in_features, out_features), rng=generator(rng, "Linear")))
         self.bias = Parameter(np.zeros(out_features, np.float32)) if bias else None
 

@@ -13,7 +13,7 @@ from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.kernels import fused
 from minidl.ops.activation import log1p_of_fraction
-from minidl.ops.operands import operand
+from minidl.ops.operands import index_array, operand
 from minidl.rows import array_of
 from minidl.tensor import Tensor, primitive
 
@@ -110,7 +110,7 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", *, label_s
     if not 0.0 <= label_smoothing <= 1.0:
         raise InputError(f"cross_entropy: label_smoothing lies between 0 and 1, not {label_smoothing}")
     logits = operand(logits)
-    targets = np.asarray(targets) if isinstance(targets, list | tuple) else operand(targets)
+    targets = operand(index_array("cross_entropy", targets))
     if not logits.ndim:
         raise InputError("cross_entropy: logits have an axis of classes, the last one, and these have no axis")
     log_p = ops.log_softmax(logits, -1)

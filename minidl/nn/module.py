@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from minidl.arguments import real_dtype
 from minidl.backend import Device
 from minidl.errors import InputError
 from minidl.randomness import RandomStream
@@ -239,7 +240,7 @@ class Module:
         """Convert all parameters and buffers of floats to a dtype, in place; returns the module."""
         for _, t in self._state():
             if t.dtype.kind == "f":
-                t.data, t.grad = t.data.astype(dtype, copy=False), None
+                t.data, t.grad = t.data.astype(real_dtype(dtype), copy=False), None
         return self
 
     def _outline(self, depth: int = 0, prefix: str = "") -> Iterator[tuple[int, str, Module]]:
@@ -273,7 +274,7 @@ def _hint(wanted: Sequence[Any], shape: Sequence[int]) -> str:
     """What may have been meant by a shape that does not fit."""
     if len(shape) == len(wanted) == 4 and shape[1] == wanted[3]:
         return "; channels come last: x.transpose(0, 2, 3, 1)"
-    if len(shape) == len(wanted) - 1 and shape[-1] == wanted[-1]:
+    if shape and len(shape) == len(wanted) - 1 and shape[-1] == wanted[-1]:
         return "; a batch of one is x[None]"
     if len(shape) == 4 and math.prod(shape[1:]) == wanted[-1]:
         return "; nn.Flatten() before it makes each image a row"

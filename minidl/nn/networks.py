@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from minidl.arguments import is_whole
 from minidl.errors import InputError
 from minidl.nn import init
 from minidl.nn.convolution import Conv2d, ConvTranspose2d
@@ -26,9 +27,9 @@ def mlp(sizes: Sequence[int], *, rng: Seed, activation: Activation = ELU,
     (..., sizes[0]) -> (..., sizes[-1]). The last layer is linear unless there is an `output_activation`. `rng` and
     `weight_init` are Linear's. Raises InputError for fewer than two sizes, and sizes below 1.
     """
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise InputError(f"mlp: sizes are the number of inputs, then each layer's units, such as [784, 100, 10], each "
-                         f"1 or more; not {list(sizes)}")
+    if not isinstance(sizes, list | tuple | np.ndarray) or len(sizes) < 2 or not all(is_whole(n, 1) for n in sizes):
+        raise InputError("mlp: sizes are the number of inputs, then each layer's units, such as [784, 100, 10], each "
+                         f"1 or more; not {sizes!r:.60}")
     rng = generator(rng, "mlp")
     layers: list[Module] = []
     for before, after in zip(sizes[:-1], sizes[1:], strict=True):

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from minidl import ops
+from minidl.arguments import is_number, is_whole
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.nn.module import Buffer, Module
@@ -27,7 +28,7 @@ class _Affine(Module):
     """The layers' common part: a weight of ones and a bias of zeros for each channel, or None for both."""
 
     def __init__(self, channels: int, eps: float, affine: bool = True) -> None:
-        if not isinstance(channels, int | np.integer) or channels < 1:
+        if not is_whole(channels, 1):
             raise InputError(f"{type(self).__name__}: the number of channels, the size of the last axis, is a whole "
                              f"number of at least 1, not {channels!r}")
         self.channels, self.eps = channels, _positive(type(self).__name__, eps)
@@ -50,7 +51,7 @@ class BatchNorm(_Affine):
 
     def __init__(self, num_features: int, *, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
         super().__init__(num_features, eps, affine)
-        if not 0.0 <= momentum <= 1.0:
+        if not (is_number(momentum) and 0.0 <= momentum <= 1.0):
             raise InputError(f"BatchNorm: momentum, the share of the new batch, lies between 0 and 1, not {momentum}")
         self.momentum = float(momentum)
         self.running_mean = Buffer(np.zeros(num_features, np.float32))
@@ -111,7 +112,7 @@ class GroupNorm(_Affine):
 
     def __init__(self, num_groups: int, num_channels: int, *, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__(num_channels, eps, affine)
-        if num_groups < 1 or num_channels % num_groups:
+        if not is_whole(num_groups, 1) or num_channels % num_groups:
             raise InputError(f"GroupNorm: {num_groups} groups do not divide {num_channels} channels; their number is "
                              f"one of {', '.join(str(n) for n in range(1, num_channels + 1) if num_channels % n == 0)}")
         self.groups = num_groups
@@ -160,8 +161,8 @@ class PixelNorm(Module):
 
 
 def _positive(name: str, eps: float) -> float:
-    if not eps > 0.0:
-        raise InputError(f"{name}: eps, which keeps a division by 0 away, is above 0, not {eps}")
+    if not (is_number(eps) and eps > 0.0):
+        raise InputError(f"{name}: eps, which keeps a division by 0 away, is above 0, not {eps!r:.60}")
     return float(eps)
 
 

@@ -10,6 +10,7 @@ from minidl.errors import InputError
 from minidl.nn.convolution import Pair, short
 from minidl.nn.module import Module
 from minidl.ops.convolution import pair_of
+from minidl.ops.operands import whole_numbers
 from minidl.ops.pooling import check_images, check_scale_factor, check_window
 from minidl.tensor import Tensor
 
@@ -112,7 +113,7 @@ class Unflatten(Module):
     """
 
     def __init__(self, shape: Sequence[int]) -> None:
-        self.shape = tuple(int(n) for n in shape)
+        self.shape = tuple(whole_numbers("Unflatten: sizes", shape))
 
     def forward(self, x: Any) -> Tensor:
         self.expect(x, "N", math.prod(self.shape))
@@ -126,4 +127,5 @@ class Flatten(Module):
     """Each example as one row of features: (N, ...) -> (N, features); of images pixel by pixel, channels innermost."""
 
     def forward(self, x: Any) -> Tensor:
+        self.expect(x, "N", *getattr(x, "shape", ())[1:])
         return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minidl import ops
+from minidl.arguments import is_whole
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
 from minidl.nn import init
@@ -24,7 +25,7 @@ from minidl.nn.module import Module
 from minidl.nn.regularization import Dropout
 from minidl.ops.recurrent import NONLINEARITIES, State, gru, lstm, rnn
 from minidl.randomness import Seed, generator
-from minidl.rows import array_of
+from minidl.rows import array_of, check_count
 from minidl.tensor import Parameter, Tensor
 
 
@@ -37,8 +38,8 @@ class Embedding(Module):
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: Seed) -> None:
-        if num_embeddings < 1 or embedding_dim < 1:
-            raise InputError(f"Embedding: sizes are 1 or more, not {num_embeddings} and {embedding_dim}")
+        if not (is_whole(num_embeddings, 1) and is_whole(embedding_dim, 1)):
+            raise InputError(f"Embedding: sizes are 1 or more, not {num_embeddings!r:.60} and {embedding_dim!r:.60}")
         self.weight = Parameter(init.normal((num_embeddings, embedding_dim), rng=generator(rng, "Embedding"), std=1.0))
 
     def forward(self, ids: Any) -> Tensor:
@@ -49,8 +50,9 @@ class Embedding(Module):
 
     def _check(self, ids: np.ndarray) -> None:
         n = self.weight.shape[0]
-        if ids.dtype.kind not in "iu":
-            raise InputError(f"ids are integers from 0 to {n - 1}, not {ids.dtype}; use .astype('int64')")
+        if getattr(ids, "dtype", np.dtype(object)).kind not in "iu":
+            raise InputError(f"ids are integers from 0 to {n - 1}, not {getattr(ids, 'dtype', type(ids).__name__)}; "
+                             "use .astype('int64')")
         wrong = np.argwhere((ids < 0) | (ids >= n))
         if len(wrong):
             place = tuple(int(i) for i in wrong[0])
@@ -69,7 +71,7 @@ def mask_from_lengths(lengths: Any, steps: int | None = None) -> Tensor:
     if lengths.ndim != 1 or not len(lengths) or lengths.dtype.kind not in "iu":
         raise InputError(f"mask_from_lengths: lengths are a list of integers, not {lengths.dtype} of shape "
                          f"{lengths.shape}")
-    steps = int(lengths.max()) if steps is None else steps
+    steps = int(lengths.max()) if steps is None else check_count("mask_from_lengths", "steps", steps)
     wrong = np.flatnonzero((lengths < 1) | (lengths > steps))
     if len(wrong):
         raise InputError(f"mask_from_lengths: lengths lie between 1 and {steps}; that of sequence {wrong[0]} is "
@@ -79,9 +81,11 @@ def mask_from_lengths(lengths: Any, steps: int | None = None) -> Tensor:
 
 def detach_state(state: Any) -> Any:
     """A recurrent layer's state, h or (h, c), without its history, to go on from: gradients end here. None stays so."""
-    if isinstance(state, tuple | list):
-        return tuple(s.detach() for s in state)
-    return None if state is None else state.detach()
+    states = state if isinstance(state, tuple | list) else [state]
+    if not all(s is None or isinstance(s, Tensor) for s in states):
+        raise InputError(f"detach_state: a state is a Tensor, or a tuple of Tensors, not {type(state).__name__}")
+    detached = tuple(None if s is None else s.detach() for s in states)
+    return detached if isinstance(state, tuple | list) else detached[0]
 
 
 class Cell(Module):
@@ -117,9 +121,9 @@ class _Recurrent(Module):
     def __init__(self, input_size: int, hidden_size: int, *, num_layers: int = 1, bidirectional: bool = False,
                  dropout: float = 0.0, rng: Seed) -> None:
         name = type(self).__name__
-        if input_size < 1 or hidden_size < 1 or num_layers < 1:
-            raise InputError(f"{name}: sizes and num_layers are 1 or more, not {input_size}, {hidden_size} and "
-                             f"{num_layers}")
+        if not all(is_whole(n, 1) for n in (input_size, hidden_size, num_layers)):
+            raise InputError(f"{name}: sizes and num_layers are 1 or more, not {input_size!r:.60}, {hidden_size!r:.60} "
+                             f"and {num_layers!r:.60}")
         if dropout and num_layers == 1:
             raise InputError(f"{name}: dropout acts between layers, and num_layers=1 has no between")
         rng = generator(rng, name)
@@ -202,10 +206,11 @@ class _Recurrent(Module):
         if state is None:
             return (backend_of(_raw(x)).xp.zeros(shape, dtype=x.dtype),) * len(self.states)
         given = tuple(state) if isinstance(state, tuple | list) else (state,)
-        if [s.shape for s in given] != [shape] * len(self.states):
+        shapes = [getattr(s, "shape", type(s).__name__) for s in given]
+        if shapes != [shape] * len(self.states):
             one = "h" if len(self.states) == 1 else "a pair (h, c), each"
             raise InputError(f"for x of shape {x.shape} the state is {one} of shape (layers * directions, batch, "
-                             f"hidden_size), {shape}; got {' and '.join(str(s.shape) for s in given)}")
+                             f"hidden_size), {shape}; got {' and '.join(map(str, shapes))}")
         return given
 
     def describe(self) -> str:

@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from minidl import ops
+from minidl.arguments import is_number
 from minidl.errors import InputError
 from minidl.nn.module import Module
 from minidl.nn.reparametrization import Reparametrized
+from minidl.ops.operands import floating, operand
 from minidl.randomness import RandomStream, Seed
 from minidl.rows import array_of
 from minidl.tensor import Tensor
@@ -64,18 +66,22 @@ def l1_penalty(params: Iterable[Tensor]) -> Tensor:
     Added to a loss it draws weights to 0: `nn.mse_loss(model(x), y) + 1e-4 * nn.l1_penalty(model.parameters())`
     (Tibshirani 1996). For the squares there is the optimisers' `weight_decay`. Raises InputError for no parameters.
     """
-    terms = [ops.sum(ops.abs(p)) for p in params]
+    if isinstance(params, Module) or not isinstance(params, Iterable):
+        raise InputError(f"l1_penalty: give a list of parameters, such as model.parameters(), not "
+                         f"{type(params).__name__}")
+    terms = [ops.sum(ops.abs(operand(p))) for p in params]
     if not terms:
         raise InputError("l1_penalty: there are no parameters; give model.parameters()")
     return ops.sum(ops.stack(terms))
 
 
 def _dropped(x: Any, p: float, stream: RandomStream) -> Any:
+    x = floating(x)
     kept = stream.uniform(x.shape, like=array_of(x)) >= p
     return x * (kept.astype(x.dtype) * (1.0 / (1.0 - p)))
 
 
 def _probability(name: str, p: float) -> float:
-    if not 0.0 <= p < 1.0:
-        raise InputError(f"{name}: p is a probability from 0 to below 1, not {p}")
+    if not (is_number(p) and 0.0 <= p < 1.0):
+        raise InputError(f"{name}: p is a probability from 0 to below 1, not {p!r:.60}")
     return float(p)

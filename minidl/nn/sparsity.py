@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from minidl import ops
+from minidl.arguments import is_number, is_whole
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.nn.module import Module
+from minidl.ops.operands import floating
 from minidl.rows import array_of
 from minidl.tensor import Tensor
 
@@ -22,7 +24,7 @@ def kl_sparsity(activations: Any, rho: float) -> Tensor:
 
     Source: A. Ng, "Sparse autoencoder", CS294A lecture notes, section 3.
     """
-    rho = check_rho(rho)
+    rho, activations = check_rho(rho), floating(activations)
     eps = float(np.finfo(activations.dtype).eps)
     mean = ops.clip(ops.mean(activations, tuple(range(activations.ndim - 1))), eps, 1.0 - eps)
     return ops.sum(rho * ops.log(rho / mean) + (1.0 - rho) * ops.log((1.0 - rho) / (1.0 - mean)))
@@ -30,6 +32,9 @@ def kl_sparsity(activations: Any, rho: float) -> Tensor:
 
 def l1_sparsity(activations: Any) -> Tensor:
     """Sum over the units of |activation|, averaged over the items: activations (..., units) -> scalar."""
+    activations = floating(activations)
+    if not activations.size or not activations.ndim:
+        raise InputError(f"l1_sparsity: activations are (..., units), at least one, not of shape {activations.shape}")
     return ops.sum(ops.abs(activations)) * (activations.shape[-1] / activations.size)
 
 
@@ -41,11 +46,13 @@ class KSparse(Module):
     """
 
     def __init__(self, k: int) -> None:
-        if k < 1:
-            raise InputError(f"KSparse: k is 1 or more, not {k}")
+        if not is_whole(k, 1):
+            raise InputError(f"KSparse: k is 1 or more, not {k!r:.60}")
         self.k = int(k)
 
     def forward(self, x: Any) -> Any:
+        self.expect(x, ..., "units")
+        x = floating(x)                      # uint8 has no negative numbers to sort by
         if x.shape[-1] < self.k:
             raise InputError(f"there are no {self.k} largest of {x.shape[-1]} numbers; x has shape {x.shape}")
         return x * _largest(array_of(x), self.k).astype(x.dtype)
@@ -63,6 +70,7 @@ def _largest(x: Array, k: int) -> Array:
 
 def check_rho(rho: float) -> float:
     """rho as a float. Raises InputError unless it lies between 0 and 1."""
-    if not 0.0 < rho < 1.0:
-        raise InputError(f"rho is the fraction of the time that a unit shall be active, between 0 and 1, not {rho}")
+    if not (is_number(rho) and 0.0 < rho < 1.0):
+        raise InputError("rho is the fraction of the time that a unit shall be active, between 0 and 1, not "
+                         f"{rho!r:.60}")
     return float(rho)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import real_dtype
 from minidl.backend import Array, Device, backend_of
 from minidl.tensor import Tensor, primitive
 
@@ -223,7 +224,7 @@ def greater_equal(xp: Any, a: Any, b: Any) -> Array:
 
 def astype(x: Any, dtype: Any) -> Tensor:
     """x in another dtype and the same shape."""
-    return _astype(x, np.dtype(dtype))
+    return _astype(x, real_dtype(dtype))
 
 
 @primitive(lambda g, y, x, dtype: _astype(g, np.dtype(x.dtype)))

@@ -19,6 +19,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.kernels import Pair, col2im, im2col, places
+from minidl.ops.operands import operand
 from minidl.ops.shape import expand_dims, squeeze
 from minidl.rows import check_count, slices
 from minidl.tensor import Tensor, primitive
@@ -57,6 +58,7 @@ def conv2d(x: Any, W: Any, b: Any = None, *, stride: int | Pair = 1, padding: in
 
     Raises InputError for shapes that do not fit, and for a kernel larger than the padded image.
     """
+    x, W, b = operand(x), operand(W), None if b is None else operand(b)
     _check_axes("conv2d", x, W)
     _, geometry = geometry_of("conv2d", W.shape[:2], stride, padding, dilation, groups)
     if W.shape[3] % groups or W.shape[2] * groups != x.shape[3]:
@@ -94,6 +96,7 @@ def conv_transpose2d(x: Any, W: Any, b: Any = None, *, stride: int | Pair = 1, p
 
     Raises InputError for shapes that do not fit, a larger `output_padding`, and a padding that leaves nothing.
     """
+    x, W, b = operand(x), operand(W), None if b is None else operand(b)
     _check_axes("conv_transpose2d", x, W)
     _, geometry = geometry_of("conv_transpose2d", W.shape[:2], stride, padding, dilation, groups)
     if W.shape[3] != x.shape[3] or W.shape[3] % groups:
@@ -376,8 +379,9 @@ def pair_of(name: str, what: str, value: Any, least: int) -> Pair:
     """A whole number, or a pair of them, as a pair. Raises InputError for anything else, and for less than `least`."""
     pair = value if isinstance(value, tuple | list) else (value, value)
     if len(pair) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in pair):
-        hint = "; with an odd kernel, kernel_size // 2 keeps the size" if value == "same" else ""
-        raise InputError(f"{name}: {what} is a whole number of {least} or more, or a pair of them, not {value!r}{hint}")
+        hint = "; with an odd kernel, kernel_size // 2 keeps the size" if isinstance(value, str) else ""
+        raise InputError(f"{name}: {what} is a whole number of {least} or more, or a pair of them, not {value!r:.60}"
+                         f"{hint}")
     return int(pair[0]), int(pair[1])
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
-from minidl.rows import array_of
+from minidl.ops.operands import index_array, operand
+from minidl.rows import array_of, check_count
 from minidl.tensor import Tensor, primitive
 
 
@@ -20,6 +21,7 @@ def getitem(x: Any, key: Any) -> Tensor:
 
     Raises InputError for an index out of range, if it is on the host.
     """
+    x = operand(x)
     return _getitem(x, _plain_key(key, x))
 
 
@@ -30,7 +32,7 @@ def _plain_key(key: Any, x: Any) -> Any:
     if isinstance(key, Tensor):
         key = key.data
     elif isinstance(key, list):
-        key = np.asarray(key) if key else np.zeros(0, dtype=np.int64)
+        key = index_array("getitem", key)
     if isinstance(key, np.ndarray) and key.ndim:
         key = backend_of(array_of(x)).from_host(key)
     return key
@@ -73,7 +75,8 @@ def scatter_add(x: Any, key: Any, values: Any) -> Tensor:
 
     On a GPU the order of additions with duplicate indices is not reproducible, so the last bit may differ.
     """
-    return _scatter_add(x, _plain_key(key, x), values)
+    x = operand(x)
+    return _scatter_add(x, _plain_key(key, x), operand(values))
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
@@ -81,13 +84,22 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
     x (..., n, ...) and indices (k) -> (..., k, ...). Raises InputError for an axis that x lacks.
     """
-    if isinstance(indices, tuple):
-        indices = list(indices)            # as a key, a tuple would be an index for each axis
+    x = operand(x)
+    if isinstance(indices, tuple | list):          # as a key, a tuple would be an index for each axis
+        indices = index_array("take", indices)
+    if not (isinstance(indices, int) or getattr(getattr(indices, "dtype", None), "kind", None) in ("i", "u")):
+        raise InputError(f"take: indices are whole numbers, not {getattr(indices, 'dtype', type(indices).__name__)}; "
+                         "x[mask] takes what a mask selects")
     if axis is None:
         return getitem(x.reshape(-1), indices)
-    if not -x.ndim <= axis < x.ndim:
-        raise InputError(f"take: there is no axis {axis} in an array of {x.ndim} axes")
+    check_axis("take", x, axis)
     return getitem(x, (slice(None),) * (axis % x.ndim) + (indices,))
+
+
+def check_axis(name: str, x: Any, axis: Any) -> None:
+    """Raise InputError unless x has that axis."""
+    if not isinstance(axis, int | np.integer) or not -x.ndim <= axis < x.ndim:
+        raise InputError(f"{name}: there is no axis {axis!r:.60} in an array of {x.ndim} axes")
 
 
 def gather(x: Any, indices: Any, axis: int) -> Tensor:
@@ -96,12 +108,14 @@ def gather(x: Any, indices: Any, axis: int) -> Tensor:
     `indices` has x's number of axes; the others than `axis` have x's sizes, or 1. The result has x's shape, with the
     size of `indices` along `axis`. Raises InputError for another number of axes, and an axis that x lacks.
     """
-    raw = array_of(indices)
+    x, raw = operand(x), index_array("gather", array_of(indices))
+    if getattr(getattr(raw, "dtype", None), "kind", None) not in ("i", "u"):
+        raise InputError("gather: indices are arrays of whole numbers, not "
+                         f"{getattr(raw, 'dtype', type(raw).__name__)}")
     if raw.ndim != x.ndim:
         raise InputError(f"gather: the indices have {raw.ndim} axes, the array {x.ndim}; they must be equal")
     xp = backend_of(array_of(x)).xp
-    if not -x.ndim <= axis < x.ndim:
-        raise InputError(f"gather: there is no axis {axis} in an array of {x.ndim} axes")
+    check_axis("gather", x, axis)
     axis %= x.ndim
     key: list[Any] = []
     for i, n in enumerate(x.shape):
@@ -115,7 +129,8 @@ def one_hot(labels: Any, num_classes: int, dtype: Any = np.float32) -> Tensor:
 
     Raises InputError for labels that are no integers or out of range, if they are on the host.
     """
-    raw = array_of(labels)
+    raw = array_of(index_array("one_hot", labels))
+    num_classes = check_count("one_hot", "the number of classes", num_classes)
     backend = backend_of(raw)
     if backend.name == "cpu":
         check_labels(raw, num_classes)
@@ -126,7 +141,8 @@ def one_hot(labels: Any, num_classes: int, dtype: Any = np.float32) -> Tensor:
 
 def check_labels(labels: Any, num_classes: int) -> None:
     """Raise InputError unless all labels, on the host, are integers in [0, num_classes)."""
-    labels = np.asarray(labels)
+    labels = np.asarray(index_array("labels", labels))
+    num_classes = check_count("labels", "the number of classes", num_classes)
     if labels.dtype.kind not in "iu":
         raise InputError(f"labels are integers from 0 to {num_classes - 1}, not {labels.dtype}; use .astype('int64')")
     wrong = np.flatnonzero((labels < 0) | (labels >= num_classes))

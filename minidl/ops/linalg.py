@@ -32,7 +32,8 @@ def matmul(a: Any, b: Any) -> Tensor:
 
     Raises InputError for inner sizes that differ, and for a number.
     """
-    if not (getattr(a, "ndim", 0) and getattr(b, "ndim", 0)):
+    a, b = operand(a), operand(b)
+    if not (a.ndim and b.ndim):
         raise InputError("matmul: both arguments need at least one axis; * multiplies by a number")
     if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise InputError(f"matmul: {a.shape} @ {b.shape}: inner sizes {a.shape[-1]} and "
@@ -46,7 +47,7 @@ def matmul(a: Any, b: Any) -> Tensor:
 
 def outer(a: Any, b: Any) -> Tensor:
     """All products of an element of a (n) with one of b (m): (n, m)."""
-    return reshape(a, (-1, 1)) * reshape(b, (1, -1))
+    return reshape(operand(a), (-1, 1)) * reshape(operand(b), (1, -1))
 
 
 def _linear_input_rule(g: Any, y: Any, x: Any, W: Any, b: Any = None) -> Any:
@@ -72,6 +73,7 @@ def linear(x: Any, W: Any, b: Any = None) -> Tensor:
 
     Raises InputError for shapes that do not fit, and for x of less than two axes.
     """
+    x, W, b = operand(x), operand(W), b if b is None else operand(b)
     if x.ndim < 2 or W.ndim != 2 or x.shape[-1] != W.shape[0]:
         raise InputError(f"linear: x of shape {x.shape} does not fit W of shape {W.shape}; x is (..., in) with two "
                          "axes or more, W (in, out)")
@@ -115,6 +117,8 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
     an '->' there remain '...' and the letters that occur once, in the alphabet's order. Raises InputError for
     subscripts that are none, and for operands that do not fit them.
     """
+    if not isinstance(subscripts, str):
+        raise InputError(f"einsum: the subscripts come first, as in einsum('ij,jk->ik', a, b), not {subscripts!r:.60}")
     operands = tuple(map(operand, operands))
     terms, output, further = _terms(subscripts, operands)
     sizes: dict[str, int] = {}

@@ -18,7 +18,7 @@ from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.kernels import fused
 from minidl.ops.arithmetic import astype, sqrt
-from minidl.ops.operands import floating
+from minidl.ops.operands import floating, operand
 from minidl.rows import array_of, slices
 from minidl.tensor import Tensor, primitive, sum_to
 
@@ -64,7 +64,7 @@ def moments(xp: Any, x: Any) -> Array:
     """
     if x.dtype.itemsize == 2:                             # float16 has no sum of many values, nor a square of 256
         return moments.forward(xp, x.astype(np.float32)).astype(x.dtype)
-    if not x.size:
+    if not x.size or not x.ndim:
         raise InputError(f"moments: there is nothing to average in an array of shape {x.shape}")
     rows = _rows(x)
     n = len(rows)
@@ -97,9 +97,9 @@ def scale_shift(xp: Any, x: Any, scale: Any, shift: Any = None, z: Any = None, z
     Raises InputError for scales and a shift of another shape.
     """
     for v in (scale, shift, z_scale):
-        if v is not None and v.shape != x.shape[-1:]:
+        if v is not None and getattr(v, "shape", ()) != x.shape[-1:]:
             raise InputError(f"scale_shift: x of shape {x.shape} takes scale and shift of shape {x.shape[-1:]}, not "
-                             f"{v.shape}")
+                             f"{getattr(v, 'shape', v)}")
     if xp is not np:
         return _sum_of_products(x, scale, *(0.0 if v is None else v for v in (shift, z, z_scale)))
     y = xp.empty(x.shape, dtype=x.dtype)
@@ -139,6 +139,11 @@ def _channel_dot(xp: Any, a: Any, b: Any) -> Array:
 
 def standardize(x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5) -> Tensor:
     """(x - mean) / sqrt(variance + eps) * weight + bias: x (..., C), the others (C); weight and bias may be None."""
+    x, mean, variance = operand(x), operand(mean), operand(variance)
+    for v in (mean, variance, weight, bias):
+        if v is not None and operand(v).shape != x.shape[-1:]:
+            raise InputError(f"standardize: x of shape {x.shape} takes means, variances, weights and biases of shape "
+                             f"{x.shape[-1:]}, not {operand(v).shape}")
     if _far(array_of(mean), array_of(variance)) is not None:
         x, mean = x - mean, mean * 0.0
     scale = 1.0 / sqrt(variance + eps)

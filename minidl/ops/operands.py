@@ -9,6 +9,7 @@ import numpy as np
 
 from minidl.arguments import to_array
 from minidl.backend import BACKENDS
+from minidl.errors import InputError
 from minidl.ops.arithmetic import astype
 from minidl.tensor import Tensor
 
@@ -20,7 +21,37 @@ def operand(x: Any) -> Any:
 
     Raises InputError for anything else.
     """
-    return x if isinstance(x, Tensor) or type(x) in BACKENDS else to_array(x)
+    return x if isinstance(x, Tensor) or type(x) in BACKENDS and x.dtype.kind in "fiub" else to_array(x)
+
+
+def index_array(name: str, values: Any) -> Any:
+    """A Tensor or an array as it is, a list as the array of its whole numbers or truth values."""
+    if not isinstance(values, list | tuple):
+        return values
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name}: this is no list of indices: {values!r:.60}") from error
+    return array if len(values) else np.zeros(0, np.int64)
+
+
+def several(name: str, arrays: Any) -> list[Any]:
+    """The arrays of a list of arrays, a Tensor's or an array's rows; InputError if there is none."""
+    if not isinstance(arrays, list | tuple | Tensor | np.ndarray) or not isinstance(arrays, list | tuple) and (
+            not arrays.ndim):
+        raise InputError(f"{name}: it takes a list of arrays, not {arrays!r:.60}")
+    if not len(arrays):
+        raise InputError(f"{name}: it takes a list of arrays, and this one is empty")
+    return [operand(x) for x in arrays]
+
+
+def whole_numbers(what: str, values: Any) -> list[int]:
+    """A whole number, or several in a list, a tuple or an array, as a list; InputError for anything else."""
+    listed = values.tolist() if isinstance(values, np.ndarray | np.generic) else values
+    listed = listed if isinstance(listed, list | tuple) else [listed]
+    if not all(isinstance(n, int | np.integer) for n in listed):
+        raise InputError(f"{what} are whole numbers, not {values!r:.60}")
+    return [int(n) for n in listed]
 
 
 def floating(x: Any) -> Any:

@@ -272,8 +272,9 @@ def check_scale_factor(scale_factor: Any, mode: str) -> Pair:
 
 def check_images(name: str, x: Any) -> None:
     """Raise InputError unless x is a batch of images of floats, (N, H, W, C)."""
-    if x.ndim != 4 or x.dtype.kind != "f":
-        raise InputError(f"{name}: x is {x.dtype} of shape {x.shape}; images are floats (N, H, W, C)")
+    if getattr(x, "ndim", None) != 4 or x.dtype.kind != "f":
+        given = f"{x.dtype} of shape {x.shape}" if hasattr(x, "ndim") else type(x).__name__
+        raise InputError(f"{name}: x is {given}; images are floats (N, H, W, C)")
 
 
 def _check_places(x: Any, indices: Any, window: Window) -> None:

@@ -8,20 +8,28 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import is_number
 from minidl.backend import Array
 from minidl.errors import InputError
-from minidl.ops.indexing import getitem, take
-from minidl.ops.operands import operand
+from minidl.ops.indexing import check_axis, getitem, take
+from minidl.ops.operands import operand, several, whole_numbers
 from minidl.tensor import Tensor, broadcast_to, primitive
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes that are meant, as numbers from 0, all of them for None. Raises InputError for one that is not there."""
-    given = range(ndim) if axis is None else axis if isinstance(axis, tuple | list) else (axis,)
+    if axis is None:
+        return tuple(range(ndim))
+    given = axis if isinstance(axis, tuple | list) else (axis,)
     for a in given:
+        if not isinstance(a, int | np.integer):
+            raise InputError(f"an axis is a whole number, not {a!r:.60}")
         if not -ndim <= a < ndim:
             raise InputError(f"there is no axis {a} in an array of {ndim} axes")
-    return tuple(operator.index(a) % ndim for a in given)
+    axes = tuple(operator.index(a) % ndim for a in given)
+    if len(set(axes)) < len(axes):
+        raise InputError(f"the axes {given} name one axis of {ndim} twice")
+    return axes
 
 
 @primitive(lambda g, y, x, shape: reshape(g, x.shape))
@@ -73,7 +81,8 @@ def ravel(x: Any) -> Tensor:
 
 def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Tensor:
     """x with a new axis of size one at each given place of the new shape."""
-    ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
+    x = operand(x)
+    ndim = x.ndim + (len(axis) if isinstance(axis, tuple | list) else 1)
     new = axes_of(axis, ndim)
     sizes = iter(x.shape)
     return reshape(x, tuple(1 if i in new else next(sizes) for i in range(ndim)))
@@ -84,6 +93,7 @@ def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Tensor:
 
     Raises InputError for a given axis of another size.
     """
+    x = operand(x)
     if axis is None:
         return reshape(x, tuple(n for n in x.shape if n != 1))
     gone = axes_of(axis, x.ndim)
@@ -101,7 +111,7 @@ def concatenate(arrays: Sequence[Any], axis: int = 0) -> Tensor:
     """
     if axis is None:
         raise InputError("concatenate: an axis is needed; flatten the arrays first to join them all")
-    return _concatenate(*arrays, axis=axis)
+    return _concatenate(*several("concatenate", arrays), axis=axis)
 
 
 def _concatenate_rule(g: Any, y: Any, wanted: list[int], *arrays: Any, axis: int) -> list[Any]:
@@ -135,15 +145,14 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
 
     Raises InputError for shapes that differ.
     """
-    return concatenate([expand_dims(x, axis % (x.ndim + 1)) for x in arrays], axis)
+    return concatenate([expand_dims(x, axis) for x in several("stack", arrays)], axis)
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-    """x cut into equal sections, or at the given indices along an axis; the parts' gradients share one buffer.
-
-    k sections of (..., n, ...) are (..., n / k, ...). Raises InputError if the sections are not equal.
-    """
-    axis, = axes_of(axis, x.ndim)
+    """x cut into equal sections, or at the given indices along an axis; the parts' gradients share one buffer."""
+    x = operand(x)
+    check_axis("split", x, axis)
+    axis %= x.ndim
     n = x.shape[axis]
     if isinstance(indices_or_sections, int | np.integer):
         if indices_or_sections < 1 or n % indices_or_sections:
@@ -152,7 +161,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
         step = n // indices_or_sections
         cuts = [i * step for i in range(1, indices_or_sections)]
     else:
-        cuts = list(indices_or_sections)
+        cuts = whole_numbers("split: indices to cut at", indices_or_sections)
     before = (slice(None),) * axis
     return [getitem(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
 
@@ -177,16 +186,24 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: floa
     "symmetric" mirrors it beyond them, "wrap" goes on at the other end, as `numpy.pad`. Raises InputError for widths
     that do not fit, for another mode, and for a border from an axis without elements.
     """
+    x = operand(x)
     if mode not in _MODES:
         raise InputError(f"pad: mode is one of {', '.join(map(repr, _MODES))}, not {mode!r}; a constant is given by "
                          "name, constant_values=1.0")
     if isinstance(pad_width, int | np.integer):
         pad_width = (pad_width, pad_width)
-    if isinstance(pad_width[0], int | np.integer):
+    if isinstance(pad_width, tuple | list) and pad_width and isinstance(pad_width[0], int | np.integer):
         pad_width = (tuple(pad_width),) * x.ndim
-    widths = tuple((int(before), int(after)) for before, after in pad_width)
-    if len(widths) != x.ndim or any(n < 0 for pair in widths for n in pair):
-        raise InputError(f"pad: an array of shape {x.shape} needs {x.ndim} pairs of widths of 0 or more, not {widths}")
+    if not isinstance(pad_width, tuple | list | np.ndarray):
+        raise InputError(f"pad: pad_width is a number, a (before, after) pair or a pair for each axis, not "
+                         f"{pad_width!r:.60}")
+    pairs = [whole_numbers("pad: widths", pair) for pair in pad_width]
+    if len(pairs) != x.ndim or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
+        raise InputError(f"pad: an array of shape {x.shape} needs {x.ndim} pairs of widths of 0 or more, not "
+                         f"{pad_width}")
+    widths = tuple((before, after) for before, after in pairs)
+    if not is_number(constant_values):
+        raise InputError(f"pad: constant_values is a number, not {constant_values!r:.60}")
     if mode == "constant":
         return _pad(x, widths, constant_values)
     if constant_values:
@@ -227,12 +244,13 @@ def _roll_rule(g: Any, y: Any, x: Any, shift: Any, axis: Any = None) -> Any:
 @primitive(_roll_rule)
 def roll(xp: Any, x: Any, shift: int | tuple[int, ...], axis: int | tuple[int, ...] | None = None) -> Array:
     """x shifted along the axes, in the same shape; what leaves at one end comes in at the other."""
-    return xp.roll(x, shift, axis)
+    return xp.roll(x, tuple(whole_numbers("roll: shifts", shift)) if not isinstance(shift, int) else shift, axis)
 
 
 def tile(x: Any, reps: int | Sequence[int]) -> Tensor:
-    """x repeated as a whole, `reps[i]` times along axis i: (n, m) -> (reps[0] n, reps[1] m)."""
-    given = (int(reps),) if isinstance(reps, int | np.integer) else tuple(reps)
+    """x repeated as a whole, `reps[i]` times along axis i."""
+    x = operand(x)
+    given = tuple(whole_numbers("tile: repetitions", reps))
     ndim = max(x.ndim, len(given))
     sizes = (1,) * (ndim - x.ndim) + tuple(x.shape)
     times = (1,) * (ndim - len(given)) + given
@@ -246,10 +264,15 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Ten
 
     (..., n, ...) -> (..., repeats n, ...). Raises InputError for another number of counts than elements.
     """
+    x = operand(x)
     if axis is None:
         return repeat(reshape(x, (math.prod(x.shape),)), repeats, 0)
     axis, = axes_of(axis, x.ndim)
+    counts = whole_numbers("repeat: counts", repeats)
+    if any(count < 0 for count in counts):
+        raise InputError(f"repeat: counts are 0 or more, not {repeats!r:.60}")
     if not isinstance(repeats, int | np.integer):
+        repeats = counts
         if len(repeats) != x.shape[axis]:
             raise InputError(f"repeat: {len(repeats)} counts for {x.shape[axis]} elements along axis {axis}")
         return take(x, [i for i, count in enumerate(repeats) for _ in range(count)], axis)

@@ -678,6 +678,7 @@ REORDERED = {"conv1d", "conv2d", "conv_transpose2d", "getitem", "repeat", "scatt
 HELPERS = {"argsort", "check_labels", "one_hot"}
 
 # What `minidl/ops/` has for its own files and for `minidl/nn/`, and does not export.
-INTERNAL = {"axes_of", "check_approximate", "check_images", "check_scale_factor", "check_slope", "check_window",
-            "computed_wide", "count", "floating", "geometry_of", "log1p_of_fraction", "operand", "pair_of"}
+INTERNAL = {"axes_of", "check_approximate", "check_axis", "check_images", "check_scale_factor", "check_slope",
+            "check_window", "computed_wide", "count", "floating", "geometry_of", "index_array", "log1p_of_fraction",
+            "operand", "pair_of", "several", "whole_numbers"}
 WITHIN_NN = {"gru", "linear", "lstm", "rnn"}               # operations that nn's layers are the way to

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import minidl as md
-from minidl import Tensor
+from minidl import InputError, Tensor, nn
 
 
 def test_sigmoid_is_right_in_its_lower_tail_and_bit_for_bit_by_tanh_above_it():
@@ -141,3 +141,57 @@ def test_means_and_deviations_of_float16_do_not_overflow():
     leaf = Tensor(np.full(70_000, 2.0, np.float16), requires_grad=True)
     md.mean(leaf * leaf).backward()
     assert leaf.grad.dtype == np.float16 and np.isfinite(leaf.grad.numpy()).all()
+
+
+# Arguments that are not as usual ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call, sentence", [
+    (lambda x: md.prod(x, (1, 1)), "name one axis of 2 twice"),
+    (lambda x: md.squeeze(x, (0, 0)), "twice"),
+    (lambda x: md.expand_dims(x, (0, 0)), "twice"),
+    (lambda x: md.prod(x, 1.0), "an axis is a whole number, not 1.0"),
+    (lambda x: md.repeat(x, [1, -1], 0), "counts are 0 or more"),
+    (lambda x: md.repeat(x, 1.5), "counts are whole numbers"),
+    (lambda x: md.take(x, np.array([True, False])), r"take: indices are whole numbers, not bool; x\[mask\]"),
+    (lambda x: md.gather(x, [[0.5], [1.0]], 1), "indices are arrays of whole numbers, not float64"),
+    (lambda x: md.split(x, [1.5]), "indices to cut at are whole numbers"),
+    (lambda x: md.pad(x, 1.5), "pad_width is a number"),
+    (lambda x: md.pad(x, ()), "needs 2 pairs"),
+    (lambda x: md.tile(x, 1.5), "repetitions are whole numbers"),
+    (lambda x: md.one_hot([0, 1], 2.5), "the number of classes is a whole number"),
+    (lambda x: md.stack([]), "this one is empty"),
+    (lambda x: md.concatenate(None), "a list of arrays, not None"),
+    (lambda x: md.einsum(x, [0], x, [0]), "the subscripts come first"),
+    (lambda x: md.add(x, 1j), "is a complex"),
+    (lambda x: md.multiply(x, np.ones(3) * 1j), "real numbers or truth values, not complex128"),
+    (lambda x: md.exp(np.array(["a"])), "not <U1"),
+    (lambda x: md.exp(np.array([None])), "not object"),
+    (lambda x: x.astype(complex), "is no dtype of such"),
+    (lambda x: Tensor(1.0, dtype="bogus"), "is no dtype"),
+    (lambda x: Tensor(1.0, dtype=str), "is no dtype of such"),
+    (lambda x: md.sum(None), "None is no array"),
+    (lambda x: Tensor(np.array([1], np.uint8)) + 300, "300 out of bounds"),
+    (lambda x: md.Device(3), "named by a string"),
+    (lambda x: md.grad(x, 3), "it takes a Tensor"),
+    (lambda x: md.gradcheck(md.square, np.ones(2), order=3), "order is 1 or 2"),
+    (lambda x: md.gradcheck(md.square, np.ones(2), directions=0), "directions 1 or more"),
+])
+def test_odd_arguments_of_an_operation_get_a_sentence(call, sentence):
+    with pytest.raises(InputError, match=sentence):
+        call(Tensor(np.ones((2, 3), np.float32)))
+
+
+def test_lists_are_arrays_wherever_an_operation_takes_one():
+    x, a = [[1.0, 2.0], [3.0, 4.0]], np.array([[1, 2], [3, 4]], np.float32)
+    for y, expected in [
+            (md.stack([1.0, 2.0]), [1, 2]), (md.gather(x, [[0], [1]], 1), [[1], [4]]), (md.mean(x, 0), [2, 3]),
+            (md.matmul(Tensor(a), x), a @ a), (md.matmul(x, Tensor(a)), a @ a), (md.einsum("ij->ji", x), a.T),
+            (md.einsum("ij,j", Tensor(a), [1.0, 2.0]), [5, 11]), (md.take(x, (0, 1), 1), a), (md.std(x), a.std()),
+            (md.expand_dims(x, [0, 1]), a[None, None]), (md.outer([1.0, 2.0], [3.0]), [[3], [6]]),
+            (md.pad(x, 1), np.pad(a, 1)), (md.repeat(x, np.array([2, 0]), 0), a[[0, 0]]), (md.cumsum(x), [1, 3, 6, 10]),
+            (md.one_hot([1, 0], 2), [[0, 1], [1, 0]]), (md.scatter_add(x, 0, [1.0, 1.0]), [[2, 3], [3, 4]])]:
+        y = y.numpy() if isinstance(y, Tensor) else y
+        assert y.dtype == np.float32
+        np.testing.assert_allclose(y, expected, rtol=1e-6)
+    assert float(nn.cross_entropy([[1.0, 2.0, 0.0]], [1])) == pytest.approx(0.4076059)

@@ -54,14 +54,11 @@ def sigmoid(xp: Any, x: Any) -> Array:
     y = xp.tanh(y, out=y) if y.ndim else xp.tanh(y)
     y *= 0.5
     y += 0.5
-    if xp is not np or not y.ndim:                        # a look at a device's numbers would wait for them
-        e = xp.exp(xp.minimum(x, _TAIL))
-        return xp.where(x < _TAIL, e / (1.0 + e), y)
-    if y.size and not np.minimum.reduce(x, axis=None) >= _TAIL:
-        places = np.flatnonzero(x < _TAIL)
-        e = np.exp(x.take(places))
-        y.put(places, e / (1.0 + e))
-    return y
+    if xp is np and (not y.size or x.item(x.argmin()) >= _TAIL):     # a device is not asked, that would wait for it
+        return y
+    e = xp.exp(xp.clip(x, -np.inf, _TAIL))
+    y *= x >= _TAIL
+    return xp.maximum(y, e / (1.0 + e))                   # above the tail the second is sigmoid(-8)
 
 
 def log1p_of_fraction(xp: Any, e: Array) -> Array:

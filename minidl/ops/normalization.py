@@ -146,6 +146,10 @@ def standardize(x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any 
                              f"{x.shape[-1:]}, not {operand(v).shape}")
     if _far(array_of(mean), array_of(variance)) is not None:
         x, mean = x - mean, mean * 0.0
+    return _standardize(x, mean, variance, weight, bias, eps)
+
+
+def _standardize(x: Any, mean: Any, variance: Any, weight: Any, bias: Any, eps: float) -> Any:
     scale = 1.0 / sqrt(variance + eps)
     if weight is not None:
         scale = scale * weight
@@ -167,7 +171,7 @@ def batch_norm(x: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-
         return astype(y, x.dtype), statistics
     raw = array_of(x)
     statistics = moments(raw)
-    far = _far(*statistics)
+    far = _far(statistics[0], statistics[1])
     if far is None:
         return _batch_norm(x, weight, bias, statistics, float(eps)), statistics
     offset = np.where(far, _rows(raw)[0], 0.0)            # the result is the same whatever constant is taken from x
@@ -185,7 +189,7 @@ def _far(mean: Array, variance: Array) -> Any:
     if type(mean) is not np.ndarray:
         return None
     far = variance < (mean * 2e-3)**2
-    return far if far.any() else None
+    return far if far.item(far.argmax()) else None
 
 
 def _batch_norm_rule(g: Any, y: Any, wanted: list[int], x: Any, weight: Any, bias: Any, statistics: Any,
@@ -207,4 +211,4 @@ def _batch_norm_rule(g: Any, y: Any, wanted: list[int], x: Any, weight: Any, bia
 
 @primitive(joint=_batch_norm_rule)
 def _batch_norm(xp: Any, x: Any, weight: Any, bias: Any, statistics: Any, eps: float) -> Array:
-    return standardize(x, statistics[0], statistics[1], weight, bias, eps=eps)
+    return _standardize(x, statistics[0], statistics[1], weight, bias, eps)

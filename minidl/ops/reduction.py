@@ -215,7 +215,8 @@ def norm(xp: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     with np.errstate(over="ignore"):
         if xp is np:                               # a device is not asked, that would wait for it
             y = np.sqrt((x * x).sum(axis=axis, keepdims=keepdims))
-            if not x.size or y.min() > _LEAST[x.dtype.char] and y.max() < np.inf:
+            low, high = (y.item(y.argmin()), y.item(y.argmax())) if y.size > 1 else (y, y)
+            if not x.size or low > _LEAST[x.dtype.char] and high < math.inf:
                 return y
         largest = xp.abs(x).max(axis=axis, keepdims=True)
         y = _scaled_back(xp, xp.sqrt(_scaled_squares(xp, x, largest).sum(axis=axis, keepdims=True)), largest)

@@ -20,6 +20,8 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes that are meant, as numbers from 0, all of them for None. Raises InputError for one that is not there."""
     if axis is None:
         return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return axis % ndim,
     given = axis if isinstance(axis, tuple | list) else (axis,)
     for a in given:
         if not isinstance(a, int | np.integer):

@@ -132,7 +132,7 @@ def is_number(value: Any) -> bool:
 
 
 def real_dtype(dtype: Any) -> np.dtype:
-    """The dtype that is meant; InputError unless it is one of real numbers or truth values."""
+    """The dtype that is meant. Raises InputError unless it is one of real numbers or truth values."""
     try:
         meant = np.dtype(dtype)
     except (TypeError, ValueError) as error:

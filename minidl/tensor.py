@@ -239,9 +239,10 @@ class Primitive(Generic[P]):
                 raise
             raise InputError(f"{self.name}: {describe(raw)}: {error}") from error
         except AttributeError as error:
-            if raw and type(raw[0]) in BACKENDS:
+            odd_ones = [a for a in raw[:2] if type(a) not in BACKENDS and not isinstance(a, int | float)]
+            if not odd_ones and raw and type(raw[0]) in BACKENDS:
                 raise
-            raise InputError(f"{self.name}: {describe(raw[:1]) or 'nothing'} is no array; md.Tensor(...) makes one of "
+            raise InputError(f"{self.name}: {describe(odd_ones or raw)} is no array; md.Tensor(...) makes one of "
                              "numbers and lists") from error
         if not tensors:
             return y

@@ -20,6 +20,8 @@ def frozen(a):
 
 _X = np.array([[0.25, 1.0, 0.0], [0.5, 0.75, 1.0]], np.float32)
 
+_MASKED = np.ma.masked_array(_X, mask=[[True, False, False]] * 2)
+
 ODD = {
     "NaN": np.full((2, 3), np.nan, np.float32), "infinity": np.full((2, 3), np.inf, np.float32),
     "minus infinity": np.full((2, 3), -np.inf, np.float32), "empty": np.zeros((0, 3), np.float32),
@@ -29,13 +31,13 @@ ODD = {
     "float16": _X.astype(np.float16), "float64": _X.astype(np.float64), "longdouble": _X.astype(np.longdouble),
     "big-endian": _X.astype(">f4"), "read-only": frozen(_X.copy()), "Fortran": np.asfortranarray(_X),
     "strided": np.repeat(_X, 2, axis=1)[:, ::-2], "tiny": _X * np.float32(1e-42), "huge": _X * np.float32(3e38),
-    "list": _X.tolist(), "ragged": [[1.0], [1.0, 2.0]], "empty list": [],
+    "matrix": _X.view(np.matrix), "list": _X.tolist(), "ragged": [[1.0], [1.0, 2.0]], "empty list": [],
     "tuple": (0.5, 1.0, 0.0), "None": None, "string": "abc", "strings": np.array([["a", "b", "c"]] * 2),
     "object": np.array([[None, 1, "a"]] * 2), "complex": _X + 1j, "dates": np.full((2, 3), "2020-01-01", "M8[D]"),
     "number": 0.5, "integer": 3, "NaN number": float("nan"), "a NumPy scalar": np.float64(0.5), "true": True,
     "complex number": 1j, "set": {1, 2}, "dict": {"a": 1}, "function": lambda *given: 0.0, "bytes": b"abc",
-    "Tensor": Tensor(_X), "Tensor of integers": Tensor(np.array([[2, 0, 1]] * 2)), "list of Tensors": [Tensor(_X)],
-    "Tensor with a gradient": Tensor(_X, requires_grad=True),
+    "masked": _MASKED, "Tensor": Tensor(_X), "Tensor of integers": Tensor(np.array([[2, 0, 1]] * 2)),
+    "list of Tensors": [Tensor(_X)], "Tensor with a gradient": Tensor(_X, requires_grad=True),
 }
 
 W = np.ones((3, 2), np.float32)
@@ -63,11 +65,23 @@ def with_axis(*names):
 OPERATIONS = {
     **each("elu", "gelu", "leaky_relu", "relu", "sigmoid", "softplus", "tanh", "abs", "cos", "exp", "expm1", "isfinite",
            "log", "log1p", "negative", "reciprocal", "sign", "sin", "sqrt", "square", "moments", "transpose", "Tensor",
-           "Parameter", "flip", "batch_norm", "RandomStream", "Device"),
+           "Parameter", "flip", "batch_norm", "RandomStream", "Device", "ceil", "cosh", "erf", "floor", "invert",
+           "isnan", "log10", "log2", "logical_not", "ndtr", "ravel", "sinh", "tan", "vstack", "hstack"),
     **both("add", "divide", "equal", "greater", "greater_equal", "less", "less_equal", "maximum", "minimum", "multiply",
-           "not_equal", "power", "subtract", "matmul", "outer"),
+           "not_equal", "power", "subtract", "matmul", "outer", "arctan2", "bitwise_and", "bitwise_or", "bitwise_xor",
+           "dot", "floor_divide", "hypot", "logaddexp", "logical_and", "logical_or", "logical_xor", "remainder"),
     **with_axis("softmax", "log_softmax", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "norm",
-                "prod", "std", "sum", "var", "expand_dims", "squeeze"),
+                "prod", "std", "sum", "var", "expand_dims", "squeeze", "all", "any", "argsort", "cumprod", "diag",
+                "diagonal", "round", "sort", "trace", "tril", "triu"),
+    "conv1d": [lambda a: md.conv1d(a, np.ones((2, 3, 1), np.float32)), lambda a: md.conv1d(IMAGES[0], a),
+               lambda a: md.conv1d(IMAGES[0], np.ones((2, 2, 1), np.float32), stride=a)],
+    "interpolate": [lambda a: md.interpolate(a, 3), lambda a: md.interpolate(IMAGES, a)],
+    "moveaxis": [lambda a: md.moveaxis(a, 0, -1), lambda a: md.moveaxis(Tensor(_X), a, 0)],
+    "tensordot": [lambda a: md.tensordot(a, W, 1), lambda a: md.tensordot(Tensor(_X), a, 1),
+                  lambda a: md.tensordot(Tensor(_X), W, a)],
+    **{name: [lambda a, f=f: f(md.square, a), lambda a, f=f: f(lambda x: md.sum(x * x), a)]
+       for name, f in (("jacobian", md.jacobian), ("hessian", md.hessian))},
+    "hvp": [lambda a: md.hvp(lambda x: md.sum(x * x), a, a), lambda a: md.hvp(lambda x: md.sum(x * x), _X, a)],
     "astype": [lambda a: md.astype(a, "float32"), lambda a: md.astype(Tensor(_X), a)],
     "clip": [lambda a: md.clip(a, 0.0, 1.0), lambda a: md.clip(Tensor(_X), a, 1.0)],
     "to_device": [lambda a: md.to_device(a, md.Device("cpu")), lambda a: Tensor(_X).to(a)],
@@ -96,7 +110,8 @@ OPERATIONS = {
                     lambda a: md.concatenate([Tensor(_X)], a)],
     "stack": [md.stack, lambda a: md.stack([a, a]), lambda a: md.stack([Tensor(_X), a]),
               lambda a: md.stack([Tensor(_X)], a)],
-    "pad": [lambda a: md.pad(a, 1), lambda a: md.pad(Tensor(_X), a), lambda a: md.pad(Tensor(_X), 1, a)],
+    "pad": [lambda a: md.pad(a, 1), lambda a: md.pad(Tensor(_X), a), lambda a: md.pad(Tensor(_X), 1, a),
+            lambda a: md.pad(a, 1, "reflect"), lambda a: md.pad(Tensor(_X), 1, constant_values=a)],
     "repeat": [lambda a: md.repeat(a, 2), lambda a: md.repeat(Tensor(_X), a), lambda a: md.repeat(Tensor(_X), a, 1)],
     "reshape": [lambda a: md.reshape(a, (-1,)), lambda a: md.reshape(Tensor(_X), a)],
     "roll": [lambda a: md.roll(a, 1), lambda a: md.roll(Tensor(_X), a)],
@@ -155,6 +170,10 @@ LAYERS = {
     "Conv2d": [*called(lambda: nn.Conv2d(2, 2, 2, rng=0)), lambda a: nn.Conv2d(a, 2, 2, rng=0),
                lambda a: nn.Conv2d(2, a, 2, rng=0), lambda a: nn.Conv2d(2, 2, a, rng=0),
                lambda a: nn.Conv2d(2, 2, 2, stride=a, rng=0)(IMAGES)],
+    "Conv1d": [*called(lambda: nn.Conv1d(3, 2, 2, rng=0)), lambda a: nn.Conv1d(a, 2, 2, rng=0),
+               lambda a: nn.Conv1d(3, 2, a, rng=0)],
+    "functional_call": [lambda a: nn.functional_call(nn.ReLU(), {}, a), lambda a: nn.functional_call(a, {}, _X),
+                        lambda a: nn.functional_call(nn.ReLU(), a, _X)],
     "ConvTranspose2d": [*called(lambda: nn.ConvTranspose2d(2, 2, 2, rng=0)),
                         lambda a: nn.ConvTranspose2d(2, 2, a, rng=0)],
     "MaxPool2d": [*called(lambda: nn.MaxPool2d(2)), lambda a: nn.MaxPool2d(a)(IMAGES)],
@@ -190,7 +209,13 @@ OPTIMIZERS = {
     **{make.__name__: optimizing(make) for make in (optim.SGD, optim.Adagrad, optim.Adam, optim.AdamW, optim.RMSprop,
                                                     optim.LBFGS)},
     **{make.__name__: scheduling(make) for make in (optim.StepLR, optim.ExponentialLR, optim.CosineAnnealingLR,
-                                                    optim.LinearLR, optim.ReduceLROnPlateau)},
+                                                    optim.LinearLR, optim.ReduceLROnPlateau, optim.MultiStepLR)},
+    "OneCycleLR": [lambda a: optim.OneCycleLR(optim.SGD([parameter()]), a, 9),
+                   lambda a: optim.OneCycleLR(optim.SGD([parameter()]), 0.1, a),
+                   lambda a: optim.OneCycleLR(optim.SGD([parameter()]), 0.1, 9, pct_start=a)],
+    "stepped": [lambda a: optim.stepped(optim.SGD([("w", parameter())]), {"w": parameter()}, a),
+                lambda a: optim.stepped(optim.SGD([("w", parameter())]), a, [_X]),
+                lambda a: optim.stepped(a, {"w": parameter()}, [_X])],
     "an option": [lambda a: optim.SGD([parameter()], weight_decay=a), lambda a: optim.Adam([parameter()], betas=a),
                   lambda a: optim.Adam([parameter()], eps=a), lambda a: optim.SGD([parameter()], momentum=a),
                   lambda a: optim.LBFGS([parameter()], max_iter=a)],

@@ -308,6 +308,9 @@ def functional_call(module: Module, params: Mapping[str, Tensor], *args: Any, **
     name are the module's own. With `optim.stepped` a network can be trained within a computation. Raises InputError for
     a name that is none of them, and for a Tensor of another shape.
     """
+    if not isinstance(module, Module) or not isinstance(params, Mapping) or not all(
+            isinstance(t, Tensor) for t in params.values()):
+        raise InputError("functional_call: give a Module, and a dict of Tensors by the names of its parameters")
     own, swapped = dict(module.named_parameters()), []
     for name, t in params.items():
         if name not in own or t.shape != own[name].shape:

@@ -80,7 +80,10 @@ def mask_from_lengths(lengths: Any, steps: int | None = None) -> Tensor:
 
 
 def detach_state(state: Any) -> Any:
-    """A recurrent layer's state, h or (h, c), without its history, to go on from: gradients end here. None stays so."""
+    """A recurrent layer's state, h or (h, c), without its history, to go on from: gradients end here. None stays so.
+
+    Raises InputError for what is no state.
+    """
     states = state if isinstance(state, tuple | list) else [state]
     if not all(s is None or isinstance(s, Tensor) for s in states):
         raise InputError(f"detach_state: a state is a Tensor, or a tuple of Tensors, not {type(state).__name__}")

@@ -31,7 +31,10 @@ def kl_sparsity(activations: Any, rho: float) -> Tensor:
 
 
 def l1_sparsity(activations: Any) -> Tensor:
-    """Sum over the units of |activation|, averaged over the items: activations (..., units) -> scalar."""
+    """Sum over the units of |activation|, averaged over the items: activations (..., units) -> scalar.
+
+    Raises InputError for no activations.
+    """
     activations = floating(activations)
     if not activations.size or not activations.ndim:
         raise InputError(f"l1_sparsity: activations are (..., units), at least one, not of shape {activations.shape}")

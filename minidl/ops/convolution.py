@@ -77,6 +77,7 @@ def conv1d(x: Any, W: Any, b: Any = None, *, stride: int = 1, padding: int = 0, 
 
     Raises InputError for shapes that do not fit, and for a kernel longer than the padded sequence.
     """
+    x, W = operand(x), operand(W)
     if x.ndim != 3 or W.ndim != 3:
         raise InputError(f"conv1d: x of shape {x.shape} and W of shape {W.shape} need three axes each, sequences "
                          "(N, L, C) and a kernel (K, C, O)")

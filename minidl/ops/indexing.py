@@ -97,7 +97,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
 
 def check_axis(name: str, x: Any, axis: Any) -> None:
-    """Raise InputError unless x has that axis."""
+    """Raise InputError unless x, of any shape, has that axis."""
     if not isinstance(axis, int | np.integer) or not -x.ndim <= axis < x.ndim:
         raise InputError(f"{name}: there is no axis {axis!r:.60} in an array of {x.ndim} axes")
 

@@ -98,6 +98,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
     a, b = operand(a), operand(b)
     if isinstance(axes, int | np.integer):
         axes = tuple(range(-axes, 0)), tuple(range(axes))
+    if not isinstance(axes, tuple | list | np.ndarray) or len(axes) != 2:
+        raise InputError(f"tensordot: axes is a number, or a pair of axes or of lists of axes, not {axes!r:.60}")
     summed_a, summed_b = (axes_of(part, x.ndim) for part, x in zip(axes, (a, b), strict=True))
     sizes = [tuple(x.shape[i] for i in summed) for x, summed in ((a, summed_a), (b, summed_b))]
     if sizes[0] != sizes[1] or len({*summed_a}) < len(summed_a) or len({*summed_b}) < len(summed_b):

@@ -34,8 +34,8 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """
     x = operand(x)
     first, second = axes_of((axis1, axis2), x.ndim)
-    if first == second:
-        raise InputError(f"diagonal: axis1 and axis2 are both axis {first}; a diagonal needs two")
+    if not isinstance(offset, int | np.integer):
+        raise InputError(f"diagonal: offset is a whole number, not {offset!r:.60}")
     rows = np.arange(max(0, -offset), min(x.shape[first], x.shape[second] - offset))
     return getitem(moveaxis(x, (first, second), (-2, -1)), (..., rows, rows + offset))
 

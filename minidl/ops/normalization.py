@@ -138,7 +138,10 @@ def _channel_dot(xp: Any, a: Any, b: Any) -> Array:
 
 
 def standardize(x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5) -> Tensor:
-    """(x - mean) / sqrt(variance + eps) * weight + bias: x (..., C), the others (C); weight and bias may be None."""
+    """(x - mean) / sqrt(variance + eps) * weight + bias: x (..., C), the others (C); weight and bias may be None.
+
+    Raises InputError for shapes that do not fit.
+    """
     x, mean, variance = operand(x), operand(mean), operand(variance)
     for v in (mean, variance, weight, bias):
         if v is not None and operand(v).shape != x.shape[-1:]:

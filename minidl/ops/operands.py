@@ -25,7 +25,10 @@ def operand(x: Any) -> Any:
 
 
 def index_array(name: str, values: Any) -> Any:
-    """A Tensor or an array as it is, a list as the array of its whole numbers or truth values."""
+    """A Tensor or an array of any shape as it is, a list as the array of its whole numbers or truth values.
+
+    Raises InputError for a list that is none of such.
+    """
     if not isinstance(values, list | tuple):
         return values
     try:
@@ -36,7 +39,10 @@ def index_array(name: str, values: Any) -> Any:
 
 
 def several(name: str, arrays: Any) -> list[Any]:
-    """The arrays of a list of arrays, a Tensor's or an array's rows; InputError if there is none."""
+    """The arrays of a list, or the rows of a Tensor or an array (n, ...).
+
+    Raises InputError if there is none.
+    """
     if not isinstance(arrays, list | tuple | Tensor | np.ndarray) or not isinstance(arrays, list | tuple) and (
             not arrays.ndim):
         raise InputError(f"{name}: it takes a list of arrays, not {arrays!r:.60}")
@@ -46,7 +52,10 @@ def several(name: str, arrays: Any) -> list[Any]:
 
 
 def whole_numbers(what: str, values: Any) -> list[int]:
-    """A whole number, or several in a list, a tuple or an array, as a list; InputError for anything else."""
+    """A whole number, or several in a list, a tuple or an array (n,), as a list.
+
+    Raises InputError for anything else.
+    """
     listed = values.tolist() if isinstance(values, np.ndarray | np.generic) else values
     listed = listed if isinstance(listed, list | tuple) else [listed]
     if not all(isinstance(n, int | np.integer) for n in listed):

@@ -10,6 +10,7 @@ from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.kernels import fused
 from minidl.ops.arithmetic import astype, exp, where
+from minidl.ops.indexing import check_axis
 from minidl.ops.operands import computed_wide, operand
 from minidl.ops.shape import axes_of, concatenate, flip, reshape
 from minidl.tensor import Tensor, broadcast_to, primitive
@@ -173,7 +174,8 @@ def cumprod(x: Any, axis: int | None = None) -> Tensor:
     x = operand(x)
     if axis is None:
         return cumprod(reshape(x, (math.prod(x.shape),)), 0)
-    axis, = axes_of(axis, x.ndim)
+    check_axis("cumprod", x, axis)
+    axis %= x.ndim
     if x.dtype.kind != "f":
         x = astype(x, np.zeros(0, x.dtype).cumprod().dtype)           # as NumPy: small integers would wrap
     before, reach = (slice(None),) * axis, 1

@@ -69,8 +69,8 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     """
     x = operand(x)
     old, new = axes_of(source, x.ndim), axes_of(destination, x.ndim)
-    if len(old) != len(new) or len({*old}) < len(old) or len({*new}) < len(new):
-        raise InputError(f"moveaxis: from {source} to {destination}: name each axis, and each place, once")
+    if len(old) != len(new):
+        raise InputError(f"moveaxis: from {source} to {destination}: name a place for each axis")
     others = iter(i for i in range(x.ndim) if i not in old)
     return transpose(x, tuple(old[new.index(i)] if i in new else next(others) for i in range(x.ndim)))
 
@@ -132,14 +132,20 @@ def _concatenate(xp: Any, *arrays: Any, axis: int) -> Array:
 
 
 def vstack(tup: Sequence[Any]) -> Tensor:
-    """The arrays below each other, (n, ...) and (m, ...) -> (n + m, ...); vectors as rows."""
-    return concatenate([x if x.ndim > 1 else reshape(x, (1, math.prod(x.shape))) for x in map(operand, tup)])
+    """The arrays below each other, (n, ...) and (m, ...) -> (n + m, ...); vectors as rows.
+
+    Raises InputError for no arrays, and for shapes that differ elsewhere.
+    """
+    return concatenate([x if x.ndim > 1 else reshape(x, (1, math.prod(x.shape))) for x in several("vstack", tup)])
 
 
 def hstack(tup: Sequence[Any]) -> Tensor:
-    """The arrays beside each other, along the second axis, vectors along their only one: (n,) and (m,) -> (n + m,)."""
-    arrays = [x if x.ndim else reshape(x, (1,)) for x in map(operand, tup)]
-    return concatenate(arrays, 1 if arrays and arrays[0].ndim > 1 else 0)
+    """The arrays beside each other, along the second axis, vectors along their only one: (n,) and (m,) -> (n + m,).
+
+    Raises InputError for no arrays, and for shapes that differ elsewhere.
+    """
+    arrays = [x if x.ndim else reshape(x, (1,)) for x in several("hstack", tup)]
+    return concatenate(arrays, 1 if arrays[0].ndim > 1 else 0)
 
 
 def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
@@ -151,7 +157,10 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-    """x cut into equal sections, or at the given indices along an axis; the parts' gradients share one buffer."""
+    """x cut into equal sections, or at the given indices along an axis; the parts' gradients share one buffer.
+
+    k sections of (..., n, ...) are (..., n / k, ...). Raises InputError if the sections are not equal.
+    """
     x = operand(x)
     check_axis("split", x, axis)
     axis %= x.ndim
@@ -189,9 +198,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: floa
     that do not fit, for another mode, and for a border from an axis without elements.
     """
     x = operand(x)
-    if mode not in _MODES:
-        raise InputError(f"pad: mode is one of {', '.join(map(repr, _MODES))}, not {mode!r}; a constant is given by "
-                         "name, constant_values=1.0")
+    if not isinstance(mode, str) or mode not in _MODES:
+        raise InputError(f"pad: mode is one of {', '.join(map(repr, _MODES))}, not {mode!r:.60}; a constant is given "
+                         "by name, constant_values=1.0")
     if isinstance(pad_width, int | np.integer):
         pad_width = (pad_width, pad_width)
     if isinstance(pad_width, tuple | list) and pad_width and isinstance(pad_width[0], int | np.integer):
@@ -250,7 +259,7 @@ def roll(xp: Any, x: Any, shift: int | tuple[int, ...], axis: int | tuple[int, .
 
 
 def tile(x: Any, reps: int | Sequence[int]) -> Tensor:
-    """x repeated as a whole, `reps[i]` times along axis i."""
+    """x repeated as a whole, `reps[i]` times along axis i: (n, m) -> (reps[0] n, reps[1] m)."""
     x = operand(x)
     given = tuple(whole_numbers("tile: repetitions", reps))
     ndim = max(x.ndim, len(given))

@@ -34,7 +34,9 @@ def stepped(optimizer: Optimizer, params: Mapping[str, Tensor], gradients: Mappi
     whose rule is not among SGD's, Adagrad's, RMSprop's and Adam's.
     """
     name = type(optimizer).__name__
-    rule = _RULES.get(type(optimizer).update)
+    if not isinstance(params, Mapping) or not isinstance(gradients, Mapping | list | tuple):
+        raise InputError("stepped: parameters are a dict of Tensors by their names, gradients a dict or a list")
+    rule = _RULES.get(getattr(type(optimizer), "update", None)) if isinstance(optimizer, Optimizer) else None
     if rule is None:
         raise InputError(f"stepped: {name} has no step as a function; SGD, Adagrad, RMSprop, Adam and AdamW have")
     if not isinstance(gradients, Mapping):

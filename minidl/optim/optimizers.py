@@ -256,7 +256,7 @@ def _owner(p: Tensor) -> Optimizer | None:
 
 
 def at_least_zero(name: str, value: float) -> float:
-    """The number as a float; InputError unless it is finite and 0 or more."""
+    """The number as a float. Raises InputError unless it is finite and 0 or more."""
     if not (is_number(value) and 0.0 <= value < math.inf):
         raise InputError(f"{name} is 0 or more, not {value!r:.60}")
     return float(value)

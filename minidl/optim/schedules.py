@@ -88,7 +88,10 @@ class MultiStepLR(Schedule):
     """The rate times gamma at each of the `milestones`, numbers of steps."""
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
-        self.milestones, self.gamma = [_positive("each milestone", t) for t in milestones], gamma
+        if not isinstance(milestones, list | tuple | range):
+            raise InputError(f"MultiStepLR: milestones are a list of numbers of steps, not {milestones!r:.60}")
+        self.milestones = [_positive("each milestone", t) for t in milestones]
+        self.gamma = at_least_zero("MultiStepLR: gamma", gamma)
         super().__init__(optimizer)
 
     def factor(self, t: int) -> float:
@@ -134,9 +137,10 @@ class OneCycleLR(Schedule):
                  anneal_strategy: str = "cos", div_factor: float = 25.0, final_div_factor: float = 1e4) -> None:
         if anneal_strategy not in ("cos", "linear"):
             raise InputError(f"OneCycleLR: anneal_strategy is 'cos' or 'linear', not {anneal_strategy!r}")
-        if not (max_lr > 0 and div_factor > 0 and final_div_factor > 0 and 0.0 <= pct_start < 1.0):
+        numbers = max_lr, div_factor, final_div_factor, pct_start
+        if not (all(map(is_number, numbers)) and min(numbers[:3]) > 0 and 0.0 <= pct_start < 1.0):
             raise InputError(f"OneCycleLR: max_lr, div_factor and final_div_factor are above 0 and pct_start lies in "
-                             f"[0, 1), not {max_lr}, {div_factor}, {final_div_factor} and {pct_start}")
+                             f"[0, 1), not {max_lr!r:.60}, {div_factor}, {final_div_factor} and {pct_start!r:.60}")
         self.total_steps, self.peak = _positive("total_steps", total_steps), pct_start * total_steps - 1.0
         self.max_lr, self.first, self.last = max_lr, max_lr / div_factor, max_lr / div_factor / final_div_factor
         self.anneal_strategy = anneal_strategy

@@ -62,8 +62,8 @@ def test_one_cycle_rises_to_max_lr_falls_to_its_end_and_stays_there():
 
 
 @pytest.mark.parametrize("make, sentence", [
-    (lambda o: optim.MultiStepLR(o, [0, 3]), "each milestone is 1 or more, not 0"),
-    (lambda o: optim.OneCycleLR(o, 0.1, 0), "total_steps is 1 or more, not 0"),
+    (lambda o: optim.MultiStepLR(o, [0, 3]), "each milestone is a whole number of 1 or more, not 0"),
+    (lambda o: optim.OneCycleLR(o, 0.1, 0), "total_steps is a whole number of 1 or more, not 0"),
     (lambda o: optim.OneCycleLR(o, 0.0, 9), "are above 0 and pct_start lies in .*, not 0.0, 25.0, 10000.0 and 0.3"),
     (lambda o: optim.OneCycleLR(o, 0.1, 9, pct_start=1.0), r"pct_start lies in \[0, 1\)"),
     (lambda o: optim.OneCycleLR(o, 0.1, 9, anneal_strategy="exp"), "anneal_strategy is 'cos' or 'linear', not 'exp'"),

@@ -153,9 +153,8 @@ class OneCycleLR(Schedule):
             start, stop, done = self.first, self.max_lr, t / self.peak if self.peak > 0 else 1.0
         else:
             start, stop, done = self.max_lr, self.last, (min(t, end) - self.peak) / (end - self.peak)
-        if self.anneal_strategy == "cos":
-            done = 0.5 - 0.5 * math.cos(math.pi * done)
-        return start + (stop - start) * done
+        left = 0.5 + 0.5 * math.cos(math.pi * done) if self.anneal_strategy == "cos" else 1.0 - done
+        return stop + (start - stop) * left
 
 
 class LinearLR(Schedule):

@@ -51,7 +51,7 @@ def test_pooling_is_pytorchs_to_second_order(pool, geometry, x):
 
 
 @pytest.mark.parametrize("x", [IMAGES, TIES], ids=["normal", "ties"])
-@pytest.mark.parametrize("geometry", [*GEOMETRIES, (2, 2, 1), (2, 4, 1), (9, 8, 4), (9, 2, 0), (5, 3, 2)], ids=str)
+@pytest.mark.parametrize("geometry", [*GEOMETRIES, (2, 2, 1), (2, 4, 1), (9, 8, 4), (9, 8, 0), (5, 3, 2)], ids=str)
 @pytest.mark.parametrize("pool", POOLS)
 def test_sizes_rounded_up_are_pytorchs_to_second_order(pool, geometry, x):
     ours, theirs = POOLS[pool]

@@ -84,7 +84,7 @@ class Upsample(Module):
     """Images of another size: (N, H, W, C) -> (N, scale_factor H, scale_factor W, C), or (N, *size, C).
 
     By whole factors as `ops.upsample`; to a given size, with `mode="bilinear"`, as `ops.interpolate`. Raises InputError
-    unless there is one of the two.
+    unless there is one of the two, for sizes below 1, an unknown mode, and x that is no batch of images.
     """
 
     def __init__(self, scale_factor: int | Pair | None = None, *, size: int | Pair | None = None,

@@ -86,13 +86,11 @@ def max_unpool2d(x: Any, indices: Any, kernel_size: int | Pair, stride: int | Pa
     _check_places(x, indices, window)
     size = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(x.shape[1:3], *window[:3], strict=True)) \
         if output_size is None else pair_of("max_unpool2d", "output_size", output_size, 1)
-    if window.positions(size) != x.shape[1:3]:
-        window = window._replace(ceil_mode=True)
-    if window.positions(size) != x.shape[1:3]:
-        window = window._replace(ceil_mode=False)
-        raise InputError(f"max_unpool2d: an image of {size[0]}x{size[1]} has {window.positions(size)} windows of "
-                         f"{window.size} with stride {window.stride}, padding {window.padding}; x has shape {x.shape}")
-    return _spread(x, indices, size=size, window=window)
+    whole, rounded_up = window.positions(size), window._replace(ceil_mode=True).positions(size)
+    if x.shape[1:3] not in (whole, rounded_up):
+        raise InputError(f"max_unpool2d: an image of {size[0]}x{size[1]} has {whole} windows of {window.size} with "
+                         f"stride {window.stride}, padding {window.padding}; x has shape {x.shape}")
+    return _spread(x, indices, size=size, window=window._replace(ceil_mode=x.shape[1:3] != whole))
 
 
 def avg_pool2d(x: Any, kernel_size: int | Pair, stride: int | Pair | None = None,

@@ -184,8 +184,8 @@ TABLE = {
     "where": (lambda a, b: md.where(X > 0, a, b), lambda a, b: torch.where(_torch(X > 0), a, b), [X, ROW]),
 }
 
-# The second derivative does not exist here, and the two choose differently, or PyTorch's is NaN (that of logaddexp): the
-# first is compared.
+# The second derivative does not exist here and the two choose differently, or PyTorch has NaN (logaddexp): the first is
+# compared.
 FIRST_ORDER = {
     "elu at 0": (md.elu, F.elu, [WITH_0]),
     "logsumexp with some at -inf": (lambda x: md.logsumexp(x, 0), lambda x: torch.logsumexp(x, 0),

@@ -11,6 +11,7 @@ from minidl import nn, ops
 from minidl.autoencoders.codes import CodeGaussian
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
+from minidl.nn.losses import check_fractions
 from minidl.randomness import Seed, generator
 from minidl.rows import blocks
 from minidl.tensor import Tensor, no_grad
@@ -40,6 +41,7 @@ class Autoencoder(nn.Module):
         self.input_shape, self.code_shape, self.output = tuple(input_shape), tuple(code_shape), output
         self.encoder, self.decoder = encoder, decoder
         self.codes: CodeGaussian | None = None
+        self._looked_at_data = False
 
     def forward(self, x: Any) -> Tensor:
         """The decoder's raw output: x (B, *input_shape) -> (B, *input_shape), logits if the output is those."""
@@ -50,8 +52,14 @@ class Autoencoder(nn.Module):
         return self.error(self(x), x)
 
     def error(self, raw: Any, x: Any) -> Tensor:
-        """The decoder's raw output (B, ...) against x (B, ...): summed over an item, averaged over the items."""
+        """The decoder's raw output (B, ...) against x (B, ...): summed over an item, averaged over the items.
+
+        Raises InputError for logits of data outside [0, 1]; on a GPU it looks at the first batch alone.
+        """
         error = nn.mse_loss if self.output == "linear" else nn.binary_cross_entropy_with_logits
+        if self.output == "logits" and not self._looked_at_data:     # one batch: a GPU is waited for
+            check_fractions(type(self).__name__, x, wait=True)
+            self._looked_at_data = True
         return error(raw, x, reduction="sum") * (1.0 / len(x))
 
     # The four verbs ---------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minidl import ops
-from minidl.backend import Array
+from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.kernels import fused
 from minidl.ops.activation import log1p_of_fraction
@@ -48,13 +48,22 @@ def _as_floats(x: Any, y: Any) -> tuple[Any, Any]:
 _ROUNDING = 1e-3         # what sums and interpolated pixels may lie beside [0, 1]
 
 
-def _check_fractions(name: str, targets: Any) -> None:
-    """Refuse targets outside [0, 1], with which the loss has no bottom; a device is not asked, that would wait."""
+def check_fractions(name: str, targets: Any, wait: bool = False) -> None:
+    """Raise InputError for targets (...) outside [0, 1], with which a cross-entropy has no bottom.
+
+    Those on a device are looked at only with `wait`, for that waits until the device has made them.
+    """
     raw = array_of(targets)
-    if type(raw) is np.ndarray and raw.size and not (      # for few numbers 3 times faster than min() and max()
-            raw.item(raw.argmin()) >= -_ROUNDING and raw.item(raw.argmax()) <= 1.0 + _ROUNDING):
-        raise InputError(f"{name}: targets are probabilities in [0, 1], these go from {raw.min():g} to {raw.max():g}; "
-                         "pixels of 0 to 255 become fractions by / 255")
+    if type(raw) is np.ndarray and raw.size:               # for few numbers this is 3 times faster than min() and max()
+        low, high = raw.item(raw.argmin()), raw.item(raw.argmax())
+    elif wait and raw.size:
+        backend = backend_of(raw)
+        low, high = (float(value) for value in backend.to_host(backend.xp.stack([raw.min(), raw.max()])))
+    else:
+        return
+    if not (low >= -_ROUNDING and high <= 1.0 + _ROUNDING):
+        raise InputError(f"{name}: targets are probabilities in [0, 1], these go from {low:g} to {high:g}; pixels of 0 "
+                         "to 255 become fractions by / 255")
 
 
 @fused("T g, T logits, T targets", "T t", "t = (1 / (1 + exp(-logits)) - targets) * g")
@@ -89,7 +98,7 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str =
     targets outside [0, 1] if they are on the host.
     """
     logits, targets = _pair("binary_cross_entropy_with_logits", logits, targets)
-    _check_fractions("binary_cross_entropy_with_logits", targets)
+    check_fractions("binary_cross_entropy_with_logits", targets)
     if reduction == "none":
         return _bce(logits, targets)
     if reduction == "mean":
@@ -125,7 +134,7 @@ def _at_distributions(log_p: Any, targets: Any) -> Tensor:
     if targets.dtype.kind != "f":
         raise InputError(f"cross_entropy: targets of the logits' shape {log_p.shape} are distributions of floats, "
                          f"not {targets.dtype}; labels have the shape {log_p.shape[:-1]}")
-    _check_fractions("cross_entropy", targets)
+    check_fractions("cross_entropy", targets)
     raw = array_of(log_p)
     if type(raw) is not np.ndarray or raw.size and raw.item(raw.argmin()) == -np.inf:
         log_p = ops.where(_masked(log_p, targets), 0.0, log_p)

@@ -171,3 +171,14 @@ def test_the_papers_logistic_network_passes_logistic_pca_without_pretraining():
         training.fit(model, loader, optimizer, epochs=3, progress=False,
                      schedule=optim.CosineAnnealingLR(optimizer, T_max=3 * len(loader)))
     assert ((model.reconstruct(mnist.x_test) - mnist.x_test)**2).sum(1).mean() < 8.01
+
+
+@pytest.mark.parametrize("device", ["cpu", "stand-in"])
+def test_pixels_of_0_to_255_are_refused_where_the_output_is_logits(device):
+    device = install() if device == "stand-in" else device
+    pixels = np.arange(32, dtype=np.float32).reshape(4, 8) * 8
+    model = DeepAutoencoder([8, 4, 2], output="logits", rng=0).to(device)
+    with pytest.raises(md.InputError, match=r"targets are probabilities in \[0, 1\], these go from 0 to 248; .*/ 255"):
+        model.loss(md.Tensor(pixels, device=device))
+    model.loss(md.Tensor(pixels / 255, device=device)).backward()
+    DeepAutoencoder([8, 4, 2], output="linear", rng=0).to(device).loss(md.Tensor(pixels, device=device))

@@ -125,8 +125,9 @@ class Talk:
         """The data set, each image a row of pixels, or without `flat` an image (H, W, C), in a black `margin`."""
         loaded = data.load(self.data)
         self._record["credit"] = loaded.credit
-        around = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
-        loaded = replace(loaded, x_train=np.pad(loaded.x_train, around), x_test=np.pad(loaded.x_test, around))
+        if margin:
+            around = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
+            loaded = replace(loaded, x_train=np.pad(loaded.x_train, around), x_test=np.pad(loaded.x_test, around))
         self._shape = loaded.x_test.shape[1:]
         return loaded.flat() if flat else loaded
 

@@ -236,7 +236,7 @@ normal = lambda *shape: talk.rng.standard_normal(shape, dtype=np.float32)
 uneven, untrained, sensitivities = {}, {}, {}
 noise = normal(32, side, side, 1)
 for way, how in ways.items():
-    networks = [make(*how).to(talk.device) for _ in range(talk.short(20, 2))]
+    networks: list = [make(*how).to(talk.device) for _ in range(talk.short(20, 2))]
     drawn = [talk.on_host(m.decode(talk.device.put(normal(64, 32)))) for m in networks]
     gradients = [gradient(m, noise) for m in networks]
     uneven[way] = [unevenness(np.mean([pixel_energies(y / y.std()) for y in ys], axis=0)) for ys in (drawn, gradients)]

@@ -20,7 +20,7 @@ def pixel_energies(images: np.ndarray) -> np.ndarray:
 
 
 def unevenness(energies: np.ndarray) -> float:
-    """The deviation between pixels' energies as a share of their mean: 0 for an even cover, 0.48 for 1 : 2 : 2 : 4."""
+    """The deviation between energies (2, 2) as a share of their mean: 0 for an even cover, 0.48 for 1 : 2 : 2 : 4."""
     return float(energies.std() / energies.mean())
 
 

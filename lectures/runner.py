@@ -3,9 +3,11 @@
 A lecture runs in three ways, and its file need not know which: by `minidl lecture 17`, as a script
 (`python lectures/s008_deep_autoencoder.py`, which hands itself and its options to that command), and in a notebook.
 
-Files go to `out/lecture-017` below the current folder (`out/lecture-017-mnist` for another data set than the
-lecture's first, `out/lecture-017-fast` for a shortened run), or to the folder that `--out` names: the figures as PNG,
-films as GIF, and `metrics.json`. They are written together at the end, so that a run that was stopped leaves nothing.
+Files go to `out/lecture-017` below the current folder, named after the slide that was asked for
+(`out/lecture-017-mnist` for another data set than the lecture's first, `out/lecture-017-fast` for a shortened run,
+`out/lecture-017-only` for what slide 17 alone needs), or to the folder that `--out` names: the figures as PNG, films as
+GIF, in order and with their slides (`01-slide-17-comparison.png`), and `metrics.json`. They are written together at the
+end, so that a run that was stopped leaves nothing.
 """
 from __future__ import annotations
 
@@ -14,7 +16,6 @@ import hashlib
 import json
 import os
 import re
-import runpy
 import shutil
 import sys
 import tempfile
@@ -32,7 +33,7 @@ from minidl._version import __version__
 from minidl.backend import Device, backend_of
 from minidl.errors import BoundMissed, InputError
 from minidl.files import atomic_write
-from minidl.lectures import slides
+from minidl.lectures import cells, kept, slides
 from minidl.nn import Module
 from minidl.optim import AdamW, CosineAnnealingLR, Optimizer
 from minidl.tensor import no_grad
@@ -55,6 +56,8 @@ class Options:
     out: str | os.PathLike[str] | None = None
     show: bool = False
     replay: bool = False
+    slide: int | None = None            # the one that was asked for, unless it was a name
+    only: bool = False                  # just what this slide needs
 
 
 _options: Options | None = None        # those of the command line while it runs a lecture
@@ -66,9 +69,19 @@ def run(found: slides.Lecture, options: Options) -> Path:
     Raises InputError for what cannot be run, and BoundMissed, with everything saved, if a metric misses its bound.
     """
     global _options
+    if options.only and options.slide is None:
+        raise InputError(f"--only runs what one slide needs: say which of {found.where}, not a lecture's name")
+    if options.only and not cells.can_be_cut(found.path.read_text(encoding="utf-8")):
+        print(f"{found.name} cannot be cut: it runs as a whole", flush=True)
+        options = replace(options, only=False)
+    if options.replay:                                      # of full runs
+        options = replace(options, only=False, fast=False)
+    code = cells.compiled(found.path, options.slide if options.only else None)
     before, _options = _options, options
     try:
-        return Path(runpy.run_path(str(found.path), run_name="__main__")["talk"].out)
+        lecture: dict[str, Any] = {"__name__": "__main__", "__file__": str(found.path)}
+        exec(code, lecture)
+        return Path(lecture["talk"].out)
     except _Replayed as replayed:
         return replayed.out
     finally:
@@ -101,22 +114,23 @@ class Talk:
     """
 
     def __init__(self, found: slides.Lecture, data_sets: Sequence[str], options: Options) -> None:
-        self.lecture, self.fast, self.seed, self._show = found, options.fast, options.seed, options.show
+        self.lecture, self.fast, self.seed, self._options = found, options.fast, options.seed, options
         self.data = options.data or data_sets[0]
         _check_data(self.data, data_sets, found)
         if options.seed < 0:
             raise InputError(f"a seed is a whole number of at least 0, not {options.seed}")
         self.device = Device(options.device)
         self.rng = np.random.default_rng(options.seed)
-        folder = (found.folder + ("" if self.data == data_sets[0] else f"-{self.data}")
-                  + ("-fast" if self.fast else ""))
+        self._slides = cells.slides_of_pictures(found.path.read_text(encoding="utf-8"))
+        folder = (found.folder(options.slide) + f"-{self.data}" * (self.data != data_sets[0])
+                  + "-fast" * self.fast + "-only" * options.only)
         self.out = Path(options.out).expanduser() if options.out else Path("out") / folder
         self._pictures: dict[str, bytes] = {}
         self._record: dict[str, Any] = {
             "lecture": found.name, "slides": found.numbers, "title": found.title, "data": self.data, "credit": "",
             "device": self.device.name, "seed": self.seed, "fast": self.fast, "version": __version__,
             "date": datetime.now().astimezone().isoformat(timespec="seconds"), "seconds": 0.0, "metrics": {},
-            "bounds": {}, "missed": [], "figures": [], "tables": []}
+            "bounds": {}, "missed": [], "figures": [], "figure_slides": {}, "tables": []}
         self._started = time.perf_counter()
 
     # What a lecture file calls ----------------------------------------------------------------------------------------
@@ -166,24 +180,28 @@ class Talk:
         self._record["tables"].append("\n".join(lines))
         self._print("\n" + "\n".join(lines) + "\n")
 
-    def rows(self, name: str, title: str, rows: Mapping[str, Any]) -> None:
-        """Save rows of images under each other as NAME.png: label -> images, or (images, a note beside them)."""
+    def rows(self, name: str, title: str, rows: Mapping[str, Any], *, slides: Sequence[int] = ()) -> None:
+        """Save rows of images under each other: label -> images, or (images, a note beside them). See `save`."""
         from minidl import plotting
 
         pairs = {label: row if isinstance(row, tuple) else (row, "") for label, row in rows.items()}
         self.save(plotting.image_rows([plotting.Row(label, self.images(images), note)
-                                       for label, (images, note) in pairs.items()], title=title), name)
+                                       for label, (images, note) in pairs.items()], title=title), name, slides=slides)
 
-    def save(self, figure: Figure | Sequence[Figure], name: str) -> None:
-        """Save a figure as NAME.png, or several as the film NAME.gif."""
+    def save(self, figure: Figure | Sequence[Figure], name: str, *, slides: Sequence[int] = ()) -> None:
+        """Save a figure as PNG, or several as a film, a GIF: the third, of slide 6, is `03-slide-06-NAME.png`.
+
+        It is for the slides that its cell says it shows (see `cells`), unless others are given; else for all.
+        """
         from minidl import plotting
 
-        if isinstance(figure, Sequence):
-            file, content = f"{name}.gif", plotting.film(figure)
-        else:
-            file, content = f"{name}.png", plotting.png(figure)
+        kind, content = (".gif", plotting.film(figure)) if isinstance(figure, Sequence) else (
+            ".png", plotting.png(figure))
+        shown = list(slides or self._slides.get(name, ()) or self.lecture.numbers)
+        file = f"{len(self._pictures) + 1:02d}-slide-{shown[0]:02d}-{name}{kind}"
         self._pictures[file] = content
         self._record["figures"].append(file)
+        self._record["figure_slides"][file] = shown
 
     def short(self, full: T, fast: T) -> T:
         """`full`, or in a shortened run (`--fast`) `fast`."""
@@ -265,11 +283,11 @@ class Talk:
         self._write()
         shutil.rmtree(self._unfinished(), ignore_errors=True)
         missed = self._record["missed"]
-        if not self.fast and not missed:
-            self._keep()
+        if not (self.fast or self._options.only or missed) and (why_not := kept.keep(self.out, self._record)):
+            self._print(f"this run could not be kept for --replay: {why_not}")
         self._print(f"{len(self._record['figures'])} figures and metrics.json are in {self.out} "
                     f"({self._record['seconds']:.0f} s)" + (", from a run too short to learn much" * self.fast))
-        self._open_windows()
+        self._show()
         if missed:
             raise BoundMissed(f"{self.lecture.name} on {self.data}, seed {self.seed}: " + "; ".join(missed))
 
@@ -288,26 +306,22 @@ class Talk:
                              "--out") from None
         where = self.lecture.where
         self._print(f"{where[0].upper()}{where[1:]}: {self.lecture.title}. Data: {self.data}, seed {self.seed}"
-                    + (", shortened (--fast)" if self.fast else ""))
+                    + (", shortened (--fast)" if self.fast else "")
+                    + (f", only what slide {self._options.slide} needs (--only)" if self._options.only else ""))
 
     def replay(self) -> None:
         """Show the run that was kept, with its date, and copy its files to the output folder."""
-        kept = self._kept()
-        try:
-            record = json.loads((kept / "metrics.json").read_text(encoding="utf-8"))
-            pictures = {name: (kept / name).read_bytes() for name in record["figures"]}
-            when = datetime.fromisoformat(record["date"]).strftime("%d %B %Y, %H:%M")
-        except (OSError, ValueError, KeyError):
-            raise InputError(f"no full run of {self.lecture.name} on {self.data} is kept in {kept.parent}; run it once "
-                             "without --replay and without --fast") from None
-        self._record, self._pictures = record, pictures
+        found = kept.find(self.lecture.name, self.data, self.seed, self.device.name)
+        record = self._record = found.record
+        self._pictures = found.pictures
         self._write()
-        self._print(f"Replay of the run of {when}: {self.lecture.where}, {self.lecture.title}. Data: {record['data']}, "
-                    f"seed {record['seed']}, {record['device']}, {record['seconds']:.0f} s, minidl {record['version']}")
+        self._print(f"Replay of the full run of {found.when}: {self.lecture.where}, {self.lecture.title}. Data: "
+                    f"{record['data']}, seed {record['seed']}, {record['device']}, {record['seconds']:.0f} s, minidl "
+                    f"{record['version']}")
         for table in record["tables"]:
             self._print("\n" + table + "\n")
         self._print(f"its figures and metrics.json are in {self.out}")
-        self._open_windows()
+        self._show()
 
     # Its own business -------------------------------------------------------------------------------------------------
 
@@ -315,35 +329,27 @@ class Talk:
         for name, content in self._pictures.items():
             with atomic_write(self.out / name) as file:
                 file.write(content)
+        for name in set(_figures_in(self.out)) - set(self._pictures):      # of a run before this one
+            (self.out / name).unlink(missing_ok=True)
         with atomic_write(self.out / "metrics.json", "w") as file:
             json.dump(self._record, file, indent=1)
             file.write("\n")
 
-    def _kept(self) -> Path:
-        return data.cache_folder() / "lectures" / f"{self.lecture.name}-{self.data}"
-
     def _unfinished(self) -> Path:
         """The folder of this very run's checkpoints."""
-        about = [__version__, self.device.name, str(self.fast), self.lecture.path.read_text(encoding="utf-8")]
+        about = [__version__, self.device.name, str(self.fast), self.lecture.path.read_text(encoding="utf-8"),
+                 *([f"slide {self._options.slide}"] if self._options.only else [])]
         digest = hashlib.sha256("\n".join(about).encode()).hexdigest()[:12]
         return data.cache_folder() / "unfinished" / f"{self.lecture.name}-{self.data}-{self.seed}-{digest}"
 
-    def _keep(self) -> None:
-        """Copy this run's files to the user's cache, the whole folder at once."""
-        kept = self._kept()
-        part = kept.with_name(f".{kept.name}.{os.getpid()}.part")
-        try:
-            part.mkdir(parents=True)
-            for name in [*self._record["figures"], "metrics.json"]:
-                shutil.copyfile(self.out / name, part / name)
-            shutil.rmtree(kept, ignore_errors=True)
-            part.rename(kept)
-        except OSError as error:         # the lecture itself has succeeded
-            shutil.rmtree(part, ignore_errors=True)
-            self._print(f"this run could not be kept for --replay: {error}")
-
-    def _open_windows(self) -> None:
-        if not (self._show or _has_display()):
+    def _show(self) -> None:
+        """Say which pictures are those of the slide that was asked for, and open windows."""
+        if self._options.slide is not None:
+            about = {name: self._record["slides"] for name in self._record["figures"]}
+            about |= self._record.get("figure_slides", {})                     # runs kept long ago do not have it
+            its = [name for name, shown in about.items() if self._options.slide in shown]
+            self._print(f"slide {self._options.slide}: {', '.join(its) or 'no picture of its own'}")
+        if not (self._options.show or _has_display()):
             return
         from minidl import plotting
 
@@ -365,6 +371,15 @@ class _Replayed(Exception):
     def __init__(self, out: Path) -> None:
         super().__init__("replayed")
         self.out = out
+
+
+def _figures_in(folder: Path) -> list[str]:
+    """The pictures of the run that has left its files in this folder."""
+    try:
+        record = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        return [Path(name).name for name in record["figures"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _check_data(name: str, fitting: Sequence[str], found: slides.Lecture) -> None:

@@ -28,6 +28,8 @@ images = talk.load(flat=False)
 small = talk.data == "digits"
 levels = 17 if small else 256
 x = talk.device.put(images.flat().x_train[:talk.short(None, 400)])
+labels = np.asarray(images.y_train)
+chosen = [int(np.argmax(labels == label)) for label in range(10)]
 
 # %% [markdown]
 # ## Without a model
@@ -37,7 +39,7 @@ x = talk.device.put(images.flat().x_train[:talk.short(None, 400)])
 # levels occur makes use of that. It knows nothing of how pixels hang together. Only what a model saves beyond it has to
 # do with shapes.
 
-# %%
+# %% name="message" slides=[1, 2, 3]
 raw = metrics.raw_length(x, levels=levels).total / len(x)
 pixelwise = metrics.pixelwise_length(x, levels=levels).total / len(x)
 
@@ -48,7 +50,7 @@ pixelwise = metrics.pixelwise_length(x, levels=levels).total / len(x)
 # we try a few precisions of the parameters and of the codes, and keep what makes the message shortest. Of an
 # autoencoder only the decoder is sent: the receiver does not need the encoder.
 
-# %%
+# %% name="message"
 def shortest(model, x, steps, bits):
     """The shortest message through this model, over precisions of codes and parameters."""
     return min((message(model, x, levels=levels, code_step=float(s), parameter_bits=b) for s in steps for b in bits),
@@ -89,7 +91,7 @@ best = {name: min(bars, key=lambda k: bars[k].sum()) for name, bars in lengths.i
 # With a large one the residual is short, but model and codes cost more than they save. In between lies the least total.
 # No test set was needed to find it, and none was looked at.
 
-# %%
+# %% name="message" slides=[1, 2, 3]
 talk.save(pictures.bit_bars({name: {k: list(bar[::-1]) for k, bar in bars.items()} for name, bars in lengths.items()},
                             parts=["residual", "code", "model"], x="k", level=pixelwise,
                             level_name="each pixel by itself",
@@ -107,9 +109,7 @@ talk.table(["message", "k", "model", "code", "residual", "bits per image"], [
 # weights and codes than it saves. On MNIST (`--data mnist`) forty times as many images share the cost of its weights:
 # there it is a little ahead of PCA.
 
-# %%
-labels = np.asarray(images.y_train)
-chosen = [int(np.argmax(labels == label)) for label in range(10)]
+# %% name="message" slides=[1, 2, 3]
 talk.rows("predictions", "What the model foresees", {"real data": (x[chosen], "bits"), **{
     f"{name}-{k}": (sent[name][k].shades[chosen] / (sent[name][k].contexts - 1), f"{lengths[name][k].sum():.0f}")
     for name, k in best.items()}})
@@ -120,7 +120,7 @@ talk.rows("predictions", "What the model foresees", {"real data": (x[chosen], "b
 # The same models fitted to fewer images. The model is sent once, so its cost is shared: the more images, the larger the
 # best k. Occam's razor does not ask for few parameters, it asks for as many as the data pay for.
 
-# %%
+# %% name="more-data" slides=[3] needs=["message"]
 sizes = [100, 200, 400, 800, len(x)] if small else [500, 2000, 8000, len(x)]
 dimensions = [1, 3, 6, 12, 24] if small else [5, 20, 50]
 sizes, order = talk.short(sizes, sizes[1:3]), talk.rng.permutation(len(x))
@@ -145,7 +145,7 @@ talk.save(plotting.curve_panels({"": {f"PCA-{k}": (sizes, values) for k, values 
 # as the shortest one along many short lines: the *geodesic* distance. From these distances alone the sheet can be laid
 # out flat (Isomap).
 
-# %%
+# %% name="roll" slides=[4]
 roll, t = data.swiss_roll(talk.short(800, 300), rng=talk.rng)
 along = (t * np.sqrt(1 + t * t) + np.arcsinh(t)) / 2              # arc length: the integral of sqrt(1 + t^2)
 sheet = np.stack([along, roll[:, 1]], axis=1)                     # the truth, which no method sees
@@ -167,7 +167,7 @@ talk.save(pictures.embeddings(
 # In numbers: how well does the distance between two codes agree with the true distance on the sheet (correlation over
 # all pairs)? And how large is the squared error, of a total variance of 3?
 
-# %%
+# %% name="roll" slides=[4]
 def agreement(distances, true):
     """The correlation of two tables of distances, (N, N) each, over all pairs."""
     pairs = np.triu_indices(len(true), 1)
@@ -191,7 +191,7 @@ talk.table(["distances", "agreement with the sheet", "reconstruction error"],
 # numbers. An autoencoder with as many numbers tells them apart. It has seen the even angles only; the errors are those
 # of the odd ones.
 
-# %%
+# %% name="turning" slides=[4] needs=["roll"]
 seven = images.x_train[chosen[7:8]]
 if small:                                                         # 8x8 is drawn at twice its size, with room to turn
     seven = np.pad(seven, ((0, 0), (6, 6), (6, 6), (0, 0)))
@@ -224,7 +224,7 @@ talk.save(pictures.embeddings({f"PCA: error {turn_errors['PCA']:.1f}": plane.enc
 # overlap; it even falls again, for upside down it looks a little like itself. Along the manifold it grows with the
 # angle.
 
-# %%
+# %% name="turning" slides=[4]
 way, straight = metrics.geodesic_distances(turns, neighbors=2), metrics.distances(turns)
 talk.save(plotting.curves({"along the\nmanifold": (angles[:91], way[0, :91]),
                            "straight\nline": (angles[:91], straight[0, :91])},
@@ -240,7 +240,7 @@ by_angle = {"geodesic": agreement(way, apart), "straight": agreement(straight, a
 # manifold passes the codes of the images on the shortest path; between them the network fills in. The number is how far
 # a picture is from the nearest seven at any angle (squared error): the ghosts are far from all.
 
-# %%
+# %% name="turning" slides=[4]
 path = metrics.geodesic_path(way, 0, 65)                          # from 0 to 130 degrees
 share = np.linspace(0, 1, talk.short(24, 2), dtype=np.float32)
 steps_on = np.stack([np.interp(share, np.linspace(0, 1, len(path)), codes[path, i]) for i in range(2)],
@@ -260,7 +260,7 @@ talk.save([pictures.walk({f"straight line: off by {ghosts[i]:.1f}": faded[i].res
 # and with more data at a larger k; all models beat the code that knows of single pixels only. The geodesic distance is
 # that on the sheet, the straight one is not; the walk along the manifold stays near it.
 
-# %%
+# %% name="bounds"
 bounds: dict[str, Any] = {"digits": {"PCA": (147, 8, 16), "k-means": (141, 20, 80), "autoencoder": (154,)},
                           "mnist": {"PCA": (1090, 50, 80), "k-means": (1200,), "autoencoder": (1090,)}}[talk.data]
 talk.metrics(raw=raw, pixelwise=pixelwise, agreement_pca=agreements["PCA"], roll_error_pca=errors["PCA"],

@@ -37,7 +37,7 @@ chosen = images.one_of_each().tolist()
 # has a single direction, but every place along it. K-means with four centres moves each to the centre of its cell:
 # only four places, but anywhere in the plane.
 
-# %%
+# %% name="geometry" slides=[6]
 plane = np.random.default_rng(4)
 where = np.array([[-4.0, -2.0], [-1.0, 1.5], [2.0, -0.5], [5.0, 2.5]])
 points = (where[plane.integers(4, size=160)] + 0.75 * plane.standard_normal((160, 2))).astype(np.float32)
@@ -54,7 +54,7 @@ talk.save(pictures.geometry({"PCA, k = 1: onto a line": line, "k-means, k = 4: t
 # four centres start in one corner on purpose, and end with more error than above: two of them share what one could do
 # alone.
 
-# %%
+# %% name="lloyd" slides=[6] needs=["geometry"]
 path = [points[np.argsort(points.sum(1))[[0, 2, 5, 9]]]]
 errors = [float(((points[:, None] - path[0])**2).sum(2).min(1).mean())]
 for _ in range(talk.short(12, 2)):
@@ -71,7 +71,7 @@ talk.metric("corner_start_of_best", errors[-1] * len(points) / centres.inertia_,
 #
 # One fit gives all components, by falling variance: the first $k$ of them are the answer for every smaller $k$.
 
-# %%
+# %% name="pca" slides=[5]
 numbers = [2, 5, 10, 20, 40] if talk.data == "digits" else [2, 6, 10, 20, 30, 64, 100]
 pca = PCA(numbers[-1], rng=talk.seed).fit(x_train)
 shares = talk.on_host(pca.explained_variance_ratio_)
@@ -82,7 +82,7 @@ talk.save(pictures.explained_variance(shares, marks=numbers[1:5], title="How muc
 # The first two coordinates of every test image: the plane on which the data's shadow is widest. No label was used to
 # find it; the colours show how far it tells the classes apart all the same.
 
-# %%
+# %% name="plane" slides=[6] needs=["pca"]
 talk.save(pictures.codes(pca.encode(x_test[:3000])[:, :2], np.asarray(images.y_test)[:3000],
                          title="Test images in PCA's first two directions"), "subspace")
 
@@ -93,7 +93,7 @@ talk.save(pictures.codes(pca.encode(x_test[:3000])[:, :2], np.asarray(images.y_t
 # the start. The start is drawn by *k-means++*: centre after centre from the images, those far from the centres so far
 # more likely. Five such starts, each followed until no image changes its cluster:
 
-# %%
+# %% name="kmeans" slides=[5]
 with one_core():
     starts = [KMeans(10, max_iter=talk.short(300, 5), tol=0, rng=5 * talk.seed + i).fit(x_train) for i in range(5)]
 inertias = [start.inertia_ for start in starts]
@@ -117,7 +117,7 @@ talk.metric("inertia_worst", max(inertias))
 # centres of k-means are images to choose from: each is the mean of its cluster, below it the share of images that it
 # stands for.
 
-# %%
+# %% name="matrix" slides=[5] needs=["pca", "kmeans"]
 talk.save(plotting.image_grid(talk.images(pca.components_[:10]), columns=5, symmetric=True,
                               captions=[f"{i + 1}: {share:.1%}" for i, share in enumerate(shares[:10])],
                               title="PCA: ten images to add up, and the variance each explains"), "components")
@@ -135,7 +135,7 @@ talk.save(plotting.image_grid(talk.images(kmeans.cluster_centers_)[order], colum
 # MNIST thirty numbers leave an error of 13.87, the figure that G. Hinton and R. Salakhutdinov give for PCA in their
 # paper on slide 17's network; on Fashion-MNIST 12.24.
 
-# %%
+# %% name="equal-k" slides=[5] needs=["pca", "kmeans"]
 cluster = KMeans if talk.data == "digits" else MiniBatchKMeans
 code, code_train = pca.encode(x_test), pca.encode(x_train)
 
@@ -171,7 +171,7 @@ talk.table(["model", "code", "explained", "error, fitted", "error, held out"], t
 # digital lines. So each coordinate of PCA gets a codebook of its own, and the bits are divided over as few or as many
 # coordinates as is best. On equal bits k-means leaves less error.
 
-# %%
+# %% name="equal-bits" slides=[5] needs=["equal-k"]
 def quantised(coordinates: int, bits: int) -> float:
     """Held-out error of PCA whose coordinates are sent with so many bits each."""
     books = [KMeans(2**bits, rng=talk.seed).fit(code_train[:5000, i:i + 1]) for i in range(coordinates)]
@@ -200,7 +200,7 @@ talk.metric("kmeans_of_pca_at_equal_bits", found["k-means"][-1] / found["PCA, ro
 # %% [markdown]
 # ## Reconstruction (slide 7)
 
-# %%
+# %% name="reconstruction" slides=[7] needs=["equal-bits"]
 reconstructions = {f"{k}-D PCA": by_pca(k) for k in numbers[:3]} | {
     f"k-means,\none of {model.n_clusters}": model.reconstruct(x_test) for model in (kmeans, codebook)}
 talk.rows("reconstructions", "Test images through both codes", {"real data": (x_test[chosen], "squared\nerror"), **{
@@ -214,7 +214,7 @@ talk.rows("reconstructions", "Test images through both codes", {"real data": (x_
 # every sample is plausible, and there are no others. Between "never right" and "never new" is what the models of the
 # later slides are about.
 
-# %%
+# %% name="samples" slides=[7] needs=["equal-bits"]
 talk.rows("samples", "Sampling from the code space", {
     "real data": x_test[chosen], f"{numbers[-1]}-D PCA,\nsampled": pca.sample(10, talk.rng),
     **{f"k-means-{m.n_clusters},\nsampled": m.sample(10, talk.rng) for m in (kmeans, codebook)}})
@@ -229,7 +229,7 @@ talk.rows("samples", "Sampling from the code space", {
 # Here are patches of photographs. Neighbouring pixels are much alike; what ZCA leaves is what they do not share:
 # edges.
 
-# %%
+# %% name="whitening" slides=[5]
 patches = data.patches(4000, size=12, rng=np.random.default_rng(talk.seed), whiten=False).reshape(4000, -1)
 patches = patches - patches.mean(1, keepdims=True)                     # brightness is not of interest
 whitenings = {kind: Whitening(kind=kind, eps=1e-4).fit(patches) for kind in ("pca", "zca")}
@@ -249,7 +249,7 @@ talk.metric("zca_asymmetry", np.abs(zca - zca.T).max(), at_most=1e-3, always=Tru
 # Each column of the ZCA matrix is the filter that makes one pixel of the white image: the pixel itself, less what its
 # neighbours already tell. The eye's ganglion cells see the world through such filters: bright centre, dark surround.
 
-# %%
+# %% name="whitening" slides=[5]
 talk.save(plotting.image_grid(zca.T[[0, 18, 41, 66, 77]].reshape(-1, 12, 12), columns=5, symmetric=True,
                               title="ZCA's filters: a pixel, less what its neighbours tell"), "zca-filters")
 
@@ -265,7 +265,7 @@ talk.save(plotting.image_grid(zca.T[[0, 18, 41, 66, 77]].reshape(-1, 12, 12), co
 # With all images in each step and a learning rate that falls to zero, the largest of the ten angles falls below a
 # tenth of a degree. With 100 images at a time the gradient is noisy, and the space keeps wandering a degree or so.
 
-# %%
+# %% name="descent" slides=[5]
 steps = talk.short(6000, 100)
 small = talk.device.put(data.load("digits").flat().x_train)
 goal = PCA(10, svd_solver="svd").fit(small)

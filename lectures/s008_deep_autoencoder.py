@@ -36,7 +36,7 @@ some = talk.images(x_test[chosen])
 # The output on MNIST is a logit for each pixel, trained by the cross-entropy; the error that we report is the squared
 # one all the same.
 
-# %%
+# %% name="network" slides=[8]
 if talk.data == "digits":
     model = DeepAutoencoder([64, 128, 64, 10], output="linear", rng=talk.rng)
     settings: dict[str, Any] = dict(epochs=talk.epochs(200, fast=10), lr=4e-3, weight_decay=0.05)
@@ -51,7 +51,7 @@ print(model)
 #
 # The learning rate falls along half a cosine to zero: large steps to get near, small ones to settle.
 
-# %%
+# %% name="network" slides=[8]
 seen = images.x_train[:talk.short(None, 4000)]
 reconstructions: list[np.ndarray] = []                        # of ten test images, after each epoch
 
@@ -71,6 +71,11 @@ if not reconstructions:            # nothing was left to train: the run before t
 # What follows is trained in the same way, for a shorter time.
 
 # %%
+digits = data.load("digits").flat()
+small_train, small_test = talk.device.put(digits.x_train), talk.device.put(digits.x_test)
+small, short = digits.x_train[:talk.short(None, 256)], talk.epochs(40, fast=2)
+
+
 def train(model: DeepAutoencoder, x: np.ndarray, epochs: int, lr: float = 4e-3) -> list[float]:
     """Train on x; returns the held-out error after each epoch, that of the small digits for a model of these."""
     unseen = x_test if model.sizes[0] == x_test.shape[1] else small_test
@@ -88,7 +93,7 @@ def train(model: DeepAutoencoder, x: np.ndarray, epochs: int, lr: float = 4e-3) 
 # `LogisticPCA` looks for each image's best code, by Newton's method. A search takes longer than a layer, but it shows
 # that much of what the deep network gains is the gain of a good encoder.
 
-# %%
+# %% name="comparison" slides=[17] needs=["network"]
 k = model.sizes[-1]
 pca = PCA(k).fit(x_train)
 logistic = LogisticPCA(k, max_iter=talk.short(8, 2)).fit(talk.device.put(seen))
@@ -98,7 +103,7 @@ with_k_numbers = {"deep auto": model.reconstruct(x_test), "logistic PCA": logist
                   "PCA": pca.reconstruct(x_test)}
 errors = {name: squared_error(reconstruction, x_test) for name, reconstruction in with_k_numbers.items()}
 mean_error = squared_error(pca.mean_ + 0 * x_test, x_test)
-talk.rows("slide-17", f"Compressing images to {k} real numbers", {"real data": (some, "squared\nerror"), **{
+talk.rows("comparison", f"Compressing images to {k} real numbers", {"real data": (some, "squared\nerror"), **{
     f"{k}-D {name}".replace("logistic ", "logistic\n"): (y[chosen], f"{errors[name]:.2f}")
     for name, y in with_k_numbers.items()}})
 table = {"mean image": mean_error, f"PCA-{k}": errors["PCA"], "logistic PCA, linear encoder": one_layer_error,
@@ -112,7 +117,7 @@ talk.table(["model", "numbers", "squared error per test image", "of PCA's"],
 # The network begins worse than PCA; in a few epochs it is better. First it gives the same blot for everything, then
 # the blots become digits, at last their strokes find their places.
 
-# %%
+# %% name="while-training" slides=[8] needs=["comparison"]
 talk.save(plotting.curves({"deep autoencoder": (np.arange(1, epochs + 1), history.validation)},
                           levels={f"PCA-{k}": errors["PCA"], "mean image": mean_error},
                           x="epoch", y="squared error per test image", log=True,
@@ -130,7 +135,7 @@ if not talk.fast:
 # As with PCA (slide 7), codes drawn from a Gaussian can be decoded. Nothing in the training has told the codes to be
 # Gaussian, so some of these images are between digits; slides 23-27 mend that.
 
-# %%
+# %% name="samples" slides=[8] needs=["comparison"]
 model.remember_codes(x_train)
 talk.rows("samples", "Decoding random codes", {
     "real data": some, "deep auto,\nsampled": model.sample(10, talk.rng), "PCA, sampled": pca.sample(10, talk.rng)})
@@ -149,10 +154,7 @@ talk.rows("samples", "Decoding random codes", {
 # at once. Pretraining layer by layer (slide 100) is another way to a good start. Units like ELU, which pass what is
 # positive as it is, do not need it.
 
-# %%
-digits = data.load("digits").flat()
-small_train, small_test = talk.device.put(digits.x_train), talk.device.put(digits.x_test)
-small, short = digits.x_train[:talk.short(None, 256)], talk.epochs(40, fast=2)
+# %% name="units" slides=[8]
 sizes = [64, 128, 96, 64, 10]
 units = {"logistic": DeepAutoencoder(sizes, activation=nn.Sigmoid, rng=talk.rng),
          "logistic,\ncentred": DeepAutoencoder(sizes, activation=nn.Sigmoid, rng=talk.rng),
@@ -178,7 +180,7 @@ talk.save(plotting.curves({name: (np.arange(1, short + 1), values) for name, val
 #
 # All are compared by their error on clean test images and on noisy ones, against the clean.
 
-# %%
+# %% name="in-the-way" slides=[9] needs=["comparison"]
 form = [64, 128, 64, 10]
 noise: dict[str, Any] = dict(corruption="salt-and-pepper", amount=0.2)
 wide: dict[str, Any] = dict(tied=True, code_activation=nn.Sigmoid, rng=talk.rng)
@@ -209,7 +211,7 @@ talk.table(["model", "numbers", "parameters", "squared error", "on noisy images"
 # Ten numbers of a deep network are better than PCA's on clean images, and worse on noisy ones: it follows the noise.
 # The wide one copies. Trained with noise a network does neither; it has learned where digits lie, and goes there.
 
-# %%
+# %% name="in-the-way" slides=[9]
 rows = {"clean": small_test, "noisy": noisy, "PCA": linear["PCA"].reconstruct(noisy),
         "undercomplete": networks["undercomplete"].reconstruct(noisy), "denoising": denoising.reconstruct(noisy)}
 talk.rows("denoising", "Taking noise away: the squared error to the clean image", {
@@ -223,7 +225,7 @@ talk.rows("denoising", "Taking noise away: the squared error to the clean image"
 # can do so with weights that look like noise themselves. To undo noise, a unit must ask the neighbours: its weights
 # become blobs and strokes, and those of neighbouring pixels are alike (the number is their correlation).
 
-# %%
+# %% name="in-the-way" slides=[9]
 filters = {name: talk.on_host(networks[name].encoder[0].weight.data).T.reshape(-1, 8, 8)
            for name in ("plain, wide", "denoising, wide")}
 alike = {name: float(np.corrcoef(f[:, :, 1:].ravel(), f[:, :, :-1].ravel())[0, 1]) for name, f in filters.items()}
@@ -239,7 +241,7 @@ talk.rows("filters", "Weights of ten units, and how alike neighbours are", {
 # the manifold, which are needed to tell digits apart, and puts the others to rest (slide 4: the data fill few of 64
 # dimensions).
 
-# %%
+# %% name="contraction" slides=[9]
 spectra, movement = {}, {}
 for penalty in (0.0, 0.1, 1.0):
     network = ContractiveAutoencoder([64, 40], penalty=penalty, code_activation=nn.Sigmoid, rng=talk.rng)
@@ -256,7 +258,7 @@ talk.save(plotting.curves(spectra, x="direction", y="movement of the code", titl
 # On the small digits at most 0.55 of PCA's error; on MNIST at most 3.5 per image (the paper's network reached 3.00).
 # The other bounds leave room for the luck of the first weights and of the noise.
 
-# %%
+# %% name="bounds"
 talk.metric("ratio", errors["deep auto"] / errors["PCA"], at_most={"digits": 0.55, "fashion-mnist": 0.8}.get(talk.data))
 talk.metric("deep_error", errors["deep auto"], at_most=3.5 if talk.data == "mnist" else mean_error)
 talk.metric("logistic_pca_error", errors["logistic PCA"], at_most=8.01 if talk.data == "mnist" else errors["PCA"])

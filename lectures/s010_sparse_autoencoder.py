@@ -21,6 +21,8 @@ from minidl.metrics.filters import gabor_fit, orientation_selectivity
 
 talk = lecture(10, data=["digits", "mnist"])
 patches = data.load("patches").flat().x_train[:talk.short(None, 1000)]
+filters_of = lambda model, side=8: talk.on_host(model.maximising_inputs()).reshape(-1, side, side)
+lbfgs = lambda parameters: optim.LBFGS(parameters, max_iter=10)
 
 # %% [markdown]
 # ## What "sparse" costs
@@ -31,7 +33,7 @@ patches = data.load("patches").flat().x_train[:talk.short(None, 1000)]
 #
 # $$J = \frac1m\sum\tfrac12|\hat x - x|^2 + \frac\lambda2\sum W^2 + \beta\sum_j\mathrm{KL}(\rho\,\|\,\hat\rho_j).$$
 
-# %%
+# %% name="cost" slides=[10]
 means = np.linspace(0.002, 0.6, 300)
 talk.save(plotting.curves({
     f"rho = {rho}": (means, [nn.kl_sparsity(md.Tensor([[float(mean)]]), rho).item() for mean in means])
@@ -44,7 +46,7 @@ talk.save(plotting.curves({
 # The exercise's own check: every parameter is moved up and down a little, and the slope of $J$ is compared with what
 # backpropagation says, as $|g - \tilde g| / |g + \tilde g|$ over all of them. In float64 it has to be below $10^{-9}$.
 
-# %%
+# %% name="cost" slides=[10]
 checked = SparseAutoencoder(64, 25, rng=talk.seed)
 checked.astype(np.float64)
 few = md.Tensor(patches[:10].astype(np.float64))
@@ -68,7 +70,7 @@ print(f"{len(slopes):,} slopes, relative difference {difference:.1e}")
 # a line search finds how far to go. Each step looks at all of the patches; SGD, momentum and Adam take 100 at a time.
 # Everything starts from the same weights, and what is shown is the cost of all patches.
 
-# %%
+# %% name="training" slides=[10]
 class Run:
     """A network, and how its training went: after each epoch the passes over the data, the cost, and the filters."""
 
@@ -91,9 +93,7 @@ class Run:
         return model.loss(self.everything).item()
 
 
-filters_of = lambda model, side=8: talk.on_host(model.maximising_inputs()).reshape(-1, side, side)
 network = lambda **penalty: SparseAutoencoder(64, 25, rng=talk.seed, **penalty)
-lbfgs = lambda parameters: optim.LBFGS(parameters, max_iter=10)
 whole, epochs = dict(batch_size=len(patches), epochs=talk.epochs(40, fast=2)), talk.epochs(60)
 runs = {
     "L-BFGS": Run(network(), lbfgs, **whole),
@@ -118,7 +118,7 @@ talk.table(["optimiser", "passes", "seconds", "cost J"],
 # What does a hidden unit look for? Among all inputs of norm 1 the one that excites it most is $x_j = W_{ij} / |W_i|$:
 # its weights, as a picture.
 
-# %%
+# %% name="filters" slides=[10] needs=["training"]
 sparse = runs["L-BFGS"]
 shown = talk.short([0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 40], [0, 2])
 talk.save([pictures.filter_panels({f"{10 * i} steps of L-BFGS": sparse.filters[i]}) for i in shown], "filters-growing")
@@ -129,7 +129,7 @@ talk.save([pictures.filter_panels({f"{10 * i} steps of L-BFGS": sparse.filters[i
 # Beside the KL penalty there are simpler ones. L1 charges every activation; a k-sparse layer lets the three most
 # active units pass and no other. And without any penalty the 25 units are free.
 
-# %%
+# %% name="filters" slides=[10]
 penalties = {
     "no penalty": Run(network(beta=0.0), lbfgs, **(whole | dict(epochs=talk.epochs(15)))),
     "KL": sparse,
@@ -154,7 +154,7 @@ talk.save(pictures.filter_panels({name: run.filters[-1] for name, run in penalti
 # of a wave under a Gaussian, explains. PCA's components, the best linear code, are the fair comparison: they are
 # waves, but they fill the whole patch.
 
-# %%
+# %% name="edges" slides=[10] needs=["filters"]
 measured = {"before training": sparse.filters[0], "PCA": PCA(25).fit(patches).components_.reshape(-1, 8, 8),
             **{name: run.filters[-1] for name, run in penalties.items()}}
 selectivity, fit = (dict(zip(measured, measure(np.concatenate(list(measured.values()))).reshape(-1, 25), strict=True))
@@ -175,7 +175,7 @@ talk.table(["filters", "orientation selectivity (median)", "Gabor fit (median)",
 # 3. Let a softmax classifier learn from $b$. It is the first part that sees a label.
 # 4. Fine-tune: backpropagate through the whole, as through any network.
 
-# %%
+# %% name="stack" slides=[11, 12, 13, 14, 15, 16]
 talk.save(pictures.stages(), "stages")
 images = talk.load()
 first = slice(talk.short(None, 600))
@@ -208,7 +208,7 @@ pretrained = stack.state_dict()
 # Decoded back through both decoders, the code $b$ still shows its digit: nothing that matters has been lost on the way
 # up.
 
-# %%
+# %% name="codes" slides=[12] needs=["stack"]
 on_test, y_test = talk.device.put(images.x_test), np.asarray(images.y_test)
 some = on_test[images.one_of_each().tolist()]
 talk.rows("reconstructions", "What the layers know of an image", {
@@ -222,7 +222,7 @@ talk.save(pictures.filter_panels({"": filters_of(stack.layers[0], int(np.sqrt(si
 # A softmax on the pixels is where we come from. The same network, started from random weights and trained on the same
 # labels in the same way, says what the pretraining was worth.
 
-# %%
+# %% name="stages" slides=[13, 14, 15] needs=["codes"]
 def cross_entropy(network, x, y):
     return nn.cross_entropy(network(x), y) + 5e-6 * sum(md.sum(p * p) for p in network.parameters() if p.ndim == 2)
 
@@ -262,7 +262,7 @@ talk.table(["stage", "accuracy, %"], [[name.replace("\n", " "), 100 - error] for
 # With all labels at hand pretraining gains little or nothing; with other units and better initial weights it has gone
 # out of use. But it needs no labels. Suppose that only a few of the images had one:
 
-# %%
+# %% name="few-labels" slides=[16] needs=["stages"]
 ways: dict[str, list[float]] = {"softmax on the pixels": [], "softmax on b": [], "fine-tuned": [], "not pretrained": []}
 for n in labels:
     scores = []
@@ -289,7 +289,7 @@ talk.table(["labelled images", *ways], [[n, *values] for n, *values in zip(label
 # PCA's. On MNIST the softmax on $b$ gets 95.5 % right and the fine-tuned network 98.2 %. With the fewest labels, a
 # softmax on $b$ is at least one percent (MNIST) or two percent (small digits) better than a network from scratch.
 
-# %%
+# %% name="bounds"
 means = activations["KL"].mean(0)
 talk.metric("gradient_difference", float(difference), at_most=1e-9, always=True)
 talk.metric("cost", sparse.costs[-1], at_most=0.50)

@@ -59,7 +59,7 @@ seen = images.x_train[:talk.short(None, 4000)]
 # build it and take some steps of training: the table says how long two million images would take here. The slide's
 # GTX 285 needed "a few days". The codes below come from smaller networks, whose training ends while we wait.
 
-# %%
+# %% name="size" slides=[18]
 KRIZHEVSKY = [3072, 8192, 4096, 2048, 1024, 512, 256]
 talk.metric("encoder_parameters", sum((n + 1) * m for n, m in itertools.pairwise(KRIZHEVSKY)))
 if talk.data == "cifar10" and not talk.fast:
@@ -94,7 +94,7 @@ if talk.data == "cifar10" and not talk.fast:
 # `start_from` sets the biases so that each bit divides the images in half, for a bit that is the same for all says
 # nothing, and so that decoding begins at the mean image.
 
-# %%
+# %% name="networks"
 took: dict[str, float] = {}
 
 
@@ -123,7 +123,7 @@ print(model)
 # Without noise most units hover between 0 and 1, and their threshold throws away what the decoder was trained with. The
 # noise drives them to the ends.
 
-# %%
+# %% name="code-units" slides=[18] needs=["networks"]
 units = {"without noise": models["no noise"].activities(queries), "with noise": models["noise"].activities(queries)}
 talk.save(pictures.activities(units, title="Code units for test images, before the threshold"), "code-units")
 undecided = {name: float(((u > 0.1) & (u < 0.9)).mean()) for name, u in units.items()}
@@ -135,7 +135,7 @@ undecided = {name: float(((u > 0.1) & (u < 0.9)).mean()) for name, u in units.it
 # decodes codes that no image has: a Gaussian, thresholded, so that the bits are 1 as often as in the training images
 # and hang together as they do there.
 
-# %%
+# %% name="reconstruction" slides=[19] needs=["networks"]
 chosen = images.one_of_each().tolist()
 pca = PCA(plan.bits, rng=talk.seed).fit(x_train)
 few = plan.bits // 32
@@ -143,7 +143,7 @@ by_pca = pca.mean_ + pca.encode(queries)[:, :few] @ pca.components_[:few]
 pca_error = squared_error(by_pca, queries)
 model.remember_codes(database)
 errors = {name: squared_error(one.reconstruct(queries), queries) for name, one in models.items()}
-talk.rows("slide-19", f"Images from {plan.bits} bits", {"real data": (queries[chosen], "squared\nerror"), **{
+talk.rows("reconstructions", f"Images from {plan.bits} bits", {"real data": (queries[chosen], "squared\nerror"), **{
     f"{plan.bits} bits{which}": (models[name].reconstruct(queries[chosen]), f"{errors[name]:.2f}")
     for name, which in (("straight through", ""), ("deep, straight through", ",\ndeep"))},
     f"{few} numbers,\nPCA": (by_pca[chosen], f"{pca_error:.2f}"), "sampled": model.sample(10, talk.rng)})
@@ -153,7 +153,7 @@ talk.rows("slide-19", f"Images from {plan.bits} bits", {"real data": (queries[ch
 #
 # From one image's code to another's, flipping one bit after the other: every code on the way can be decoded.
 
-# %%
+# %% name="walk" slides=[19] needs=["reconstruction"]
 ends = queries[[chosen[1], chosen[8]]]
 start, end = model.encode(ends)
 differ = talk.rng.permutation(np.flatnonzero(talk.on_host(start != end)))
@@ -172,7 +172,7 @@ talk.save(frames, "walk")
 # each image was given mean 0 and deviation 1. The cheap ways to bits are signs: of PCA's coordinates, and of random
 # projections.
 
-# %%
+# %% name="retrieval" slides=[20, 21] needs=["reconstruction"]
 def by_code(encode: Any) -> Any:
     """What Hamming search among these bits finds for all queries."""
     return HammingIndex(encode(database)).search(encode(queries), K)[1]
@@ -198,7 +198,7 @@ talk.table(["search by", "bytes an image", f"precision@{K}", "squared error", "s
 #
 # The pictures of slides 20 and 21 for ten of our queries: the first of each class in the test set.
 
-# %%
+# %% name="retrieval" slides=[20, 21]
 def first_found(title: str, name: str, which: list[int], count: int = 7) -> pictures.Found:
     """The first images that a search found for these queries."""
     indices = talk.on_host(found[name])[which, :count]
@@ -207,16 +207,16 @@ def first_found(title: str, name: str, which: list[int], count: int = 7) -> pict
                           hits(indices, labels, query_labels[which]))
 
 
-for slide, some in (("slide-20", chosen[:5]), ("slide-21", chosen[5:])):
+for slide, some in ((20, chosen[:5]), (21, chosen[5:])):
     talk.save(pictures.retrieved(talk.images(queries[some]), [
         first_found(f"by {plan.bits}-bit code: {precision['straight through']:.1%} right", "straight through", some),
         first_found(f"by distance of pixels: {precision['pixels']:.1%} right", "pixels", some)],
-        title="The nearest images"), slide)
+        title="The nearest images"), "nearest", slides=[slide])
 
 # %% [markdown]
 # Class by class: where the code is better than the pixels, and where not.
 
-# %%
+# %% name="retrieval" slides=[20, 21]
 by_class = {name: precision_by_class(found[name], labels, query_labels)
             for name in ("pixels", "pixels, standardised", "straight through")}
 talk.table([f"precision@{K}", "pixels", "standardised", "code", "code - pixels"], [
@@ -230,7 +230,7 @@ talk.table([f"precision@{K}", "pixels", "standardised", "code", "code - pixels"]
 # Euclidean distances of all pairs are one matrix product, the best that a processor can do with numbers. Both searches
 # are exact, run on one core, and take turns while they are timed; the table has medians.
 
-# %%
+# %% name="speed" slides=[20, 21] needs=["retrieval"]
 by_bits, by_pixels = HammingIndex(model.encode(database)), EuclideanIndex(database)
 many, codes = queries[:1000], model.encode(queries[:1000])
 with one_core():
@@ -250,7 +250,7 @@ talk.table([f"search among {len(database):,} images", "bytes an image", "us a qu
 # look alike lie at addresses that differ in few bits: flip each bit of the query's code, and each pair, and look there
 # (Salakhutdinov and Hinton, 2009). That is 1 + 20 + 190 places, however many images there are.
 
-# %%
+# %% name="address" slides=[21] needs=["networks"]
 BITS, RADIUS = 20, 2
 short = train("short", [pixels, plan.hidden, BITS], plan.others, code="noise")
 addresses = HammingIndex(short.encode(database))
@@ -269,7 +269,7 @@ talk.save(pictures.rings(talk.images(queries[typical][None])[0], ball,
 # More images than we have are quickly made: codes drawn from the model, up to a million. Comparing takes longer and
 # longer; looking up takes as long as there is something to find.
 
-# %%
+# %% name="address" slides=[21]
 short.remember_codes(database)
 address = short.encode(queries[typical][None])[0]
 thousands = talk.short([1, 10, 100, 1000], [1, 10])
@@ -297,7 +297,7 @@ talk.save(plotting.curve_panels({f"What lies within {RADIUS} bits of a {BITS}-bi
 # contrast: once these are taken away from each image, pixels find about as much as the code does. The small digits are
 # all of a size and in their place; pixels are hard to beat there, and eight bytes come near.
 
-# %%
+# %% name="bounds"
 bounds: dict[str, float] = {
     "digits": {"precision": 0.91, "gain": -0.05, "of_pca": 0.3}, "mnist": {"precision": 0.88, "of_pca": 0.3},
     "fashion-mnist": {"gain": 0.015, "of_pca": 0.6}, "cifar10": {"gain": 0.025, "of_pca": 0.75}}[talk.data]

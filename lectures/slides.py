@@ -36,14 +36,14 @@ class Lecture(NamedTuple):
 
     @property
     def main_slide(self) -> int:
-        """The slide that its folders are named after: the last one, where the result stands."""
+        """The slide that its folders are named after if none was asked for: the last one, where the result stands."""
         return self.slides[-1][-1]
 
-    @property
-    def folder(self) -> str:
-        """What its output folder is called."""
-        alone = sum(self.main_slide in lecture.numbers for lecture in LECTURES) == 1
-        return f"lecture-{self.main_slide:03d}" + ("" if alone else f"-{self.name}")
+    def folder(self, slide: int | None = None) -> str:
+        """What its output folder is called, if this slide was asked for, or its name."""
+        slide = self.main_slide if slide is None else slide
+        alone = sum(slide in lecture.numbers for lecture in LECTURES) == 1
+        return f"lecture-{slide:03d}" + ("" if alone else f"-{self.name}")
 
     @property
     def path(self) -> Path:
@@ -93,14 +93,21 @@ def find(wanted: str | int) -> list[Lecture]:
     Raises InputError for a slide that the deck does not have, a name that is unknown (with the nearest names) or fits
     several, and a lecture that is still to come.
     """
+    slide = number(wanted)
     text = str(wanted).strip().lower().replace("_", "-").removesuffix(".py")
     text = re.sub(r"^s\d{3}-", "", text)                       # a file's name says its first slide, too
-    found = _by_slide(int(text)) if text.removeprefix("-").isdecimal() else [_by_name(text)]
+    found = [_by_name(text)] if slide is None else _by_slide(slide)
     if missing := [lecture for lecture in found if not lecture.file]:
-        slide = f"slide {text}" if text.isdecimal() else missing[0].where
-        raise InputError(f"the lecture on {slide}, {missing[0].title!r} ({missing[0].where}), is still to come; there "
+        about = missing[0].where if slide is None else f"slide {slide}"
+        raise InputError(f"the lecture on {about}, {missing[0].title!r} ({missing[0].where}), is still to come; there "
                          f"are: {_available()}")
     return found
+
+
+def number(wanted: str | int) -> int | None:
+    """The slide that is asked for, if it is not a name."""
+    text = str(wanted).strip()
+    return int(text) if text.removeprefix("-").isdecimal() else None
 
 
 def _by_slide(slide: int) -> list[Lecture]:

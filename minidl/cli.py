@@ -19,6 +19,7 @@ _LECTURE_HELP = """\
 examples:
   minidl lecture list                        every lecture, and those still to come
   minidl lecture 17                          the lecture that shows slide 17
+  minidl lecture 6 --only                    just what slide 6 needs, in seconds
   minidl lecture 115                         the four on slide 115, one after the other
   minidl lecture deep-autoencoder --fast     by name, shortened to some seconds
   minidl lecture 17 --data mnist             on MNIST (minidl data fetch mnist gets it): minutes
@@ -130,11 +131,13 @@ def _add_lecture(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
                         help="a slide from 1 to 115, or (the beginning of) a lecture's name")
     parser.add_argument("--data", metavar="NAME", help="the data set; each lecture has its usual one")
     parser.add_argument("--device", default="cpu", metavar="cpu|cuda", help="where to compute (default: cpu)")
+    parser.add_argument("--only", action="store_true", help="just what the slide needs, where a lecture can be cut")
     parser.add_argument("--fast", action="store_true", help="a shortened run of a few seconds, to see that it works")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the seed of all random numbers (default: 0)")
     parser.add_argument("--out", metavar="DIR", help="the folder for figures and metrics.json")
     parser.add_argument("--show", action="store_true", help="open windows even where no screen was found")
-    parser.add_argument("--replay", action="store_true", help="show the kept figures of the last full run, at once")
+    parser.add_argument("--replay", action="store_true",
+                        help="show the last full run with this seed, data set and device again, at once")
     parser.set_defaults(run=_lecture)
 
 
@@ -224,15 +227,15 @@ def _lecture(arguments: argparse.Namespace) -> None:
     from minidl.tuning import tune
 
     tune()
-    found = [lecture for wanted in arguments.wanted for lecture in slides.find(wanted)]   # all, before the first runs
-    for lecture in found:
+    found = [(slides.number(wanted), lecture) for wanted in arguments.wanted for lecture in slides.find(wanted)]
+    for slide, lecture in found:                             # all have been found before the first runs
         out = arguments.out
         if out and len(found) > 1:
-            out = os.path.join(out, lecture.folder)
+            out = os.path.join(out, lecture.folder(slide))
         try:
             runner.run(lecture, runner.Options(
                 data=arguments.data, device=arguments.device, fast=arguments.fast, seed=arguments.seed, out=out,
-                show=arguments.show, replay=arguments.replay))
+                show=arguments.show, replay=arguments.replay, slide=slide, only=arguments.only))
         except runner.OtherData as error:
             if len(found) == 1:
                 raise

@@ -13,9 +13,9 @@ _installed = Path(__file__).with_suffix("")
 __path__ = [str(_installed if _installed.is_dir() else _installed.parent.with_name("lectures"))]
 
 if TYPE_CHECKING:                      # __path__ is nothing to mypy, which finds them by the folder's own name
-    from lectures import runner, slides
+    from lectures import cells, kept, runner, slides
     from lectures.runner import lecture
 else:
     from minidl.lectures.runner import lecture
 
-__all__ = ["lecture", "runner", "slides"]
+__all__ = ["cells", "kept", "lecture", "runner", "slides"]

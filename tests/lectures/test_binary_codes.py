@@ -6,7 +6,7 @@ from minidl import data
 
 def test_binary_codes(run):
     record = run("binary-codes", "--fast")
-    assert record["figures"] == ["code-units.png", "slide-19.png", "walk.gif", "slide-20.png", "slide-21.png",
+    assert record["figures"] == ["code-units.png", "reconstructions.png", "walk.gif", "nearest.png", "nearest.png",
                                  "ball.png", "look-up.png"]
     metrics = record["metrics"]
     assert metrics["encoder_parameters"] == 69_877_504

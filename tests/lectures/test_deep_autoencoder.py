@@ -4,7 +4,7 @@ import pytest
 
 def test_deep_autoencoder(run):
     record = run("deep-autoencoder", "--fast")
-    assert record["figures"] == ["slide-17.png", "training.png", "samples.png", "units.png", "denoising.png",
+    assert record["figures"] == ["comparison.png", "training.png", "samples.png", "units.png", "denoising.png",
                                  "filters.png", "contraction.png"]
     metrics = record["metrics"]
     assert metrics["logistic_pca_error"] < 0.8 * metrics["pca_error"]

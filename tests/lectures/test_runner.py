@@ -43,7 +43,7 @@ def test_lecture_17_fast(a_place_of_its_own, capsys):
     assert metrics["mean_image_error"] == pytest.approx(4.654, abs=0.002)
     assert metrics["ratio"] == pytest.approx(metrics["deep_error"] / metrics["pca_error"])
     out = capsys.readouterr().out
-    assert f"{metrics['deep_error']:.3f}" in out and "PCA-10" in out and "slide-17.png" in record["figures"]
+    assert f"{metrics['deep_error']:.3f}" in out and "PCA-10" in out and "slide 17: 01-slide-17-comparison.png" in out
 
 
 @pytest.mark.slow
@@ -108,39 +108,13 @@ def test_ctrl_c_leaves_cleanly(a_place_of_its_own):
 
 # A lecture of our own, which takes no time ----------------------------------------------------------------------------
 
-TINY = """\
-# %% [markdown]
-# # Slide 49: a tiny lecture
-# %%
-from minidl.lectures import lecture
-from minidl import plotting
-talk = lecture(49, data=["digits", "mnist"])
-talk.table(["name", "value"], [["one", 1.0], ["three", 3]])
-talk.save(plotting.curves({"a": ([1, 2], [1.0, 2.0])}, x="x", y="y"), "curve")
-talk.metric("value", VALUE, at_most=1.5)
-talk.metric("other", 2, at_least=1)
-talk.finish()
-"""
-
-
-@pytest.fixture
-def tiny(tmp_path, monkeypatch):
-    def make(value):
-        path = tmp_path / "tiny.py"
-        path.write_text(TINY.replace("VALUE", str(value)))
-        lectures = tuple(lecture._replace(file=str(path)) if 49 in lecture.numbers else lecture
-                         for lecture in slides.LECTURES)
-        monkeypatch.setattr(slides, "LECTURES", lectures)
-    return make
-
-
 def test_a_missed_bound_is_a_sentence_and_exit_code_1_and_the_files_are_there(tiny, a_place_of_its_own, capsys):
     tiny(2.5)
     assert cli.main(["lecture", "49"]) == 1
     assert capsys.readouterr().err == \
         "minidl: intermission on digits, seed 0: value is 2.5, it should be at most 1.5\n"
     record = read(a_place_of_its_own / "out" / "lecture-049")
-    assert record["missed"] and (a_place_of_its_own / "out" / "lecture-049" / "curve.png").exists()
+    assert record["missed"] and (a_place_of_its_own / "out" / "lecture-049" / "01-slide-49-curve.png").exists()
 
 
 @pytest.mark.parametrize("value", ["float('nan')", "1e9"])
@@ -153,56 +127,6 @@ def test_tables_are_aligned(tiny, capsys):
     tiny(1)
     assert cli.main(["lecture", "49"]) == 0
     assert "\nname   value\n------------\none    1.000\nthree      3\n" in capsys.readouterr().out
-
-
-def test_a_long_run_is_kept_and_replayed_with_its_date(tiny, a_place_of_its_own, monkeypatch, capsys):
-    tiny(1)
-    assert cli.main(["lecture", "49", "--seed", "5"]) == 0
-    first = read(a_place_of_its_own / "out" / "lecture-049")
-    capsys.readouterr()
-    tiny("1/0")                                                # a replay must not run the lecture
-    assert cli.main(["lecture", "49", "--replay", "--out", "again"]) == 0
-    out = capsys.readouterr().out
-    assert "Replay of the run of" in out and first["date"][:4] in out and "seed 5" in out and "three      3" in out
-    assert read(a_place_of_its_own / "again") == first
-    check_files(a_place_of_its_own / "again", first)
-
-
-def test_the_last_full_run_is_the_one_that_is_kept(tiny, a_place_of_its_own, monkeypatch, capsys):
-    tiny(1)
-    cli.main(["lecture", "49", "--seed", "1"])
-    cli.main(["lecture", "49", "--seed", "2"])
-    cli.main(["lecture", "49", "--seed", "3", "--fast"])       # a shortened run is not kept
-    tiny(9)
-    cli.main(["lecture", "49", "--seed", "4"])                 # nor is one that missed its bounds
-    capsys.readouterr()
-    assert cli.main(["lecture", "49", "--replay"]) == 0
-    assert "seed 2" in capsys.readouterr().out
-    kept = a_place_of_its_own / "cache" / "lectures"
-    assert [path.name for path in kept.iterdir()] == ["intermission-digits"]
-
-
-def test_without_a_kept_run_replay_says_how_to_get_one(tiny, a_place_of_its_own, capsys):
-    tiny(1)
-    assert cli.main(["lecture", "49", "--fast"]) == 0          # a shortened run is not kept
-    capsys.readouterr()
-    assert cli.main(["lecture", "49", "--replay"]) == 2
-    assert "no full run of intermission on digits is kept" in capsys.readouterr().err
-
-
-def test_a_damaged_kept_run_is_no_traceback(tiny, a_place_of_its_own, monkeypatch, capsys):
-    tiny(1)
-    cli.main(["lecture", "49"])
-    (a_place_of_its_own / "cache" / "lectures" / "intermission-digits" / "metrics.json").write_text("{")
-    assert cli.main(["lecture", "49", "--replay"]) == 2
-
-
-def test_a_cache_that_cannot_be_written_does_not_fail_the_lecture(tiny, a_place_of_its_own, monkeypatch, capsys):
-    tiny(1)
-    (a_place_of_its_own / "file").write_text("")
-    monkeypatch.setenv("MINIDL_CACHE", str(a_place_of_its_own / "file"))
-    assert cli.main(["lecture", "49"]) == 0
-    assert "could not be kept" in capsys.readouterr().out
 
 
 def test_data_that_are_not_here_are_missed_before_anything_is_written(tiny, a_place_of_its_own, monkeypatch, capsys):
@@ -227,7 +151,7 @@ def test_show_hands_the_pictures_to_the_window(tiny, a_place_of_its_own, monkeyp
     monkeypatch.setattr(plotting, "show", lambda paths: shown.extend(paths) or "no window can be opened: a test")
     assert cli.main(["lecture", "49"]) == 0 and not shown      # a test has no terminal
     assert cli.main(["lecture", "49", "--show"]) == 0
-    assert [path.name for path in shown] == ["curve.png"] and "a test" in capsys.readouterr().out
+    assert [path.name for path in shown] == ["01-slide-49-curve.png"] and "a test" in capsys.readouterr().out
 
 
 def test_windows_open_only_where_somebody_looks(monkeypatch):
@@ -319,7 +243,7 @@ def test_a_shortened_run_is_short_and_held_only_to_bounds_that_always_hold(tiny,
     assert fast["metrics"] == {"epochs": 2, "last_rate": pytest.approx(0.0, abs=1e-9), "size": 3, "layers": 2,
                                "units": 3, "least": 0, "right": 3, "timed": 2, "margin": 144}
     assert fast["bounds"]["epochs"] == {"at_most": None, "at_least": None} and fast["bounds"]["size"]["at_most"] == 3
-    assert fast["figures"] == ["rows.png"]
+    assert fast["figures"] == ["01-slide-49-rows.png"]
     assert cli.main(["lecture", "49", "--out", "full"]) == 1                # 7 is more than 3
     assert read(a_place_of_its_own / "full")["metrics"]["epochs"] == 5
     assert capsys.readouterr().err == "minidl: intermission on digits, seed 0: size is 7, it should be at most 3\n"

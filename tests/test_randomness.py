@@ -113,6 +113,7 @@ CALLS = {
     "data.augmentation.flip": lambda rng: [augmentation.flip(IMAGES, rng)],
     "data.augmentation.noise": lambda rng: [augmentation.noise(IMAGES, rng, sd=0.1)],
     "data.augmentation.mixup": lambda rng: augmentation.mixup(X, X[:, :2], rng, alpha=1.0),
+    "data.embedded.crops": lambda rng: [data.crops(3, 8, rng=rng)],
     "data.embedded.patches": lambda rng: [data.patches(3, rng=rng)],
     "data.images.folder": of_a_folder,
     "data.tables.csv": lambda rng: [data.csv(DIGITS, label=-1, test=0.1, rng=rng).x_test],

@@ -149,13 +149,18 @@ class PCA:
 
     def _svd(self, xp: Any, x: Array) -> tuple[Array, Array, float]:
         n, d = x.shape
-        if n >= 4 * d:                     # tall: (n, d) has the singular values and right vectors of its R, (d, d)
-            rest: Any = sum((block - self.mean_).sum(0) for block in blocks(x)) / n
-            x = _triangle(xp, (block - self.mean_ - rest for block in blocks(x, 4 * d)))
-        else:
+        if n < 4 * d:
             x = x - self.mean_
             x -= x.mean(0)                 # what rounding has left of the mean
-        _, s, vt = xp.linalg.svd(x, full_matrices=False)
+            _, s, vt = xp.linalg.svd(x, full_matrices=False)
+        else:                              # tall: the same singular values and right vectors from a (d, d) matrix
+            rest: Any = sum((block - self.mean_).sum(0) for block in blocks(x)) / n
+            parts = (block.astype(np.float64) - self.mean_ - rest for block in blocks(x, 4 * d))
+            if x.dtype == np.float32:      # its squares fit float64: their roots are exact to float32's last digit
+                squares, axes = xp.linalg.eigh(sum(part.T @ part for part in parts))
+                s, vt = xp.sqrt(xp.maximum(squares[::-1], 0)), axes.T[::-1]
+            else:
+                _, s, vt = xp.linalg.svd(_triangle(xp, parts))
         variances = s.astype(np.float64)**2 / (n - 1)
         return variances[:self.n_components], vt[:self.n_components], float(variances.sum())
 

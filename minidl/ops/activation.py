@@ -176,8 +176,8 @@ def gelu(x: Any, approximate: str = "tanh") -> Tensor:
 
 def check_approximate(approximate: str) -> str:
     """The form of GELU. Raises InputError unless it is known."""
-    if approximate not in ("tanh", "none"):
-        raise InputError(f"gelu: approximate is 'tanh' or 'none', not {approximate!r}")
+    if not isinstance(approximate, str) or approximate not in ("tanh", "none"):
+        raise InputError(f"gelu: approximate is 'tanh' or 'none', not {approximate!r:.60}")
     return approximate
 
 

@@ -1,7 +1,7 @@
 """Rows of numbers: the array that a Tensor holds, what fits a model that learned from rows, and a block at a time."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,18 @@ def check_amount(name: str, what: str, value: Any, positive: bool = False) -> fl
         raise InputError(f"{name}: {what} is a finite number {'above 0' if positive else 'of at least 0'}, "
                          f"not {value!r}")
     return float(value)
+
+
+def check_choice(name: str, what: str, value: Any, choices: Sequence[Any]) -> None:
+    """Raise InputError unless the value is one of these strings or truth values."""
+    if not isinstance(value, type(choices[0])) or value not in choices:
+        raise InputError(f"{name}: {what} is {' or '.join(map(repr, choices))}, not {value!r:.60}")
+
+
+def check_text(name: str, what: str, value: Any) -> None:
+    """Raise InputError unless the value is a string."""
+    if not isinstance(value, str):
+        raise InputError(f"{name}: {what} is a text, not {value!r:.60}")
 
 
 def slices(n: int, size: int) -> Iterator[slice]:

@@ -173,7 +173,8 @@ class Primitive(Generic[P]):
     With `floats`, whole numbers and truth values become float32 first: what a logarithm or a norm makes of them are no
     whole numbers, and NumPy would compute it in float16 for 8 bits.
 
-    A call raises InputError, with the name and the arguments' dtypes and shapes, where NumPy refuses them; a backward
+    A call raises InputError, with the name and the arguments' dtypes and shapes, where NumPy refuses them, or makes of
+    them what a Tensor does not hold; a backward
     pass raises one for an argument without a rule, and for a rule's result of another shape.
     """
 
@@ -259,6 +260,9 @@ class Primitive(Generic[P]):
             t.requires_grad = True
             wanted = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad] if constants else None
             t.recipe = (self, args, raw, kwargs, wanted)
+        elif t.data.dtype.kind not in "fiub":
+            raise InputError(f"{self.name}: {describe(raw)}: the result is {t.data.dtype}, and a tensor holds real "
+                             "numbers or truth values")
         if mode.debugging:
             t.trace = debugging.check_forward(self.name, raw, t.data)
         return t

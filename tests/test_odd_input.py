@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import minidl as md
-from minidl import InputError, Tensor, nn, optim
+from minidl import InputError, Tensor, data, linear, metrics, nn, optim
 
 
 def frozen(a):
@@ -79,7 +79,8 @@ OPERATIONS = {
     "astype": [lambda a: md.astype(a, "float32"), lambda a: md.astype(Tensor(_X), a)],
     "clip": [lambda a: md.clip(a, 0.0, 1.0), lambda a: md.clip(Tensor(_X), a, 1.0)],
     "to_device": [lambda a: md.to_device(a, md.Device("cpu")), lambda a: Tensor(_X).to(a)],
-    "where": [lambda a: md.where(a, 1.0, 2.0), lambda a: md.where(_X > 0, a, 0.0), lambda a: md.where(_X > 0, _X, a)],
+    "where": [lambda a: md.where(a, 1.0, 2.0), lambda a: md.where(_X > 0, a, Tensor(_X)),
+              lambda a: md.where(_X > 0, _X, a), lambda a: md.where(_X > 0, Tensor(_X), a)],
     "conv2d": [lambda a: md.conv2d(a, np.ones((2, 2, 2, 1), np.float32)), lambda a: md.conv2d(IMAGES, a),
                lambda a: md.conv2d(IMAGES, np.ones((2, 2, 2, 1), np.float32), a)],
     "conv_transpose2d": [lambda a: md.conv_transpose2d(a, np.ones((2, 2, 1, 2), np.float32)),
@@ -226,13 +227,122 @@ OPTIMIZERS = {
                    lambda a: (Tensor(_X, True) * 2.0).backward(a)],
 }
 
+ROWS = np.random.default_rng(0).random((12, 3)).astype(np.float32)
+
+
+def estimating(make):
+    """An estimator made with the odd value, fitted to it, and, fitted to ROWS, asked about it."""
+    def fitted():
+        return make(2).fit(ROWS)
+    return [lambda a: make(a).fit(ROWS), lambda a: make(2).fit(a), lambda a: make(1).fit(a).encode(a),
+            lambda a: fitted().encode(a), lambda a: fitted().decode(a),
+            lambda a: fitted().reconstruct(a), lambda a: fitted().sample(a, 0), lambda a: fitted().sample(2, a)]
+
+
+def options(make, *names):
+    """An estimator with the odd value for one option at a time."""
+    return [lambda a, name=name: make(2, **{name: a}).fit(ROWS) for name in names]
+
+
+LINEAR = {
+    "PCA": [*estimating(linear.PCA), *options(linear.PCA, "svd_solver", "whiten", "power_iterations", "rng"),
+            lambda a: linear.PCA(1, svd_solver="svd").fit(a), lambda a: linear.PCA(1, svd_solver="randomized").fit(a),
+            lambda a: linear.PCA(1, whiten=True).fit(a).encode(a)],
+    "KMeans": [*estimating(linear.KMeans), *options(linear.KMeans, "n_init", "max_iter", "tol", "init", "rng")],
+    "MiniBatchKMeans": [*estimating(linear.MiniBatchKMeans), *options(linear.MiniBatchKMeans, "batch_size", "n_init",
+                                                                      "max_iter", "init", "rng")],
+    "LogisticPCA": [*estimating(linear.LogisticPCA), *options(linear.LogisticPCA, "ridge", "max_iter", "tol", "rng")],
+    "Whitening": [*estimating(linear.Whitening), *options(linear.Whitening, "kind", "eps"),
+                  lambda a: linear.Whitening(kind="zca").fit(a).encode(a)],
+    "principal_angles": [lambda a: linear.principal_angles(a, _X), lambda a: linear.principal_angles(_X, a)],
+}
+BITS = (ROWS > 0.5).astype(np.uint8)
+PIXELS = np.rint(ROWS * 3) / 3
+METRICS = {
+    "nearest_neighbours": [
+        lambda a: metrics.nearest_neighbours(a, ROWS, 1), lambda a: metrics.nearest_neighbours(ROWS, a, 1),
+        lambda a: metrics.nearest_neighbours(ROWS, ROWS, a), lambda a: metrics.nearest_neighbours(a, a, 1)],
+    "EuclideanIndex": [metrics.EuclideanIndex],
+    "HammingIndex": [metrics.HammingIndex, lambda a: metrics.HammingIndex(BITS, bits=a),
+                     *[lambda a, verb=verb: getattr(metrics.HammingIndex(BITS), verb)(a, 1)
+                       for verb in ("search", "within", "lookup", "scan")],
+                     *[lambda a, verb=verb: getattr(metrics.HammingIndex(BITS), verb)(BITS[0], a)
+                       for verb in ("within", "lookup", "scan")], lambda a: metrics.HammingIndex(BITS).search(BITS, a)],
+    "pack_bits": [metrics.pack_bits],
+    "unpack_bits": [lambda a: metrics.unpack_bits(a, 3), lambda a: metrics.unpack_bits(metrics.pack_bits(BITS), a)],
+    "distances": [metrics.distances],
+    "geodesic_distances": [lambda a: metrics.geodesic_distances(a, neighbors=1),
+                           lambda a: metrics.geodesic_distances(ROWS, neighbors=a)],
+    "geodesic_path": [lambda a: metrics.geodesic_path(a, 0, 1), lambda a: metrics.geodesic_path(np.eye(3), a, 1),
+                      lambda a: metrics.geodesic_path(np.eye(3), 0, a)],
+    "classical_mds": [lambda a: metrics.classical_mds(a, 1), lambda a: metrics.classical_mds(np.ones((3, 3)), a)],
+    "trustworthiness": [lambda a: metrics.trustworthiness(a, ROWS, neighbors=1), lambda a: metrics.trustworthiness(
+        ROWS, a, neighbors=1), lambda a: metrics.trustworthiness(ROWS, ROWS, neighbors=a)],
+    "description_length": [
+        lambda a: metrics.description_length(linear.PCA(1).fit(PIXELS), a, levels=4),
+        lambda a: metrics.description_length(a, PIXELS, levels=4),
+        *[lambda a, option=option: metrics.description_length(linear.PCA(1).fit(PIXELS), PIXELS,
+                                                              **{"levels": 4, option: a})
+          for option in ("levels", "code_step", "parameter_bits")]],
+    **{f.__name__: [lambda a, f=f: f(a, levels=4), lambda a, f=f: f(PIXELS, levels=a)]
+       for f in (metrics.raw_length, metrics.pixelwise_length)},
+    **{f.__name__: [lambda a, f=f: f(a, [0, 1], [0, 1]), lambda a, f=f: f([[0], [1]], a, [0, 1]),
+                    lambda a, f=f: f([[0], [1]], [0, 1], a)]
+       for f in (metrics.hits, metrics.precision_at_k, metrics.precision_by_class)},
+    "ngram_bits": [lambda a: metrics.ngram_bits(a, "ab", 2), lambda a: metrics.ngram_bits("ab", a, 2),
+                   lambda a: metrics.ngram_bits("ab", "ab", a),
+                   lambda a: metrics.ngram_bits("ab", "ab", 1, strength=a)],
+    **both("squared_error", room=metrics),
+}
+DATA = {
+    "Loader": [lambda a: list(data.Loader(a, batch_size=2, shuffle=False)),
+               lambda a: list(data.Loader(_X, a, batch_size=2, shuffle=False)),
+               lambda a: data.Loader(_X, batch_size=a, shuffle=False), lambda a: data.Loader(_X, batch_size=1, rng=a),
+               lambda a: data.Loader(_X, a, batch_size=1, classes=3, shuffle=False),
+               lambda a: data.Loader(a, batch_size=1, tokens=3, shuffle=False),
+               *[lambda a, option=option: data.Loader(_X, [0, 1], batch_size=1, rng=0, **{"classes": 2, option: a})
+                 for option in ("classes", "tokens", "augment", "mixup", "device")]],
+    "Characters": [data.Characters, lambda a: data.Characters("abc").encode(a),
+                   lambda a: data.Characters("ab").decode(a)],
+    "chunks": [lambda a: data.chunks(a, batch_size=1, steps=1), lambda a: data.chunks([1, 2], batch_size=a, steps=1),
+               lambda a: data.chunks([1, 2], batch_size=1, steps=a)],
+    "bars_and_stripes": [data.bars_and_stripes], "ring_centres": [data.ring_centres, lambda a: data.ring_centres(3, a)],
+    "grid_centres": [data.grid_centres, lambda a: data.grid_centres(3, a)],
+    **{f.__name__: [lambda a, f=f: f(a, rng=0), lambda a, f=f: f(3, rng=a), lambda a, f=f: f(3, rng=0, noise=a)]
+       for f in (data.swiss_roll, data.two_moons)},
+    **{f.__name__: [lambda a, f=f: f(a, rng=0), lambda a, f=f: f(3, rng=a), lambda a, f=f: f(3, rng=0, sd=a)]
+       for f in (data.ring, data.grid)},
+    "patches": [lambda a: data.patches(a, rng=0), lambda a: data.patches(1, a, rng=0),
+                lambda a: data.patches(1, rng=a)],
+    "crops": [lambda a: data.crops(a, 8, rng=0), lambda a: data.crops(1, a, rng=0), lambda a: data.crops(1, 8, rng=a),
+              lambda a: data.crops(1, 8, rng=0, pictures=a)],
+    **each("text", "load", "where", "fetch", "read_idx", "csv", "folder", room=data),
+    "load from": [lambda a: data.load("mnist", root=a)],
+    "augmentation": [
+        lambda x: data.augmentation.shift(x, 0, pixels=1), lambda x: data.augmentation.shift_by(x, 1, 1),
+        lambda x: data.augmentation.rotate(x, 0, degrees=9), lambda x: data.augmentation.rotate_by(x, 9.0),
+        lambda x: data.augmentation.flip(x, 0), lambda x: data.augmentation.noise(x, 0, sd=0.1),
+        lambda x: data.augmentation.mixup(x, _X, 0, alpha=1.0),
+        lambda y: data.augmentation.mixup(_X, y, 0, alpha=1.0),
+        lambda pixels: data.augmentation.shift(IMAGES, 0, pixels=pixels),
+        lambda down: data.augmentation.shift_by(IMAGES, down, 1),
+        lambda degrees: data.augmentation.rotate(IMAGES, 0, degrees=degrees),
+        lambda degrees: data.augmentation.rotate_by(IMAGES, degrees),
+        lambda zoom: data.augmentation.rotate_by(IMAGES, 9.0, zoom=zoom),
+        lambda sd: data.augmentation.noise(IMAGES, 0, sd=sd), lambda rng: data.augmentation.flip(IMAGES, rng),
+        lambda alpha: data.augmentation.mixup(_X, _X, 0, alpha=alpha)],
+}
+
 # A room is added by its line here. The names that it must have are those that its package exports.
 ROOMS = {"operations": (OPERATIONS, md.__all__), "losses": (LOSSES, ()), "layers": (LAYERS, nn.__all__),
-         "optimisers": (OPTIMIZERS, optim.__all__)}
+         "optimisers": (OPTIMIZERS, optim.__all__), "linear models": (LINEAR, linear.__all__),
+         "measures": (METRICS, metrics.__all__), "data": (DATA, data.__all__)}
 
 # No functions of data: modules, base classes, types, modes; and names that are in the table under another one.
 EXEMPT = {"InputError", "Primitive", "__version__", "custom", "debug", "devices", "graph", "nn", "no_grad", "ops",
-          "optim", "tune", "Activation", "Buffer", "Module", "init", "linear", "Optimizer", "Schedule", "RMSProp"}
+          "optim", "tune", "Activation", "Buffer", "Module", "init", "linear", "Optimizer", "Schedule", "RMSProp",
+          "DescriptionLength", "Dataset", "Entry", "TEXTS", "augmentation", "cache_folder", "catalogue", "data_folders",
+          "fetchable", "names"}
 CALLS = [pytest.param(call, id=f"{room}: {name} {i}") for room, (table, _) in ROOMS.items()
          for name, calls in table.items() for i, call in enumerate(calls)]
 
@@ -251,14 +361,14 @@ def outcome(call, value):
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("error")
-            call(value)
+            found = call(value)
     except (InputError, AssertionError):
         return None
     except TypeError as error:
         return None if re.search(WRONG_CALL, str(error)) else f"{type(error).__name__}: {error}"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    return None
+    return f"a Tensor of {found.dtype}" if isinstance(found, Tensor) and found.dtype.kind not in "fiub" else None
 
 
 @pytest.mark.parametrize("call", CALLS)

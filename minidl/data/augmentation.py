@@ -15,13 +15,16 @@ they are. Only `rotate_by` draws nothing: it is told the angles.
 """
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from minidl.arguments import plain_array
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.randomness import Seed, generator
-from minidl.rows import check_amount, check_count
+from minidl.rows import array_of, check_amount, check_count
 
 
 def shift(x: Array, rng: Seed, *, pixels: int) -> Array:
@@ -29,7 +32,8 @@ def shift(x: Array, rng: Seed, *, pixels: int) -> Array:
 
     (N, H, W, C) -> (N, H, W, C). Raises InputError for x that is no batch of float images, and pixels below 0.
     """
-    n, h, w, c = _images("shift", x)
+    x = _images("shift", x)
+    n, h, w, c = x.shape
     pixels = check_count("shift", "pixels", pixels, least=0)
     put, xp = backend_of(x).from_host, backend_of(x).xp
     down, right = generator(rng, "shift").integers(0, 2 * pixels + 1, size=(2, n))
@@ -43,7 +47,10 @@ def shift_by(x: Array, down: int, right: int) -> Array:
 
     (N, H, W, C) -> (N, H, W, C). Raises InputError for x that is no batch of float images.
     """
-    _, h, w, _ = _images("shift_by", x)
+    x = _images("shift_by", x)
+    _, h, w, _ = x.shape
+    if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in (down, right)):
+        raise InputError(f"shift_by: down and right are whole numbers, not {down!r:.60} and {right!r:.60}")
     down, right = min(max(down, -h), h), min(max(right, -w), w)
     moved = backend_of(x).xp.zeros_like(x)
     moved[:, max(down, 0):h + min(down, 0), max(right, 0):w + min(right, 0)] = \
@@ -56,9 +63,8 @@ def rotate(x: Array, rng: Seed, *, degrees: float) -> Array:
 
     (N, H, W, C) -> (N, H, W, C). Raises InputError for x that is no batch of float images.
     """
-    n, *_ = _images("rotate", x)
-    degrees = check_amount("rotate", "degrees", degrees)
-    return rotate_by(x, generator(rng, "rotate").uniform(-degrees, degrees, n))
+    x, degrees = _images("rotate", x), check_amount("rotate", "degrees", degrees)
+    return rotate_by(x, generator(rng, "rotate").uniform(-degrees, degrees, len(x)))
 
 
 def rotate_by(x: Array, degrees: ArrayLike, *, zoom: ArrayLike = 1.0) -> Array:
@@ -68,17 +74,19 @@ def rotate_by(x: Array, degrees: ArrayLike, *, zoom: ArrayLike = 1.0) -> Array:
     the image, and is their bilinear interpolation: (N, H, W, C) -> (N, H, W, C). Raises InputError for another number
     of angles or sizes, for a size that is not above 0, and for x that is no batch of float images.
     """
-    n, h, w, c = _images("rotate_by", x)
+    x = _images("rotate_by", x)
+    n, h, w, c = x.shape
     put, xp = backend_of(x).from_host, backend_of(x).xp
     try:
-        angle, size = np.asarray(degrees, np.float64) * (np.pi / 180), np.asarray(zoom, np.float64)
-    except (TypeError, ValueError) as error:
+        angle, size = (np.asarray(plain_array("rotate_by", a), np.float64) for a in (degrees, zoom))
+    except TypeError as error:
         raise InputError(f"rotate_by: degrees and zoom are numbers on the host ({error})") from None
     if any(a.shape not in ((), (n,)) or not np.isfinite(a).all() for a in (angle, size)) or not np.all(size > 0):
         raise InputError(f"rotate_by: {n} images take finite degrees and a zoom above 0, a number or {n} of each; "
                          f"degrees has shape {angle.shape}, zoom {size.shape}, the least {size.min(initial=np.inf):g}")
     if not x.size:
         return x.copy()
+    angle = angle * (np.pi / 180)
     cos, sin = (put((np.broadcast_to(f(angle), n) / size).astype(x.dtype).reshape(n, 1, 1)) for f in (np.cos, np.sin))
     down = xp.arange(h, dtype=x.dtype).reshape(1, h, 1) - (h - 1) / 2                    # from the centre
     right = xp.repeat(xp.arange(w, dtype=x.dtype), c).reshape(1, 1, w * c) - (w - 1) / 2
@@ -104,8 +112,8 @@ def flip(x: Array, rng: Seed) -> Array:
 
     (N, H, W, C) -> (N, H, W, C). Raises InputError for x that is no batch of float images.
     """
-    n, *_ = _images("flip", x)
-    mirrored = backend_of(x).from_host(np.flatnonzero(generator(rng, "flip").random(n) < 0.5))
+    x = _images("flip", x)
+    mirrored = backend_of(x).from_host(np.flatnonzero(generator(rng, "flip").random(len(x)) < 0.5))
     y = x.copy()
     y[mirrored] = x[mirrored][:, :, ::-1]
     return y
@@ -116,7 +124,7 @@ def noise(x: Array, rng: Seed, *, sd: float) -> Array:
 
     Raises InputError for an sd below 0, and an x of other numbers than float32 or float64.
     """
-    sd = check_amount("noise", "the standard deviation sd", sd)
+    x, sd = plain_array("noise", array_of(x)), check_amount("noise", "the standard deviation sd", sd)
     if x.dtype not in (np.float32, np.float64):
         raise InputError(f"noise: x is {x.dtype}; it takes float32 or float64, x.astype(np.float32)")
     return x + backend_of(x).from_host(generator(rng, "noise").standard_normal(x.shape, dtype=x.dtype)) * sd
@@ -131,7 +139,8 @@ def mixup(x: Array, y: Array, rng: Seed, *, alpha: float) -> tuple[Array, Array]
 
     Source: H. Zhang et al., "mixup: Beyond empirical risk minimization", 2018.
     """
-    if y.dtype.kind != "f" or len(x) != len(y):
+    x, y = (plain_array("mixup", array_of(a)) for a in (x, y))
+    if y.dtype.kind != "f" or x.shape[:1] != y.shape[:1] or not x.ndim:
         raise InputError(f"mixup: x {x.shape} and y {y.shape} of {y.dtype}: it mixes targets of floats, one for each "
                          "x; turn labels into rows by md.one_hot, or let data.Loader(mixup=, classes=) do it")
     alpha = check_amount("mixup", "alpha", alpha, positive=True)
@@ -158,8 +167,10 @@ def _with_border(x: Array, before: int, after: int) -> Array:
     return y.reshape(n, y.shape[1], y.shape[2] * c)
 
 
-def _images(name: str, x: Array) -> tuple[int, ...]:
+def _images(name: str, x: Any) -> Array:
+    """x (N, H, W, C), as an array of floats."""
+    x = plain_array(name, array_of(x))
     if x.ndim != 4 or x.dtype.kind != "f":
         raise InputError(f"{name}: x is {x.dtype} of shape {x.shape}; it takes floats of shape (N, H, W, C), a batch "
                          "of images as `data.load` gives them, without `flat()`")
-    return x.shape
+    return x

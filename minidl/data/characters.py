@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import plain_array
 from minidl.backend import Array
 from minidl.data.embedded import FILES
 from minidl.errors import InputError
-from minidl.rows import check_count
+from minidl.rows import check_count, check_text
 
 TEXTS = {"alice": "Lewis Carroll, Alice's Adventures in Wonderland, 1865; public domain"}
 
@@ -27,16 +28,20 @@ def text(name: str = "alice") -> str:
     another name.
     """
     import gzip
-    if name not in TEXTS:
-        raise InputError(f"there is no text {name!r}; there is {', '.join(TEXTS)}")
+    if not isinstance(name, str) or name not in TEXTS:
+        raise InputError(f"there is no text {name!r:.60}; there is {', '.join(TEXTS)}")
     with gzip.open(FILES / f"{name}.txt.gz", "rt", encoding="ascii") as file:
         return file.read()
 
 
 class Characters:
-    """An alphabet: the distinct characters of a text, sorted; their places in it are their ids."""
+    """An alphabet: the distinct characters of a text, sorted; their places in it are their ids.
+
+    Raises InputError for what is no text.
+    """
 
     def __init__(self, text: str) -> None:
+        check_text("Characters", "its text", text)
         self.symbols = "".join(sorted(set(text)))
         self._ids = {symbol: i for i, symbol in enumerate(self.symbols)}
 
@@ -45,6 +50,7 @@ class Characters:
 
     def encode(self, text: str) -> np.ndarray:
         """The ids (len(text),) of a text's characters; raises InputError for one that is not in the alphabet."""
+        check_text("encode", "what is encoded", text)
         try:
             return np.array([self._ids[symbol] for symbol in text], dtype=np.int64)
         except KeyError as error:
@@ -53,8 +59,10 @@ class Characters:
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of these ids, whole numbers on the host; raises InputError for one outside 0 .. len(self)-1."""
-        numbers = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
-        if numbers.size and (numbers.ndim != 1 or numbers.dtype.kind not in "iu"):
+        if not isinstance(ids, Iterable):
+            raise InputError(f"decode: ids is a row of whole numbers, not {ids!r:.60}")
+        numbers = plain_array("decode", ids if hasattr(ids, "__array__") else list(ids))
+        if numbers.ndim != 1 or numbers.size and numbers.dtype.kind not in "iu":
             raise InputError(f"decode: ids is a row of whole numbers, not {numbers.dtype} of shape {numbers.shape}")
         for i, number in enumerate(numbers):
             if not 0 <= number < len(self):
@@ -75,7 +83,7 @@ def chunks(ids: Array, *, batch_size: int, steps: int) -> Iterator[tuple[Array, 
     gives no row a pair.
     """
     batch_size, steps = check_count("chunks", "batch_size", batch_size), check_count("chunks", "steps", steps)
-    ids = np.asarray(ids) if isinstance(ids, list | tuple) else ids
+    ids = plain_array("chunks", ids)
     if ids.ndim != 1:
         raise InputError(f"chunks: ids is one long sequence, (N,), not of shape {ids.shape}")
     length = (len(ids) - 1) // batch_size

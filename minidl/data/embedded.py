@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -72,13 +73,17 @@ def patches(n: int, size: int = 8, *, rng: Seed, whiten: bool = True) -> np.ndar
 def crops(n: int, size: int, *, rng: Seed, pictures: Sequence[str] = ("raccoon", "chelsea")) -> np.ndarray:
     """Squares from random places of these natural pictures, as they are: float32 (n, size, size, 1) in [0, 1].
 
-    `rng` is an int, a Generator or a RandomStream. Raises InputError if n < 1 or a square doesn't fit into a picture.
+    `rng` is an int, a Generator or a RandomStream. Raises InputError if n < 1, if a square doesn't fit into a picture,
+    and for pictures that are not there.
     """
-    known = nature()
-    chosen = [known[name] / np.float32(255) for name in pictures]
-    if n < 1 or not 1 <= size < min(min(picture.shape) for picture in chosen):
-        raise InputError(f"crops: n is {n} and size {size}; n must be at least 1, and the squares smaller than the "
-                         f"pictures, {', '.join(str(picture.shape) for picture in chosen)}")
+    n, size, known = check_count("crops", "n", n), check_count("crops", "size", size), nature()
+    names: list[Any] = list(pictures) if isinstance(pictures, list | tuple) else [pictures]
+    if not names or not all(isinstance(name, str) and name in known for name in names):
+        raise InputError(f"crops: pictures are names among {', '.join(known)}, not {pictures!r:.60}")
+    chosen = [known[name] / np.float32(255) for name in names]
+    if size >= min(min(picture.shape) for picture in chosen):
+        raise InputError(f"crops: squares of {size} x {size} must be smaller than the pictures, "
+                         f"{', '.join(str(picture.shape) for picture in chosen)}")
     rng = generator(rng, "crops")
     found = []
     for _ in range(n):

@@ -47,7 +47,7 @@ def ring(n: int, *, rng: Seed, modes: int = 8, radius: float = 2.0,
     """A mixture of `modes` equal round Gaussians on a circle: points (n, 2), and each point's mode (n,).
 
     The set on which GANs are seen to lose modes; `sd` is the Gaussians' standard deviation. Raises InputError for an n
-    or modes below 1 and an sd below 0.
+    or modes below 1, and a radius or an sd below 0.
 
     Source: L. Metz et al., "Unrolled generative adversarial networks", 2017.
     """
@@ -58,8 +58,8 @@ def grid(n: int, *, rng: Seed, side: int = 5, spacing: float = 2.0,
          sd: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
     """A mixture of side x side equal round Gaussians on a grid around 0: points (n, 2), and each point's mode (n,).
 
-    `spacing` is that of their centres, `sd` their standard deviation. Raises InputError for an n or a side below 1 and
-    an sd below 0.
+    `spacing` is that of their centres, `sd` their standard deviation. Raises InputError for an n or a side below 1, and
+    a spacing or an sd below 0.
 
     Source: A. Srivastava et al., "VEEGAN", 2017.
     """
@@ -67,15 +67,15 @@ def grid(n: int, *, rng: Seed, side: int = 5, spacing: float = 2.0,
 
 
 def ring_centres(modes: int = 8, radius: float = 2.0) -> np.ndarray:
-    """The centres of `ring`: (modes, 2), anticlockwise from (radius, 0). Raises InputError for modes below 1."""
-    modes = check_count("ring", "modes", modes)
+    """The centres of `ring`: (modes, 2), anticlockwise from (radius, 0). Errors are those of `ring`."""
+    modes, radius = check_count("ring", "modes", modes), check_amount("ring", "radius", radius)
     angle = 2 * np.pi * np.arange(modes) / modes
     return (radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)).astype(np.float32)
 
 
 def grid_centres(side: int = 5, spacing: float = 2.0) -> np.ndarray:
-    """The centres of `grid`: (side*side, 2), row by row. Raises InputError for a side below 1."""
-    side = check_count("grid", "side", side)
+    """The centres of `grid`: (side*side, 2), row by row. Errors are those of `grid`."""
+    side, spacing = check_count("grid", "side", side), check_amount("grid", "spacing", spacing)
     line = spacing * (np.arange(side) - (side - 1) / 2)
     return np.stack([np.tile(line, side), np.repeat(line, side)], axis=1).astype(np.float32)
 

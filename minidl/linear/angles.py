@@ -39,7 +39,7 @@ def _orthonormal(which: str, matrix: Any) -> np.ndarray:
     """Orthonormal rows that span what the matrix's rows span."""
     array = plain_array("principal_angles", array_of(matrix))
     rows = np.asarray(backend_of(array).to_host(array), np.float64)
-    if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all():
+    if rows.ndim != 2 or not rows.size or not np.isfinite(rows).all():
         raise InputError(f"principal_angles: the {which} argument is rows of finite numbers, shape (k, d), not "
                          f"{rows.shape}")
     _, s, vt = np.linalg.svd(rows, full_matrices=False)

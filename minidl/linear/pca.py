@@ -12,6 +12,7 @@ from minidl.randomness import Seed, generator
 from minidl.rows import (
     BLOCK,
     blocks,
+    check_choice,
     check_count,
     check_finite,
     check_fitted,
@@ -69,8 +70,8 @@ class PCA:
     def __init__(self, n_components: int, *, svd_solver: str = "auto", whiten: bool = False,
                  power_iterations: int = 8, rng: Seed = 0) -> None:
         n_components = check_count("PCA", "n_components", n_components)
-        if svd_solver not in SOLVERS:
-            raise InputError(f"PCA: svd_solver is one of {', '.join(SOLVERS)}, not {svd_solver!r}")
+        check_choice("PCA", "svd_solver", svd_solver, SOLVERS)
+        check_choice("PCA", "whiten", whiten, (False, True))
         self.power_iterations = check_count("PCA", "power_iterations", power_iterations, least=0)
         generator(rng, "PCA")                    # refuses here what fit would
         self.n_components, self.svd_solver, self.whiten = n_components, svd_solver, bool(whiten)

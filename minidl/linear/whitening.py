@@ -4,10 +4,17 @@ from __future__ import annotations
 from typing import Any
 
 from minidl.backend import Array, backend_of
-from minidl.errors import InputError
 from minidl.linear.pca import PCA
 from minidl.randomness import Seed, generator
-from minidl.rows import check_amount, check_count, check_finite, check_fitted, rows_of_floats, rows_that_meet
+from minidl.rows import (
+    check_amount,
+    check_choice,
+    check_count,
+    check_finite,
+    check_fitted,
+    rows_of_floats,
+    rows_that_meet,
+)
 
 KINDS = ("pca", "zca")
 
@@ -39,8 +46,7 @@ class Whitening:
     pca_: PCA
 
     def __init__(self, n_components: int | None = None, *, kind: str = "pca", eps: float = 0.0) -> None:
-        if kind not in KINDS:
-            raise InputError(f"Whitening: kind is 'pca' or 'zca', not {kind!r}")
+        check_choice("Whitening", "kind", kind, KINDS)
         if n_components is not None:
             n_components = check_count("Whitening", "n_components", n_components)
         self.n_components, self.kind, self.eps = n_components, kind, check_amount("Whitening", "eps", eps)

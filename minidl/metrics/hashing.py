@@ -45,10 +45,19 @@ def pack_bits(codes: Any) -> Array:
     return xp.packbits(padded.reshape(-1), bitorder="little").view(np.uint64).reshape(n, padded.shape[1] // _WORD)
 
 
-def unpack_bits(words: Array, bits: int) -> Array:
-    """What `pack_bits` packed: words (N, W) uint64 -> codes (N, bits) uint8."""
+def unpack_bits(words: Any, bits: int) -> Array:
+    """What `pack_bits` packed: words (N, W) uint64 -> codes (N, bits) uint8.
+
+    Raises InputError for what are no such words, and for more bits than they have.
+    """
+    words = _array(words)
+    if words.ndim != 2 or words.dtype != np.uint64:
+        raise InputError(f"unpack_bits: words are uint64 of shape (N, W), as pack_bits gives them, not {words.dtype} "
+                         f"of shape {words.shape}")
     xp = backend_of(words).xp
     n, width = words.shape
+    if check_count("unpack_bits", "bits", bits) > width * _WORD:
+        raise InputError(f"unpack_bits: {width} words hold {width * _WORD} bits, not {bits}")
     spread = xp.unpackbits(xp.ascontiguousarray(words).reshape(-1).view(np.uint8), bitorder="little")
     return spread.reshape(n, width * _WORD)[:, :bits]
 
@@ -72,8 +81,9 @@ class HammingIndex:
         xp = backend_of(codes).xp
         if not hasattr(xp, "bitwise_count"):
             raise InputError("HammingIndex: this CuPy cannot count bits, CuPy 14 can; or keep the codes on the host")
-        if not len(codes):
-            raise InputError("HammingIndex: there are no codes; give it rows to find")
+        if not codes.ndim or not len(codes):
+            raise InputError(f"HammingIndex: there are no codes in an array of shape {codes.shape}; give it rows to "
+                             "find")
         if codes.dtype == np.uint64 and bits is None:
             raise InputError("HammingIndex: words of uint64 need the codes' length, HammingIndex(words, bits=256)")
         self.bits = codes.shape[-1] if bits is None else check_count("HammingIndex", "bits", bits)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.arguments import plain_array
+from minidl.arguments import is_whole, plain_array
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.rows import array_of, check_count
@@ -54,11 +54,18 @@ def geodesic_distances(x: Any, *, neighbors: int = 10) -> Array:
     return way
 
 
-def geodesic_path(distances: np.ndarray, a: int, b: int) -> np.ndarray:
+def geodesic_path(distances: Any, a: int, b: int) -> np.ndarray:
     """The points on the shortest way from a to b, in their order: those through which it is no longer.
 
-    `distances` (N, N) are `geodesic_distances`; the result is indices, a first and b last.
+    `distances` (N, N) are `geodesic_distances`; the result is indices on the host, a first and b last. Raises
+    InputError for another shape and for ends that are none of the N.
     """
+    distances = plain_array("geodesic_path", array_of(distances))
+    distances = backend_of(distances).to_host(distances)
+    n = len(distances) if distances.ndim == 2 else 0
+    if distances.shape != (n, n) or not all(is_whole(end) and end < n for end in (a, b)):
+        raise InputError(f"geodesic_path: a way leads from one row to another of a table of distances, (N, N); this "
+                         f"one is {distances.shape}, the ends are {a!r:.60} and {b!r:.60}")
     on_it = np.flatnonzero(distances[a] + distances[:, b] <= distances[a, b] * (1 + 1e-9))
     return on_it[np.argsort(distances[a, on_it])]
 

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minidl.arguments import plain_array
+from minidl.arguments import is_whole, plain_array
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
-from minidl.rows import array_of
+from minidl.rows import array_of, check_amount, check_count
 
 STEP_BITS = 32         # a step is sent as a float32
 RANGE_BITS = 16        # the least and the greatest whole number of a column, each
@@ -157,10 +157,9 @@ def message(model: Any, x: Array, *, levels: int, code_step: float = 1.0, parame
     Raises InputError for values that are on no level, a step that is not above 0, or so small that the code's whole
     numbers need more than 16 bits, parameter_bits outside 2..16, and another kind of model.
     """
-    if not 0.0 < code_step < math.inf:
-        raise InputError(f"description length: code_step, the unit of the codes, is above 0, not {code_step}")
-    if not 2 <= parameter_bits <= RANGE_BITS:
-        raise InputError(f"description length: parameter_bits is from 2 to {RANGE_BITS}, not {parameter_bits}")
+    check_amount("description length", "code_step, the unit of the codes,", code_step, positive=True)
+    if not is_whole(parameter_bits, 2) or parameter_bits > RANGE_BITS:
+        raise InputError(f"description length: parameter_bits is from 2 to {RANGE_BITS}, not {parameter_bits!r:.60}")
     pixels = to_levels(x, levels)
     receiver = copy.deepcopy(model)
     parameters = []
@@ -207,7 +206,7 @@ def to_levels(x: Array, levels: int) -> np.ndarray:
     Raises InputError for values that lie between the levels, outside [0, 1] or are not finite, and for no items.
     """
     x = plain_array("description length", array_of(x))
-    if not 2 <= levels <= 2**15 or x.ndim < 2 or not len(x):
+    if check_count("description length", "levels", levels, least=2) > 2**15 or x.ndim < 2 or not x.size:
         raise InputError(f"description length: data are items (N, ...) in 2 to {2**15:,} levels, not {x.shape} in "
                          f"{levels}")
     values = backend_of(x).to_host(x).reshape(len(x), -1) * float(levels - 1)

@@ -33,8 +33,8 @@ class EuclideanIndex:
 
     def __init__(self, database: Any) -> None:
         x = rows_of_floats("EuclideanIndex", database)
-        if not len(x):
-            raise InputError("EuclideanIndex: the database is empty; give it rows to find")
+        if not x.size:
+            raise InputError(f"EuclideanIndex: the database is empty, of shape {x.shape}; give it rows to find")
         xp = backend_of(x).xp
         self._rows = self._centred = x
         self._mean = mean_row(xp, x)

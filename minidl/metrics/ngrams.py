@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 
 from minidl.errors import InputError
+from minidl.rows import check_amount, check_count, check_text
 
 
 def ngram_bits(seen: str, held_out: str, longest: int, *, strength: float = 5.0) -> dict[int, float]:
@@ -13,11 +14,14 @@ def ngram_bits(seen: str, held_out: str, longest: int, *, strength: float = 5.0)
 
     They count in `seen` how often each character follows the n - 1 before it. A context that is rare leans on the next
     shorter one, as if that had been seen `strength` times; the shortest holds every character for equally likely.
-    Raises InputError for an empty text and `longest` below 1.
+    Raises InputError for an empty text, `longest` below 1, and a strength that is not above 0.
     """
-    if not seen or not held_out or longest < 1:
-        raise InputError(f"ngram_bits: two texts and n from 1 up, not {len(seen)} and {len(held_out)} characters and "
-                         f"{longest}")
+    check_text("ngram_bits", "seen", seen)
+    check_text("ngram_bits", "held_out", held_out)
+    check_count("ngram_bits", "longest", longest)
+    check_amount("ngram_bits", "strength", strength, positive=True)
+    if not seen or not held_out:
+        raise InputError(f"ngram_bits: it takes two texts, not {len(seen)} and {len(held_out)} characters")
     text = seen + held_out
     bits, p = {}, np.full(len(held_out), 1 / len(set(text)))
     for n in range(1, longest + 1):

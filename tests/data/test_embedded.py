@@ -81,6 +81,11 @@ def test_crops_are_pieces_of_the_pictures_as_they_are():
                for at, crop in zip(places, crops[..., 0], strict=True))
     np.testing.assert_array_equal(crops, data.crops(5, 32, rng=np.random.default_rng(1), pictures=["raccoon"]))
     assert len(np.unique(crops.reshape(5, -1), axis=0)) == 5
-    for n, size in ((0, 32), (3, 1000)):
-        with pytest.raises(InputError, match=f"crops: n is {n} and size {size}"):
-            data.crops(n, size, rng=0)
+    with pytest.raises(InputError, match="crops: n is a whole number of at least 1, not 0"):
+        data.crops(0, 32, rng=0)
+    with pytest.raises(InputError, match="crops: squares of 1000 x 1000 must be smaller than the pictures"):
+        data.crops(3, 1000, rng=0)
+    with pytest.raises(InputError, match="crops: pictures are names among .*raccoon.*, not 'dog'"):
+        data.crops(3, 32, rng=0, pictures="dog")
+    np.testing.assert_array_equal(data.crops(3, 32, rng=1, pictures="raccoon"),
+                                  data.crops(3, 32, rng=1, pictures=["raccoon"]))

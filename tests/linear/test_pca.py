@@ -224,7 +224,7 @@ def test_whole_numbers_become_float32(rng):
 
 @pytest.mark.parametrize("arguments, sentence", [
     (dict(n_components=0), "at least 1, not 0"), (dict(n_components=2.5), "whole number"),
-    (dict(n_components=2, svd_solver="lapack"), "svd, covariance, randomized"),
+    (dict(n_components=2, svd_solver="lapack"), "'svd' or 'covariance' or 'randomized', not 'lapack'"),
     (dict(n_components=2, power_iterations=-1), "at least 0, not -1"),
     (dict(n_components=2, power_iterations=2.5), "whole number")])
 def test_bad_settings_are_told_at_once(arguments, sentence):

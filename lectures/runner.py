@@ -19,6 +19,7 @@ import re
 import shutil
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 T = TypeVar("T")
+COLUMNS = 78                # of what a lecture prints: the width of a projector's terminal
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ class Talk:
             "lecture": found.name, "slides": found.numbers, "title": found.title, "data": self.data, "credit": "",
             "device": self.device.name, "seed": self.seed, "fast": self.fast, "version": __version__,
             "date": datetime.now().astimezone().isoformat(timespec="seconds"), "seconds": 0.0, "metrics": {},
-            "bounds": {}, "missed": [], "figures": [], "figure_slides": {}, "tables": []}
+            "bounds": {}, "missed": [], "figures": [], "figure_slides": {}, "tables": [],
+            "said": []}
         self._started = time.perf_counter()
 
     # What a lecture file calls ----------------------------------------------------------------------------------------
@@ -169,6 +172,14 @@ class Talk:
         for hook in hooks:
             hook.remove()
         return seen
+
+    def say(self, words: str) -> None:
+        """Say what the last picture shows, in one to three sentences with this run's own numbers; they stand below."""
+        words = " ".join(words.split())
+        figure = next(iter(self._record["figures"][-1:]), "")
+        self._record["said"].append({"slides": self._record["figure_slides"].get(figure, self.lecture.numbers),
+                                     "words": words, "figure": figure})
+        self._print_words(words)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print a table; numbers are shown with three decimals."""
@@ -287,6 +298,7 @@ class Talk:
             self._print(f"this run could not be kept for --replay: {why_not}")
         self._print(f"{len(self._record['figures'])} figures and metrics.json are in {self.out} "
                     f"({self._record['seconds']:.0f} s)" + (", from a run too short to learn much" * self.fast))
+        self._print(f"what there is to say about it stands in {self.lecture.path}")
         self._show()
         if missed:
             raise BoundMissed(f"{self.lecture.name} on {self.data}, seed {self.seed}: " + "; ".join(missed))
@@ -320,6 +332,8 @@ class Talk:
                     f"{record['version']}")
         for table in record["tables"]:
             self._print("\n" + table + "\n")
+        for said in record["said"]:
+            self._print_words(said["words"])
         self._print(f"its figures and metrics.json are in {self.out}")
         self._show()
 
@@ -356,6 +370,9 @@ class Talk:
         why_not = plotting.show([self.out / name for name in self._record["figures"]])
         if why_not:
             self._print(why_not)
+
+    def _print_words(self, words: str) -> None:
+        self._print("\n" + textwrap.fill(words, COLUMNS) + "\n")
 
     def _print(self, text: str) -> None:
         print(text, flush=True)

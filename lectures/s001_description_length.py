@@ -96,6 +96,10 @@ talk.save(pictures.bit_bars({name: {k: list(bar[::-1]) for k, bar in bars.items(
                             parts=["residual", "code", "model"], x="k", level=pixelwise,
                             level_name="each pixel by itself",
                             title=f"Bits to send {len(x):,} images, per image (raw: {raw:,.0f})"), "bits")
+winner = min(best, key=lambda name: lengths[name][best[name]].sum())
+talk.say(f"Each pixel by itself takes {pixelwise:.0f} bits an image. The shortest message takes "
+         f"{lengths[winner][best[winner]].sum():.0f}, the model included, through {winner} with k = {best[winner]}"
+         + ("; a richer model costs more than it saves." if best[winner] < numbers[winner][-1] else "."))
 talk.table(["message", "k", "model", "code", "residual", "bits per image"], [
     ["raw", "", 0.0, 0.0, raw, raw], ["each pixel by itself", "", 0.0, 0.0, pixelwise, pixelwise],
     *[[name, k, *lengths[name][k], lengths[name][k].sum()] for name, k in best.items()]])
@@ -162,6 +166,8 @@ talk.save(pictures.embeddings(
     {"a swiss roll": roll, "PCA": pca.encode(centred), "autoencoder": network.encode(centred), "Isomap": unrolled},
     along, ways={f"straight: {straight[a, b]:.0f}": roll[[a, b]], f"along the roll: {way[a, b]:.0f}": roll[path]},
     place="place along the roll", title="Two numbers for each point in space"), "swiss-roll")
+talk.say(f"Two points that are {straight[a, b]:.0f} apart in a straight line are {way[a, b]:.0f} apart along the "
+         "roll: what is close in space need not be close on the manifold.")
 
 # %% [markdown]
 # In numbers: how well does the distance between two codes agree with the true distance on the sheet (correlation over
@@ -252,6 +258,8 @@ ghosts, walks = (np.array([((every_angle - row)**2).sum(1).min() for row in rows
 talk.save([pictures.walk({f"straight line: off by {ghosts[i]:.1f}": faded[i].reshape(size, size),
                           f"along the manifold: {walks[i]:.1f}": walked[i].reshape(size, size)},
                          codes, angles, steps_on[i]) for i in range(len(share))], "walk")
+talk.say(f"On the straight line from one seven to the other the images are off by up to {ghosts.max():.1f} from "
+         f"every seven that there is, on the way along the manifold by up to {walks.max():.1f}.")
 
 # %% [markdown]
 # ## What must come out

@@ -106,6 +106,10 @@ mean_error = squared_error(pca.mean_ + 0 * x_test, x_test)
 talk.rows("comparison", f"Compressing images to {k} real numbers", {"real data": (some, "squared\nerror"), **{
     f"{k}-D {name}".replace("logistic ", "logistic\n"): (y[chosen], f"{errors[name]:.2f}")
     for name, y in with_k_numbers.items()}})
+talk.say(f"From {k} numbers the deep autoencoder gives test images back with a squared error of "
+         f"{errors['deep auto']:.2f}, PCA with {errors['PCA']:.2f}: "
+         + ("a network can follow a curved manifold, PCA only a plane." if errors["deep auto"] < errors["PCA"] else
+            "after so few steps the plane is better."))
 table = {"mean image": mean_error, f"PCA-{k}": errors["PCA"], "logistic PCA, linear encoder": one_layer_error,
          f"logistic PCA-{k}": errors["logistic PCA"], "deep autoencoder": errors["deep auto"]}
 talk.table(["model", "numbers", "squared error per test image", "of PCA's"],
@@ -217,6 +221,11 @@ rows = {"clean": small_test, "noisy": noisy, "PCA": linear["PCA"].reconstruct(no
 talk.rows("denoising", "Taking noise away: the squared error to the clean image", {
     name: (row[digits.one_of_each().tolist()].reshape(-1, 8, 8), f"{squared_error(row, small_test):.2f}")
     for name, row in rows.items()})
+_, of_pca, of_clean, of_noisy = (squared_error(row, small_test) for name, row in rows.items() if name != "clean")
+talk.say(f"From noisy images PCA comes to within {of_pca:.2f} of the clean ones, the deep network to {of_clean:.2f}, "
+         f"the network that was trained with noise to {of_noisy:.2f}: "
+         + ("it has learned where digits lie, and goes there." if of_noisy < min(of_pca, of_clean) else
+            "after so few steps it does not know where digits lie."))
 
 # %% [markdown]
 # ## What the noise does to the filters

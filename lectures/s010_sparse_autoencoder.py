@@ -17,6 +17,7 @@ from minidl.autoencoders import SparseAutoencoder, StackedAutoencoder
 from minidl.lectures import lecture
 from minidl.lectures.pictures import sparse_autoencoder as pictures
 from minidl.linear import PCA
+from minidl.metrics import squared_error
 from minidl.metrics.filters import gabor_fit, orientation_selectivity
 
 talk = lecture(10, data=["digits", "mnist"])
@@ -163,6 +164,10 @@ talk.save(plotting.trials({label: [plotting.Trial(name, list(values), True if na
                                    for name, values in scores.items()]
                            for label, scores in (("orientation selectivity", selectivity), ("Gabor fit", fit))},
                           x="0: none, 1: perfect", title="Edges, measured: small dots are filters"), "edges")
+edge, wave = (float(np.median(fit[name])) for name in ("KL", "PCA"))
+talk.say(f"A single edge explains {100 * edge:.0f} % of a typical filter of the sparse autoencoder, and "
+         f"{100 * wave:.0f} % of one of PCA's: "
+         + ("sparse units become detectors of edges." if edge > wave + 0.05 else "its units detect no edges yet."))
 talk.table(["filters", "orientation selectivity (median)", "Gabor fit (median)", "mean activation"],
            [[name, float(np.median(selectivity[name])), float(np.median(fit[name])),
              f"{np.abs(activations[name]).mean():.3f}" if name in activations else ""] for name in measured])
@@ -213,6 +218,9 @@ on_test, y_test = talk.device.put(images.x_test), np.asarray(images.y_test)
 some = on_test[images.one_of_each().tolist()]
 talk.rows("reconstructions", "What the layers know of an image", {
     "x": some, "from a": stack.layers[0].reconstruct(some), "from b": stack.reconstruct(some)})
+from_a, from_b = (squared_error(way.reconstruct(on_test), on_test) for way in (stack.layers[0], stack))
+talk.say(f"The second layer learned to reconstruct a, not x. Decoded all the way, its {sizes[2]} numbers give the "
+         f"image back with a squared error of {from_b:.2f}, the {sizes[1]} of the first layer with {from_a:.2f}.")
 talk.save(pictures.filter_panels({"": filters_of(stack.layers[0], int(np.sqrt(sizes[0])))[:60]}, columns=12,
                                  title="What the units of the first layer look for"), "strokes")
 
@@ -277,6 +285,11 @@ for n in labels:
         way.append(float(values))
 talk.save(plotting.curve_panels({"": {way: (labels, values) for way, values in ways.items()}}, x="labelled images",
                                 y="wrong test images, %", log_x=True, title="Few labels, all images"), "few-labels")
+scratch, on_few = ways["not pretrained"][0], ways["softmax on b"][0]
+talk.say(f"With {labels[0]} labels a softmax on the pretrained b is wrong on {on_few:.1f} % of the test images, a "
+         f"network from scratch on {scratch:.1f} %: pretraining {'pays' if on_few < scratch else 'does not pay'}. With "
+         f"all {len(y_train):,} labels it is {results['fine-tuned']:.1f} % with pretraining and "
+         f"{results['not pretrained']:.1f} % without.")
 talk.table(["labelled images", *ways], [[n, *values] for n, *values in zip(labels, *ways.values(), strict=True)])
 
 # %% [markdown]

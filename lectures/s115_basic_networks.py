@@ -119,6 +119,9 @@ with one_core():
                       for name, model in both.items()}
             frames.append(pictures.boundaries(panels, points, moon, title=f"after {step} steps"))
 talk.save(frames, "two-moons")
+by_line, by_curve = (100 * right(model, new_points, new_moon) for model in (neuron, network))
+talk.say(f"One neuron draws a straight line, which puts {by_line:.1f} % of new points on their moon. Sixteen hidden "
+         f"neurons draw a curve: {by_curve:.1f} %.")
 talk.table(["classifier", "training points right", "new points right"], [
     [name, right(model, points, moon), right(model, new_points, new_moon)] for name, model in both.items()])
 talk.metric("moons_neuron", right(neuron, new_points, new_moon), at_most=0.93, always=True)
@@ -147,6 +150,9 @@ for width in (2, 4, 300):
     panels[f"{width} hidden neurons\ntraining {known:.0%}, new {new:.0%}"] = probability(network)
     rows.append([width, known, new, new_losses[-1]])
 talk.save(pictures.boundaries(panels, points, moon, title="Share of points right"), "width")
+talk.say(f"300 hidden neurons know {100 * known:.0f} % of the {len(points)} points that they were trained on, and "
+         f"{100 * new:.0f} % of new ones. Of those, 4 neurons know {100 * rows[1][2]:.0f} %"
+         + (", and are less sure where they are wrong." if new_losses[1] < new_losses[2] else "."))
 talk.table(["hidden neurons", "training points right", "new points right", "cross-entropy of new points"], rows)
 if not talk.fast:
     talk.metric("wide_training_points", known, at_least=0.95)
@@ -199,6 +205,8 @@ said = p_test.argmax(1)
 train_accuracy, test_accuracy = float((p_train.argmax(1) == labels).mean()), float((said == truth).mean())
 talk.table(["images", "how many", "share right"], [["training", len(p_train), train_accuracy],
                                                    ["test", len(p_test), test_accuracy]])
+talk.say(f"The network reads {100 * test_accuracy:.1f} % of the test images right, and {100 * train_accuracy:.1f} % "
+         "of those that it was trained on.")
 
 # %% [markdown]
 # ## What it finds hard

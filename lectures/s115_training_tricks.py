@@ -140,6 +140,10 @@ talk.save(plotting.curve_panels(
 talk.save(plotting.curves({name: (np.arange(1, epochs + 1), runs[name, lr]) for name, lr in best.items()},
                           x="epoch", y="training loss", log=True, title="Six optimisers, each at its best rate"),
           "optimisers")
+lowest = min(final, key=lambda name: final[name])
+talk.say(f"The best learning rates lie between {min(best.values()):g} and {max(best.values()):g}. At its own, each "
+         f"optimiser gets this far: SGD to a loss of {final['SGD']:.3f}, with momentum to {final['momentum']:.3f}; "
+         f"the lowest is {lowest}'s, {final[lowest]:.3f}.")
 talk.table(["optimiser", "range test says", "best rate", "training loss", "test error"], [
     [name, f"{tests[name].suggestion:.2g}", f"{best[name]:g}", final[name], f"{errors[name, best[name]]:.1%}"]
     for name in optimizers])
@@ -198,6 +202,10 @@ learned = {(panel, start): learn_deep(start, 0.01, normalise) for panel, normali
 talk.save(plotting.curve_panels(
     {panel: {start: (np.arange(1, epochs + 1), learned[panel, start]) for start in starts} for panel in panels},
     x="epoch", y="training loss", title="Ten layers, learning rate 0.01", top=2.6), "deep")
+bare, normalised = panels
+talk.say(f"Guessing costs {np.log(10):.2f}. Ten layers learn from He's start, to a loss of "
+         f"{learned[bare, 'He'][-1]:.2f}; from weights half as large to {learned[bare, 'He / 2'][-1]:.2f}, with "
+         f"batch normalisation to {learned[normalised, 'He / 2'][-1]:.2f}.")
 
 # %% [markdown]
 # ## What else saves a deep network
@@ -315,6 +323,12 @@ ranking = ["none", *sorted(list(tricks)[1:], key=lambda trick: found[second, tri
 talk.save(plotting.trials(
     {task: [plotting.Trial(trick, found[task, trick][1], better(task, trick)) for trick in ranking] for task in tasks},
     x="test error (%)", title="Regularisers: blue helps, red hurts"), "regularisers")
+plain = {task: found[task, "none"][1].mean() for task in tasks}
+helper = {task: min(tricks, key=lambda trick: found[task, trick][1].mean()) for task in tasks}
+talk.say(f"Without any trick {plain[first]:.1f} % of the test images are read wrong; the best, {helper[first]}, "
+         f"makes it {found[first, helper[first]][1].mean():.1f} %. With 40 of the 200 labels wrong it is "
+         f"{plain[second]:.1f} %, and {helper[second]} makes it {found[second, helper[second]][1].mean():.1f} %: a "
+         "regulariser has to fit the data.")
 words = {True: "helps", False: "hurts", None: ""}
 talk.table(["", "train %", "test %", "sd", "", "40 wrong: train %", "test %", "sd", ""], [
     [trick, *(cell for task in tasks for cell in (
@@ -342,7 +356,6 @@ talk.table(["", "train %", "test %", "sd", "", "40 wrong: train %", "test %", "s
 # %%
 bounded = lambda name, value, **bounds: talk.metric(name, min(value, 1000.0), **bounds)      # 1000 for infinity
 test_error = lambda task, trick: found[task, trick][1].mean()
-bare, normalised = panels
 bounded("valley_sgd", end(paths["SGD"]), at_least=0.15)
 bounded("valley_momentum", end(paths["momentum"]), at_most=0.05)
 for name, value in final.items():

@@ -17,6 +17,8 @@ from minidl import plotting
 talk = lecture(49, data=["digits", "mnist"])
 talk.table(["name", "value"], [["one", 1.0], ["three", 3]])
 talk.save(plotting.curves({"a": ([1, 2], [1.0, 2.0])}, x="x", y="y"), "curve")
+talk.say("One, two, three, four, five, six, seven, eight, nine, ten and eleven are "
+         f"{VALUE} and\\n more.")
 talk.metric("value", VALUE, at_most=1.5)
 talk.metric("other", 2, at_least=1)
 talk.finish()
@@ -40,6 +42,10 @@ def run():
         for figure in record["figures"]:
             with open(f"here/{figure}", "rb") as file:
                 assert file.read(4) == SIGNATURES[figure.split(".")[-1]]
+        assert record["said"]
+        for said in record["said"]:                        # in whole sentences, three at most, under a picture
+            assert said["words"].endswith(".") and len(re.findall(r"[.?!](?= [A-Z]|$)", said["words"])) <= 3
+            assert said["figure"] in record["figures"] and set(said["slides"]) <= set(record["slides"])
         record["figures"] = [re.sub(r"^\d\d-slide-\d+-", "", figure) for figure in record["figures"]]
         return record
     return run

@@ -21,6 +21,7 @@ def test_a_full_run_is_kept_and_replayed_with_its_date(tiny, a_place_of_its_own,
     out = capsys.readouterr().out
     assert "Replay of the full run of" in out and read(first)["date"][:4] in out
     assert "seed 5" in out and "three      3" in out and "slide 49: 01-slide-49-curve.png\n" in out
+    assert "\nOne, two, three, four" in out                     # the words, too
     for path in first.iterdir():
         assert (a_place_of_its_own / "again" / path.name).read_bytes() == path.read_bytes()
 

@@ -129,6 +129,18 @@ def test_tables_are_aligned(tiny, capsys):
     assert "\nname   value\n------------\none    1.000\nthree      3\n" in capsys.readouterr().out
 
 
+def test_words_are_wrapped_on_the_terminal_and_stand_in_the_record_with_their_slides_and_picture(
+        tiny, a_place_of_its_own, capsys):
+    tiny(1)
+    assert cli.main(["lecture", "49"]) == 0
+    out = capsys.readouterr().out
+    assert "\nOne, two, three, four, five, six, seven, eight, nine, ten and eleven are 1 and\nmore.\n" in out
+    assert read(a_place_of_its_own / "out" / "lecture-049")["said"] == [{
+        "slides": [49], "figure": "01-slide-49-curve.png",
+        "words": "One, two, three, four, five, six, seven, eight, nine, ten and eleven are 1 and more."}]
+    assert str(a_place_of_its_own / "tiny.py") in out                            # where the rest of the words stands
+
+
 def test_data_that_are_not_here_are_missed_before_anything_is_written(tiny, a_place_of_its_own, monkeypatch, capsys):
     tiny(1)
     monkeypatch.setattr(data, "where", lambda name: None)

@@ -65,6 +65,13 @@ class Options:
 _options: Options | None = None        # those of the command line while it runs a lecture
 
 
+def settings(*, data: str | None = None, device: str = "cpu", seed: int = 0, fast: bool = False,
+             out: str | None = None) -> None:
+    """How lectures run in this notebook: what the command line's options are elsewhere."""
+    global _options
+    _options = Options(data=data, device=device, seed=seed, fast=fast, out=out)
+
+
 def run(found: slides.Lecture, options: Options) -> Path:
     """Run a lecture, or replay its kept run; returns the folder with its files.
 

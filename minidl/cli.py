@@ -14,6 +14,7 @@ from minidl.errors import BoundMissed, InputError
 
 if TYPE_CHECKING:
     from minidl.grading.manifest import Manifest
+    from minidl.lectures import runner, slides
 
 _LECTURE_HELP = """\
 examples:
@@ -24,6 +25,8 @@ examples:
   minidl lecture deep-autoencoder --fast     by name, shortened to some seconds
   minidl lecture 17 --data mnist             on MNIST (minidl data fetch mnist gets it): minutes
   minidl lecture 17 --data mnist --replay    the last such run, at once
+  minidl lecture 17 --notebook               deep-autoencoder.ipynb, to read and to run
+  minidl lecture 17 --html                   deep-autoencoder.html, with its words and pictures, for a browser
 
 A lecture prints its table and saves its figures and metrics.json in out/lecture-017 (with another data set than the
 usual one in out/lecture-017-mnist), or in the folder that --out names; windows open where there is a screen.
@@ -138,6 +141,9 @@ def _add_lecture(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--show", action="store_true", help="open windows even where no screen was found")
     parser.add_argument("--replay", action="store_true",
                         help="show the last full run with this seed, data set and device again, at once")
+    parser.add_argument("--notebook", nargs="?", const="", metavar="PATH", help="write it as a notebook instead")
+    parser.add_argument("--executed", action="store_true", help="with all that the notebook's cells print and draw")
+    parser.add_argument("--html", nargs="?", const="", metavar="PATH", help="run it, and write it all as a web page")
     parser.set_defaults(run=_lecture)
 
 
@@ -232,14 +238,29 @@ def _lecture(arguments: argparse.Namespace) -> None:
         out = arguments.out
         if out and len(found) > 1:
             out = os.path.join(out, lecture.folder(slide))
+        options = runner.Options(data=arguments.data, device=arguments.device, fast=arguments.fast, seed=arguments.seed,
+                                 out=out, show=arguments.show, replay=arguments.replay, slide=slide, only=arguments.only)
         try:
-            runner.run(lecture, runner.Options(
-                data=arguments.data, device=arguments.device, fast=arguments.fast, seed=arguments.seed, out=out,
-                show=arguments.show, replay=arguments.replay, slide=slide, only=arguments.only))
+            if arguments.notebook is None and arguments.html is None:
+                runner.run(lecture, options)
+            else:
+                _export(lecture, options, arguments)
         except runner.OtherData as error:
             if len(found) == 1:
                 raise
             print(f"left out: {error}", flush=True)
+
+
+def _export(lecture: slides.Lecture, options: runner.Options, arguments: argparse.Namespace) -> None:
+    from minidl.lectures import export
+
+    if arguments.replay or arguments.only:
+        raise InputError("a notebook or a page is made of the whole lecture, and by running it: leave out "
+                         + ("--replay" if arguments.replay else "--only"))
+    if arguments.notebook is not None:
+        print(export.write(lecture, options, arguments.notebook, executed=arguments.executed), flush=True)
+    if arguments.html is not None:
+        print(export.write(lecture, options, arguments.html, html=True), flush=True)
 
 
 def _devices(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,128 @@
+"""Lectures as notebooks and pages. Those that run a kernel are slow; none needs a network."""
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from minidl import cli
+from minidl.lectures import export, runner, slides
+
+LECTURES = [pytest.param(lecture, id=lecture.name) for lecture in slides.LECTURES if lecture.file]
+ABSENT = "the extra is not installed: pip install -e '.[notebook]'"
+
+
+@pytest.fixture
+def extra():
+    for name in ("jupytext", "nbformat", "nbclient", "ipykernel", "nbconvert", "latex2mathml"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(ABSENT)
+
+
+def code_cells(text):
+    """The source of each code cell of a file in percent format."""
+    cells = re.split(r"(?m)^(?=# %%)", text)[1:]
+    return [cell.split("\n", 1)[1].strip() for cell in cells if "[markdown]" not in cell.split("\n", 1)[0]]
+
+
+@pytest.mark.parametrize("lecture", LECTURES)
+def test_jupytext_leaves_every_code_cell_as_it_stands(extra, lecture):
+    """It takes a comment that begins with a word of the shell's, such as cat or more, for a command."""
+    import jupytext
+
+    text = lecture.path.read_text(encoding="utf-8")
+    for book, skipped in ((jupytext.reads(text, fmt="py:percent"), 0), (export.notebook(lecture, runner.Options()), 1)):
+        read = [cell.source for cell in book.cells[skipped:] if cell.cell_type == "code"]
+        assert read == code_cells(text)
+
+
+def test_an_open_notebook_begins_with_its_settings_and_is_not_overwritten(extra, a_place_of_its_own, capsys):
+    command = ["lecture", "17", "--fast", "--seed", "4", "--data", "mnist", "--notebook"]
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out == "deep-autoencoder.ipynb\n"
+    book = json.loads((a_place_of_its_own / "deep-autoencoder.ipynb").read_text())
+    first = "".join(book["cells"][0]["source"])
+    assert "lectures.settings(data='mnist', device='cpu', seed=4, fast=True)" in first
+    assert not any(cell.get("outputs") for cell in book["cells"])
+    assert cli.main(command) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert cli.main([*command, "other.ipynb"]) == 0 and (a_place_of_its_own / "other.ipynb").exists()
+
+
+def test_settings_are_those_that_a_lecture_in_a_notebook_runs_with(a_place_of_its_own, monkeypatch):
+    monkeypatch.setattr(runner, "_options", None)
+    runner.settings(data="mnist", seed=7, fast=True, out="here")
+    assert runner._options == runner.Options(data="mnist", seed=7, fast=True, out="here")
+
+
+@pytest.mark.parametrize("option", ["--notebook", "--html"])
+def test_without_the_extra_a_sentence_says_how_to_get_it(a_place_of_its_own, monkeypatch, capsys, option):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert cli.main(["lecture", "17", option]) == 2
+    error = capsys.readouterr().err
+    assert "jupytext" in error and "pip install -e '.[notebook]'" in error and error.count("\n") == 1
+    assert not list(a_place_of_its_own.iterdir())
+
+
+@pytest.fixture
+def command(extra, a_place_of_its_own):
+    """command("17", "--html") runs this in a process of its own, whose kernel leaves nothing in the user's folders."""
+    def command(*arguments):
+        home = {name: str(a_place_of_its_own / "home") for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR",
+                                                                    "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+        return subprocess.run([sys.executable, "-m", "minidl", "lecture", *arguments], capture_output=True, text=True,
+                              env={**os.environ, **home, "PYTHONPATH": os.pathsep.join(sys.path)})
+    return command
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lecture", LECTURES)
+def test_executed_a_notebook_has_every_picture_in_it_and_no_error(command, a_place_of_its_own, lecture):
+    done = command(lecture.name, "--fast", "--out", "here", "--notebook", "--executed")
+    assert done.returncode == 0, done.stderr
+    book = json.loads((a_place_of_its_own / f"{lecture.name}.ipynb").read_text())
+    outputs = [output for cell in book["cells"] for output in cell.get("outputs", ())]
+    assert outputs and not any(output["output_type"] == "error" for output in outputs)
+    record = json.loads((a_place_of_its_own / "here" / "metrics.json").read_text())
+    shown = [kind for output in outputs for kind in output.get("data", ()) if kind in ("image/png", "image/gif")]
+    assert sorted(kind[-3:] for kind in shown) == sorted(name[-3:] for name in record["figures"])
+    printed = "".join("".join(output["text"]) for output in outputs if output.get("name") == "stdout")
+    assert all(table in printed for table in record["tables"]) and "\x1b" not in printed and "\r" not in printed
+
+
+@pytest.mark.slow
+def test_a_page_holds_words_pictures_and_formulas_and_fetches_nothing(command, a_place_of_its_own):
+    done = command("5", "--fast", "--out", "here", "--html")
+    assert done.returncode == 0, done.stderr
+    page = (a_place_of_its_own / "pca-kmeans.html").read_text(encoding="utf-8")
+    assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", page) and "<script src" not in page
+    record = json.loads((a_place_of_its_own / "here" / "metrics.json").read_text())
+    assert len(re.findall(r'<img[^>]*src="data:image/(?:png|gif);base64,', page)) == len(record["figures"])
+    markdown = "".join(cell for cell in re.split(r"(?m)^# %%", slides.find(5)[0].path.read_text(encoding="utf-8"))
+                       if cell.startswith(" [markdown]"))
+    assert page.count("<math ") == len(re.findall(r"\$\$.+?\$\$|\$[^$]+\$", markdown, re.DOTALL))
+    assert "explained" in page and "Geometry (slide 6)" in page
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+def test_a_browser_opens_a_page_without_a_complaint(command, a_place_of_its_own):
+    assert command("17", "--fast", "--html").returncode == 0
+    browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom",
+               f"--user-data-dir={a_place_of_its_own / 'browser'}", "--host-resolver-rules=MAP * ~NOTFOUND"]
+    done = subprocess.run([*browser, f"file://{a_place_of_its_own}/deep-autoencoder.html"], capture_output=True,
+                          text=True)
+    assert done.returncode == 0 and "</math>" in done.stdout
+    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line and "source: file:" in line]
+
+
+def test_a_lecture_that_misses_a_bound_writes_its_page_all_the_same(extra, a_place_of_its_own, monkeypatch):
+    from minidl.errors import BoundMissed
+
+    monkeypatch.setattr(export, "execute", lambda book: BoundMissed("too large"))
+    assert cli.main(["lecture", "17", "--notebook", "--executed"]) == 1
+    assert (a_place_of_its_own / "deep-autoencoder.ipynb").exists()

@@ -238,8 +238,9 @@ def _lecture(arguments: argparse.Namespace) -> None:
         out = arguments.out
         if out and len(found) > 1:
             out = os.path.join(out, lecture.folder(slide))
-        options = runner.Options(data=arguments.data, device=arguments.device, fast=arguments.fast, seed=arguments.seed,
-                                 out=out, show=arguments.show, replay=arguments.replay, slide=slide, only=arguments.only)
+        options = runner.Options(
+            data=arguments.data, device=arguments.device, fast=arguments.fast, seed=arguments.seed, out=out,
+            show=arguments.show, replay=arguments.replay, slide=slide, only=arguments.only)
         try:
             if arguments.notebook is None and arguments.html is None:
                 runner.run(lecture, options)

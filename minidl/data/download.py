@@ -1,15 +1,18 @@
 """Downloads that end either with the right file or with none.
 
-Bytes go to `target.part`, which a later attempt resumes; only a file whose checksum is right gets the final name.
+Bytes go to `target.part`, which a later attempt resumes; only a file whose checksum is right gets the final name. Of
+several processes that want the same file one fetches it, and the others wait.
 """
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,8 @@ def download(urls: Sequence[str], target: str | os.PathLike[str], *, md5: str | 
              progress: bool = True, content: Content | None = None) -> None:
     """Fetch a file from the first of its mirrors that has it, and give it its name only if its checksum is right.
 
+    A file that is there and right is not fetched again, nor one that another process is fetching, if that succeeds.
+
     The checksum, `md5` or `sha256` in hexadecimal, is that of the bytes which `content(path)` yields: by default
     those of the file, uncompressed if `target` ends in `.gz` (mirrors compress differently; what counts is inside).
     A `.tar.gz` counts as it is, because that is how checksums of archives are published. `progress` shows a bar.
@@ -50,20 +55,23 @@ def download(urls: Sequence[str], target: str | os.PathLike[str], *, md5: str | 
     part = target.with_name(target.name + ".part")
     inside = content or (gunzipped if _is_gzip(target) else plain)
 
-    def matches() -> bool:
-        return _digest(part, inside, "md5" if md5 else "sha256") == (md5 or sha256 or "").lower()
+    def matches(path: Path = part) -> bool:
+        return _digest(path, inside, "md5" if md5 else "sha256") == (md5 or sha256 or "").lower()
 
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _cannot_write(target.parent, error) from None
     reasons = []
-    for url in urls:
-        try:
-            _fetch(url, part, matches, progress)
-            return _finish(part, target)
-        except _MirrorFailed as error:
-            reasons.append(f"{url}: {error}")
+    with _alone(target):
+        if matches(target):
+            return
+        for url in urls:
+            try:
+                _fetch(url, part, matches, progress)
+                return _finish(part, target)
+            except _MirrorFailed as error:
+                reasons.append(f"{url}: {error}")
     kept = ""
     if os.path.exists(part):
         kept = f" What arrived is kept in {part}; the same command will ask for the rest."
@@ -102,6 +110,51 @@ def _digest(path: Path, content: Content, algorithm: str) -> str | None:
     except (OSError, EOFError, zlib.error, InputError):         # gzip's BadGzipFile is an OSError
         return None
     return checksum.hexdigest()
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Only one process or thread is within this for a target, and others wait, unless the disk knows no locks."""
+    path = target.with_name(target.name + ".lock")
+    while True:
+        try:
+            file = open(path, "ab")
+        except OSError as error:
+            raise _cannot_write(path, error) from None
+        with suppress(OSError):
+            _lock(file.fileno())
+        if _is_same(file.fileno(), path):         # else the one before us has removed it: it no longer keeps others out
+            break
+        file.close()
+    with file:
+        try:
+            yield
+        finally:
+            if sys.platform == "win32":           # which removes no open file
+                file.close()
+            _remove(path)
+
+
+def _lock(file: int) -> None:
+    """Wait until nobody else has locked the file, and lock it until it is closed."""
+    if sys.platform == "win32":
+        import msvcrt
+        while True:
+            try:
+                return msvcrt.locking(file, msvcrt.LK_LOCK, 1)
+            except OSError as error:              # it waits for ten seconds only
+                if error.errno != errno.EDEADLK:
+                    raise
+    else:
+        import fcntl
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _is_same(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path))
+    except OSError:
+        return False
 
 
 def _fetch(url: str, part: Path, matches: Callable[[], bool], progress: bool) -> None:

@@ -207,10 +207,47 @@ def test_wrong_bytes_leave_nothing(get, behaviour):
 
 
 def test_wrong_bytes_do_not_touch_the_file_that_is_there(get):
-    get("good")
+    get.target.parent.mkdir(parents=True)
+    get.target.write_bytes(b"of an older version")
     with pytest.raises(InputError):
         get("wrong")
-    assert get.target.read_bytes() == FILE
+    assert get.target.read_bytes() == b"of an older version"
+
+
+def test_of_several_that_want_a_file_at_once_one_fetches_it_for_all(get, server):
+    """As in a classroom whose accounts share a cache: each comes with the others, none finds the file there."""
+    together, errors = threading.Barrier(5), []
+
+    def fetch():
+        together.wait()
+        try:
+            get("good")
+        except BaseException as error:
+            errors.append(error)
+    threads = [threading.Thread(target=fetch) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors and len(server.asked) == 1
+    assert get.target.read_bytes() == FILE and left(get) == [get.target.name]
+
+
+def test_the_next_one_tries_if_the_one_before_has_failed(get, server):
+    together, ends = threading.Barrier(3), []
+
+    def fetch():
+        together.wait()
+        try:
+            ends.append(get("missing"))
+        except InputError as error:
+            ends.append("404" in str(error))
+    threads = [threading.Thread(target=fetch) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ends == [True] * 3 and len(server.asked) == 3 and left(get) == []
 
 
 @pytest.mark.parametrize("first", ["missing", "broken", "silent", "wrong", "page", "breaks_off", "claims_less"])
@@ -247,6 +284,7 @@ def test_checksums_are_of_the_uncompressed_bytes_except_for_archives(get, server
 def test_progress_is_shown_only_when_wanted(get, capfd):
     get("good")
     assert capfd.readouterr() == ("", "")
+    get.target.unlink()
     get("breaks_once", progress=True)
     out, err = capfd.readouterr()
     assert out == "" and "train-images-idx3-ubyte.gz" in err and "B/s" in err

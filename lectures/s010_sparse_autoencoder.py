@@ -163,12 +163,13 @@ selectivity, fit = (dict(zip(measured, measure(np.concatenate(list(measured.valu
 talk.save(plotting.trials({label: [plotting.Trial(name, list(values), True if name == "KL" else None)
                                    for name, values in scores.items()]
                            for label, scores in (("orientation selectivity", selectivity), ("Gabor fit", fit))},
-                          x="0: none, 1: perfect", title="Edges, measured: small dots are filters"), "edges")
+                          x="0: none, 1: perfect", middle="median",
+                          title="Edges, measured: small dots are filters, large ones medians"), "edges")
 edge, wave = (float(np.median(fit[name])) for name in ("KL", "PCA"))
 talk.say(f"A single edge explains {100 * edge:.0f} % of a typical filter of the sparse autoencoder, and "
          f"{100 * wave:.0f} % of one of PCA's: "
          + ("sparse units become detectors of edges." if edge > wave + 0.05 else "its units detect no edges yet."))
-talk.table(["filters", "orientation selectivity (median)", "Gabor fit (median)", "mean activation"],
+talk.table(["filters (medians)", "orientation selectivity", "Gabor fit", "mean activation"],
            [[name, float(np.median(selectivity[name])), float(np.median(fit[name])),
              f"{np.abs(activations[name]).mean():.3f}" if name in activations else ""] for name in measured])
 
@@ -181,7 +182,10 @@ talk.table(["filters", "orientation selectivity (median)", "Gabor fit (median)",
 # 4. Fine-tune: backpropagate through the whole, as through any network.
 
 # %% name="stack" slides=[11, 12, 13, 14, 15, 16]
-talk.save(pictures.stages(), "stages")
+stages = pictures.stages()
+talk.save(stages, "stages")
+for i, stage in enumerate(stages):
+    talk.save(stage, f"stage-{i + 1}", slides=([11], [12], [13], [14, 15])[i])
 images = talk.load()
 first = slice(talk.short(None, 600))
 x_train, y_train = images.x_train[first], np.asarray(images.y_train)[first]
@@ -221,11 +225,12 @@ talk.rows("reconstructions", "What the layers know of an image", {
 from_a, from_b = (squared_error(way.reconstruct(on_test), on_test) for way in (stack.layers[0], stack))
 talk.say(f"The second layer learned to reconstruct a, not x. Decoded all the way, its {sizes[2]} numbers give the "
          f"image back with a squared error of {from_b:.2f}, the {sizes[1]} of the first layer with {from_a:.2f}.")
-talk.save(pictures.filter_panels({"": filters_of(stack.layers[0], int(np.sqrt(sizes[0])))[:60]}, columns=12,
-                                 title="What the units of the first layer look for"), "strokes")
+if talk.data != "digits":                # in 8x8 pixels there are no strokes to be seen
+    talk.save(pictures.filter_panels({"": filters_of(stack.layers[0], int(np.sqrt(sizes[0])))[:60]}, columns=12,
+                                     title="What the units of the first layer look for"), "strokes")
 
 # %% [markdown]
-# ## Accuracy after each stage
+# ## Errors after each stage
 #
 # A softmax on the pixels is where we come from. The same network, started from random weights and trained on the same
 # labels in the same way, says what the pretraining was worth.
@@ -262,7 +267,7 @@ results["not pretrained,\nas many rounds as all stages"] = tuned(fresh(), rounds
                                                                  name="random-longer")
 talk.save(pictures.bars(results, x="wrong test images", unit=" %", title="After each stage", emphasis=["fine-tuned"]),
           "accuracy")
-talk.table(["stage", "accuracy, %"], [[name.replace("\n", " "), 100 - error] for name, error in results.items()])
+talk.table(["stage", "wrong test images, %"], [[name.replace("\n", " "), error] for name, error in results.items()])
 
 # %% [markdown]
 # ## Where pretraining pays: few labels
@@ -290,7 +295,7 @@ talk.say(f"With {labels[0]} labels a softmax on the pretrained b is wrong on {on
          f"network from scratch on {scratch:.1f} %: pretraining {'pays' if on_few < scratch else 'does not pay'}. With "
          f"all {len(y_train):,} labels it is {results['fine-tuned']:.1f} % with pretraining and "
          f"{results['not pretrained']:.1f} % without.")
-talk.table(["labelled images", *ways], [[n, *values] for n, *values in zip(labels, *ways.values(), strict=True)])
+talk.table(["wrong test images, %", *(f"{n} labels" for n in labels)], [[way, *values] for way, values in ways.items()])
 
 # %% [markdown]
 # The features that were learned without labels are the better ones, and the more so the fewer labels there are. Fine

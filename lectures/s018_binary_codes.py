@@ -189,7 +189,7 @@ with one_core():
              "signs of PCA": by_code(lambda x: pca.encode(x) > 0)}
     found |= {name: by_code(one.encode) for name, one in models.items()}
 precision = {name: precision_at_k(indices, labels, query_labels) for name, indices in found.items()}
-talk.table(["search by", "bytes an image", f"precision@{K}", "squared error", "seconds to train"], [
+talk.table(["search by", "bytes", f"precision@{K}", "squared error", "seconds to train"], [
     [name, pixels if "pixels" in name else plan.bits // 8, precision[name],
      *((f"{errors[name]:.2f}", f"{took[name]:.0f}") if name in models else ("", ""))] for name in found])
 
@@ -251,7 +251,7 @@ with one_core():
         lambda: by_bits.search(codes[:n], K), lambda: by_pixels.search(many[:n], K), repeat=repeat))
         for n, repeat in ((len(many), talk.short(9, 1)), (1, talk.short(51, 3))))
 bytes_code, gain_together, gain_alone = by_bits.nbytes / len(by_bits), together[1] / together[0], alone[1] / alone[0]
-talk.table([f"search among {len(database):,} images", "bytes an image", "us a query, 1000 together", "us, one alone"], [
+talk.table([f"search among {len(database):,} images", "bytes", "us a query, 1000 together", "us, one alone"], [
     [f"{plan.bits}-bit code, Hamming", f"{bytes_code:.0f}", f"{together[0]:.1f}", f"{alone[0]:.0f}"],
     ["pixels, Euclid in float32", pixels, f"{together[1]:.1f}", f"{alone[1]:.0f}"],
     ["the code's gain", f"{pixels / bytes_code:.1f}", f"{gain_together:.1f}", f"{gain_alone:.1f}"]])

@@ -179,7 +179,7 @@ with md.no_grad(), one_core():
 told = {"right": squared_error(right, x_test[:1000]), "of another": squared_error(mixed, x_test[:1000]),
         "to the other": squared_error(mixed, x_test[:1000][::-1])}
 bits = sum(2 * places[0].size for places in switches)
-talk.table(["what is sent", "bits", "squared error per test image"], [
+talk.table(["what is sent", "bits", "squared error"], [
     [f"a code of {code} numbers", 32 * code, errors["convolutional"]],
     ["a code of 1 number, and the switches", 32 + bits, told["right"]],
     ["the code of another image, and the switches", 32 + bits, told["of another"]],
@@ -284,7 +284,6 @@ learning = [plotting.image_rows([
     title=f"Pieces of photographs, after {len(x_pieces) // 50 * (i + 1)} steps")
     for i in range(len(progress["upsampling"]))]
 talk.save(learning, "learning")
-talk.save(learning[0], "checkerboards")
 
 # %% [markdown]
 # A pattern of every second pixel is a frequency of half a cycle per pixel, the highest there is. In photographs the
@@ -296,9 +295,11 @@ talk.save(plotting.curves({way: (np.arange(3, side // 2 + 1) / side, power_spect
                            for way, y in [*((way, y[-1]) for way, y in progress.items()), ("photographs", x_shown)]},
                           x="cycles per pixel", y="power", log=True, title="After training"), "spectrum")
 boards = {way: [checkerboard(y) for y in progress[way]] for way in ways}
-talk.table(["decoder", "checkerboard after an epoch", "after the last", "unevenness of the gradient"], [
+talk.table(["checkerboard", "after an epoch", "after the last", "unevenness of the gradient"], [
     *[[way, boards[way][0], boards[way][-1], gradients_after[way]] for way in ways],
     ["photographs", checkerboard(x_shown), checkerboard(x_shown), "-"]])
+talk.say(f"In photographs half a cycle has {checkerboard(x_shown):.1f} times the power of 3/8, in what the trained "
+         "decoders give " + ", ".join(f"{board[-1]:.1f} times ({way})" for way, board in boards.items()) + ".")
 
 # %% [markdown]
 # ## What must come out

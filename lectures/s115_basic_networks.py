@@ -153,7 +153,7 @@ talk.save(pictures.boundaries(panels, points, moon, title="Share of points right
 talk.say(f"300 hidden neurons know {100 * known:.0f} % of the {len(points)} points that they were trained on, and "
          f"{100 * new:.0f} % of new ones. Of those, 4 neurons know {100 * rows[1][2]:.0f} %"
          + (", and are less sure where they are wrong." if new_losses[1] < new_losses[2] else "."))
-talk.table(["hidden neurons", "training points right", "new points right", "cross-entropy of new points"], rows)
+talk.table(["hidden neurons", "training points right", "new points right", "cross-entropy"], rows)
 if not talk.fast:
     talk.metric("wide_training_points", known, at_least=0.95)
     talk.metric("wide_overfits", new_losses[2] / new_losses[1], at_least=1.3)

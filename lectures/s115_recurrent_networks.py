@@ -254,11 +254,12 @@ with one_core():
     plain = Reader(rnn(32, 128), len(alphabet), len(alphabet)).to(talk.device)
     rnn_bits = [bits(plain) for _ in train(plain, lr=0.01)]
 after = np.arange(1, epochs + 1)
+counted = min(by_counting, key=lambda n: by_counting[n])
 talk.save(plotting.curves({"RNN": (after, rnn_bits[1:]), "LSTM": (after, lstm_bits[1:])},
-                          levels=dict(zip(("each by itself", "bigram", "trigram"), by_counting.values(), strict=False)),
+                          levels=dict(zip(("each by itself", "bigram", "trigram"), by_counting.values(), strict=False))
+                          | {f"{counted}-gram": by_counting[counted]},
                           x="epoch", y="bits per character", title="How well is the end of the book foreseen?"),
           "training")
-counted = min(by_counting, key=lambda n: by_counting[n])
 ranked = sorted({"the LSTM": lstm_bits[-1], "the RNN": rnn_bits[-1],
                  f"counted {counted}-grams": by_counting[counted]}.items(), key=lambda pair: pair[1])
 talk.say("A character at the end of the book takes so many bits: "

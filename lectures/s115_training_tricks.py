@@ -322,7 +322,7 @@ first, second = tasks
 ranking = ["none", *sorted(list(tricks)[1:], key=lambda trick: found[second, trick][1].mean())]
 talk.save(plotting.trials(
     {task: [plotting.Trial(trick, found[task, trick][1], better(task, trick)) for trick in ranking] for task in tasks},
-    x="test error (%)", title="Regularisers: blue helps, red hurts"), "regularisers")
+    x="test error (%)", title="Regularisers: blue helps, orange hurts"), "regularisers")
 plain = {task: found[task, "none"][1].mean() for task in tasks}
 helper = {task: min(tricks, key=lambda trick: found[task, trick][1].mean()) for task in tasks}
 talk.say(f"Without any trick {plain[first]:.1f} % of the test images are read wrong; the best, {helper[first]}, "
@@ -330,10 +330,10 @@ talk.say(f"Without any trick {plain[first]:.1f} % of the test images are read wr
          f"{plain[second]:.1f} %, and {helper[second]} makes it {found[second, helper[second]][1].mean():.1f} %: a "
          "regulariser has to fit the data.")
 words = {True: "helps", False: "hurts", None: ""}
-talk.table(["", "train %", "test %", "sd", "", "40 wrong: train %", "test %", "sd", ""], [
-    [trick, *(cell for task in tasks for cell in (
-        f"{found[task, trick][0].mean():.1f}", f"{found[task, trick][1].mean():.1f}",
-        f"{found[task, trick][1].std(ddof=1):.1f}", words[better(task, trick)]))] for trick in ranking])
+for task in tasks:
+    talk.table([f"{task}: errors in %", "training", "test", "sd", ""], [
+        [trick, *(f"{value:.1f}" for value in (*found[task, trick].mean(1), found[task, trick][1].std(ddof=1))),
+         words[better(task, trick)]] for trick in ranking])
 
 # %% [markdown]
 # ## Which did not help?

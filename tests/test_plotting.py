@@ -86,6 +86,11 @@ def test_trials_show_every_run_and_their_mean():
     assert axis.lines[3].get_color() == plotting.COLOURS[1]
 
 
+def test_trials_show_medians_where_these_are_wanted():
+    axis, = plotting.trials({"": [plotting.Trial("none", [1.0, 2.0, 6.0])]}, x="error", middle="median").axes
+    assert [list(line.get_xdata()) for line in axis.lines] == [[2.0, 2.0], [1.0, 2.0, 6.0], [2.0]]
+
+
 def test_rows_show_the_images_that_they_were_given():
     images = np.zeros((2, 4, 4))
     images[1] = 1

@@ -42,6 +42,7 @@ def run():
         for figure in record["figures"]:
             with open(f"here/{figure}", "rb") as file:
                 assert file.read(4) == SIGNATURES[figure.split(".")[-1]]
+        assert all(len(line) <= 78 for table in record["tables"] for line in table.splitlines())  # a projector's
         assert record["said"]
         for said in record["said"]:                        # in whole sentences, three at most, under a picture
             assert said["words"].endswith(".") and len(re.findall(r"[.?!](?= [A-Z]|$)", said["words"])) <= 3

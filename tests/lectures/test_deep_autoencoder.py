@@ -5,7 +5,7 @@ import pytest
 def test_deep_autoencoder(run):
     record = run("deep-autoencoder", "--fast")
     assert record["figures"] == ["comparison.png", "training.png", "samples.png", "units.png", "denoising.png",
-                                 "filters.png", "contraction.png"]
+                                 "contraction.png"]
     metrics = record["metrics"]
     assert metrics["logistic_pca_error"] < 0.8 * metrics["pca_error"]
     for model, numbers in {"PCA": 704, "undercomplete": 34_506, "tied": 17_482, "denoising, wide": 6_564}.items():

@@ -8,8 +8,8 @@ def test_a_short_run_has_every_figure_and_the_right_gradient(run):
     record = run("sparse-autoencoder", "--fast")
     assert record["slides"] == list(range(10, 17)) and record["data"] == "digits"
     assert record["figures"] == ["penalty.png", "optimisers.png", "filters-growing.gif", "activations.png",
-                                 "filters.png", "edges.png", "stages.gif", "reconstructions.png", "strokes.png",
-                                 "accuracy.png", "few-labels.png"]
+                                 "filters.png", "edges.png", "stages.gif", "stage-1.png", "stage-2.png", "stage-3.png",
+                                 "stage-4.png", "reconstructions.png", "accuracy.png", "few-labels.png"]
     metrics = record["metrics"]
     assert metrics["gradient_difference"] < 1e-9 and metrics["cost"] < 5
     assert metrics["selectivity_before"] < metrics["selectivity_pca"]

@@ -305,7 +305,7 @@ class Talk:
             self._print(f"this run could not be kept for --replay: {why_not}")
         self._print(f"{len(self._record['figures'])} figures and metrics.json are in {self.out} "
                     f"({self._record['seconds']:.0f} s)" + (", from a run too short to learn much" * self.fast))
-        self._print(f"what there is to say about it stands in {self.lecture.path}")
+        self._print(f"the words to it stand in {self.lecture.path}; minidl lecture {self.lecture.name} --notebook")
         self._show()
         if missed:
             raise BoundMissed(f"{self.lecture.name} on {self.data}, seed {self.seed}: " + "; ".join(missed))

@@ -34,7 +34,7 @@ from minidl._version import __version__
 from minidl.backend import Device, backend_of
 from minidl.errors import BoundMissed, InputError
 from minidl.files import atomic_write
-from minidl.lectures import cells, kept, slides
+from minidl.lectures import cells, kept, slides, surface, watching
 from minidl.nn import Module
 from minidl.optim import AdamW, CosineAnnealingLR, Optimizer
 from minidl.tensor import no_grad
@@ -56,13 +56,14 @@ class Options:
     fast: bool = False
     seed: int = 0
     out: str | os.PathLike[str] | None = None
-    show: bool = False
+    show: bool | None = None            # None: where somebody is likely to see it
     replay: bool = False
     slide: int | None = None            # the one that was asked for, unless it was a name
     only: bool = False                  # just what this slide needs
 
 
 _options: Options | None = None        # those of the command line while it runs a lecture
+_surface: surface.Surface | None = None        # where that lecture's pictures appear
 
 
 def settings(*, data: str | None = None, device: str = "cpu", seed: int = 0, fast: bool = False,
@@ -77,7 +78,7 @@ def run(found: slides.Lecture, options: Options) -> Path:
 
     Raises InputError for what cannot be run, and BoundMissed, with everything saved, if a metric misses its bound.
     """
-    global _options
+    global _options, _surface
     if options.only and options.slide is None:
         raise InputError(f"--only runs what one slide needs: say which of {found.where}, not a lecture's name")
     if options.only and not cells.can_be_cut(found.path.read_text(encoding="utf-8")):
@@ -86,7 +87,8 @@ def run(found: slides.Lecture, options: Options) -> Path:
     if options.replay:                                      # of full runs
         options = replace(options, only=False, fast=False)
     code = cells.compiled(found.path, options.slide if options.only else None)
-    before, _options = _options, options
+    before = _options, _surface
+    _options, _surface = options, surface.opened(options.show)
     try:
         lecture: dict[str, Any] = {"__name__": "__main__", "__file__": str(found.path)}
         exec(code, lecture)
@@ -94,7 +96,8 @@ def run(found: slides.Lecture, options: Options) -> Path:
     except _Replayed as replayed:
         return replayed.out
     finally:
-        _options = before
+        _surface.close()
+        _options, _surface = before
 
 
 def lecture(slide: int | str, data: Sequence[str] = ("digits",)) -> Talk:
@@ -124,6 +127,8 @@ class Talk:
 
     def __init__(self, found: slides.Lecture, data_sets: Sequence[str], options: Options) -> None:
         self.lecture, self.fast, self.seed, self._options = found, options.fast, options.seed, options
+        self._surface = _surface or surface.opened(options.show)
+        self._pace = watching.Pace(self._surface.cost)
         self.data = options.data or data_sets[0]
         _check_data(self.data, data_sets, found)
         if options.seed < 0:
@@ -220,6 +225,7 @@ class Talk:
         self._pictures[file] = content
         self._record["figures"].append(file)
         self._record["figure_slides"][file] = shown
+        self._surface.picture(content, file, _in_words(shown))
 
     def short(self, full: T, fast: T) -> T:
         """`full`, or in a shortened run (`--fast`) `fast`."""
@@ -231,13 +237,16 @@ class Talk:
 
     def train(self, model: Module, x: Any, y: Any = None, *, epochs: int, batch_size: int = 64, lr: float = 1e-3,
               weight_decay: float = 0.0, optimizer: Optimizer | None = None, schedule: Any = "cosine", name: str = "",
-              device: str | Device | None = None, **options: Any) -> training.History:
+              device: str | Device | None = None, look: Callable[[Any], Any] | None = None,
+              **options: Any) -> training.History:
         """Train the model on x (N, ...), and on y (N, ...) if there are targets; returns the history.
 
         The optimiser is AdamW unless one is given, and its learning rate falls along half a cosine to zero unless there
         is another `schedule`, or None. Model and data go to the `device`, the lecture's by default, and `rng` shuffles.
         In place of x a `data.Loader` may be given. With a `name`, unlike those of the lecture's other trainings, one
-        that was stopped goes on (see `checkpoint`). `options` are those of `training.fit`: loss, validate and others.
+        that was stopped goes on (see `checkpoint`). While it trains, a window or a notebook shows its curves and what
+        `look(model)` gives: images, a Figure, or several of these by label. `options` are those of `training.fit`:
+        loss, validate and others.
         """
         loader = x if isinstance(x, data.Loader) else data.Loader(
             self.on_host(x), y, batch_size=batch_size, rng=self.rng, device=device or self.device)
@@ -247,7 +256,8 @@ class Talk:
             schedule = CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
         with one_core():           # several would spend more time on waiting for each other than on these products
             return training.fit(model, loader, optimizer, epochs=epochs, schedule=schedule, description=name,
-                                checkpoint=self.checkpoint(name) if name else None, **options)
+                                checkpoint=self.checkpoint(name) if name else None,
+                                watch=self._watch(model, look, name), **options)
 
     def right(self, classifier: Module, x: Any, labels: np.ndarray) -> int:
         """How many of x (N, ...) get their label (N,) from a classifier, which gives a logit for each class."""
@@ -339,6 +349,8 @@ class Talk:
                     f"{record['version']}")
         for table in record["tables"]:
             self._print("\n" + table + "\n")
+        for name, content in found.pictures.items():
+            self._surface.picture(content, name, _in_words(record.get("figure_slides", {}).get(name, record["slides"])))
         for said in record["said"]:
             self._print_words(said["words"])
         self._print(f"its figures and metrics.json are in {self.out}")
@@ -364,19 +376,21 @@ class Talk:
         return data.cache_folder() / "unfinished" / f"{self.lecture.name}-{self.data}-{self.seed}-{digest}"
 
     def _show(self) -> None:
-        """Say which pictures are those of the slide that was asked for, and open windows."""
+        """Say which pictures are those of the slide that was asked for, and let the window stay."""
         if self._options.slide is not None:
             about = {name: self._record["slides"] for name in self._record["figures"]}
             about |= self._record.get("figure_slides", {})                     # runs kept long ago do not have it
             its = [name for name, shown in about.items() if self._options.slide in shown]
             self._print(f"slide {self._options.slide}: {', '.join(its) or 'no picture of its own'}")
-        if not (self._options.show or _has_display()):
-            return
-        from minidl import plotting
+        self._surface.stay()
 
-        why_not = plotting.show([self.out / name for name in self._record["figures"]])
-        if why_not:
-            self._print(why_not)
+    def _watch(self, model: Module, look: Callable[[Any], Any] | None, name: str) -> Any:
+        """What draws a training, if there is a place for that."""
+        self._surface.ready()
+        if not self._surface.draws:
+            return None
+        title = f"{self.lecture.where}: {name or type(model).__name__} while it trains"
+        return watching.Watch(self._surface, title, model, look, self.images, self.rng, self._pace)
 
     def _print_words(self, words: str) -> None:
         self._print("\n" + textwrap.fill(words, COLUMNS) + "\n")
@@ -406,6 +420,10 @@ def _figures_in(folder: Path) -> list[str]:
         return []
 
 
+def _in_words(numbers: Sequence[int]) -> str:
+    return ("slide " if len(numbers) == 1 else "slides ") + ", ".join(map(str, numbers))
+
+
 def _check_data(name: str, fitting: Sequence[str], found: slides.Lecture) -> None:
     if name in fitting:
         return
@@ -422,10 +440,3 @@ def _is_script(path: Path) -> bool:
     """Whether Python was started with this very file."""
     main = getattr(sys.modules["__main__"], "__file__", None)
     return main is not None and Path(main).resolve() == path.resolve()
-
-
-def _has_display() -> bool:
-    """Whether somebody is likely to see a window: a terminal with a screen, and not a test or a server."""
-    if os.environ.get("CI") or os.environ.get("MPLBACKEND", "").lower() == "agg" or not sys.stdout.isatty():
-        return False
-    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -138,7 +138,8 @@ def _add_lecture(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--fast", action="store_true", help="a shortened run of a few seconds, to see that it works")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the seed of all random numbers (default: 0)")
     parser.add_argument("--out", metavar="DIR", help="the folder for figures and metrics.json")
-    parser.add_argument("--show", action="store_true", help="open windows even where no screen was found")
+    parser.add_argument("--show", action=argparse.BooleanOptionalAction,
+                        help="open a window for the pictures, or none (default: where there is a screen)")
     parser.add_argument("--replay", action="store_true",
                         help="show the last full run with this seed, data set and device again, at once")
     parser.add_argument("--notebook", nargs="?", const="", metavar="PATH", help="write it as a notebook instead")

@@ -41,7 +41,7 @@ def image_rows(rows: Sequence[Row], *, title: str = "") -> Figure:
     figure = Figure(figsize=(16, height))
     axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
     for axis, row in zip(axes, rows, strict=True):
-        axis.imshow(_tiles(row.images, columns), interpolation="nearest")
+        axis.imshow(tiles(row.images, columns), interpolation="nearest")
         axis.axis("off")
         axis.text(-0.02, 0.5, row.title, transform=axis.transAxes, ha="right", va="center", fontsize=27)
         axis.text(1.02, 0.5, row.note, transform=axis.transAxes, ha="left", va="center", fontsize=27, color=COLOURS[0])
@@ -94,7 +94,7 @@ def pictures(images: Any) -> np.ndarray:
     return images
 
 
-def _tiles(images: Any, columns: int) -> np.ndarray:
+def tiles(images: Any, columns: int) -> np.ndarray:
     """One wide image of all of them, with white gaps: (N, H, W, C) -> (H', N*W', 3), every pixel several dots wide."""
     images = pictures(images).clip(0, 1)
     height, width = images.shape[1:3]

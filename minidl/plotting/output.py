@@ -12,9 +12,12 @@ import numpy as np
 from minidl.errors import InputError
 from minidl.files import atomic_write
 from minidl.plotting.style import DPI
+from minidl.plotting.window import Window
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_KINDS = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
 
 
 def png(figure: Figure) -> bytes:
@@ -42,49 +45,58 @@ def film(figures: Sequence[Figure], *, seconds: float = 6.0) -> bytes:
     return buffer.getvalue()
 
 
-def _rendered(figure: Figure, dpi: int) -> bytes:
+def _rendered(figure: Figure, dpi: int, format: str = "png") -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
+    figure.savefig(buffer, format=format, dpi=dpi, facecolor="white")
     return buffer.getvalue()
 
 
+def pixels(figure: Figure, *, dpi: int = DPI) -> np.ndarray:
+    """The figure as an image (H, W, 3), uint8."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
 def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
-    """Write the figure as PNG, whole or not at all; returns the path. Raises InputError if it cannot be written."""
+    """Write the figure, whole or not at all, as what its name ends in: .png, .jpg, .pdf or .svg; returns the path.
+
+    Raises InputError for another ending, and if it cannot be written.
+    """
+    kind = Path(path).suffix.lower()
+    if kind not in _KINDS:
+        raise InputError(f"a picture's name ends in {', '.join(_KINDS)}, which {os.fspath(path)!r} does not")
+    content = _rendered(figure, DPI, kind[1:])
     with atomic_write(path) as file:
-        file.write(png(figure))
+        file.write(content)
     return Path(path)
 
 
 def show(paths: Sequence[str | os.PathLike[str]]) -> str:
-    """Open a window for each picture file and wait until they are closed; returns why not, if there is none."""
-    import matplotlib
-    from matplotlib import animation
-
-    try:
-        from matplotlib import pyplot
-        pyplot.figure(num=str(paths[0]))
-    except Exception as error:           # each window system fails in its own way
-        return f"no window can be opened: {error}"
-    if matplotlib.get_backend().lower() in {"agg", "pdf", "svg", "ps", "cairo", "template"}:
-        pyplot.close("all")
-        return "no window can be opened: matplotlib has no window system here (on Debian: apt install python3-tk)"
-    films = []                          # matplotlib stops an animation that nobody holds
-    for path in paths:
-        frames = read_frames(path)
-        figure = pyplot.figure(num=str(path), figsize=(frames[0].shape[1] / DPI, frames[0].shape[0] / DPI))
-        axis = figure.add_axes((0, 0, 1, 1))
-        shown = axis.imshow(frames[0])
-        axis.axis("off")
-        if len(frames) > 1:
-            films.append(animation.FuncAnimation(figure, shown.set_data, frames, interval=6000 / len(frames),
-                                                 repeat_delay=2500, cache_frame_data=False))
-    pyplot.show()
-    return ""
+    """Page through picture files, PNG or GIF, in a window until it is closed; returns why not, if there is none."""
+    window = Window()
+    why_not = window.why_not()
+    if not why_not:
+        for path in paths:
+            window.picture(Path(path).read_bytes(), str(path))
+        window.wait()
+    window.close()
+    return why_not
 
 
 def read_frames(path: str | os.PathLike[str]) -> list[np.ndarray]:
     """A picture file's pictures, one, or those of a film: each (H, W, 3) uint8."""
+    return read_film(Path(path).read_bytes())[0]
+
+
+def read_film(content: bytes) -> tuple[list[np.ndarray], list[float]]:
+    """The pictures in a picture file's content, each (H, W, 3) uint8, and for how many seconds each is shown."""
     from PIL import Image, ImageSequence
 
-    with Image.open(path) as file:
-        return [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(file)]
+    with Image.open(io.BytesIO(content)) as file:
+        frames = [(np.asarray(frame.convert("RGB")), frame.info.get("duration", 0) / 1000)
+                  for frame in ImageSequence.Iterator(file)]
+    return [picture for picture, _ in frames], [seconds for _, seconds in frames]

@@ -2,9 +2,9 @@
 from minidl.training.checkpoint import load, load_model, read_checkpoint, save
 from minidl.training.fit import fit
 from minidl.training.history import History
-from minidl.training.loop import run
+from minidl.training.loop import Progress, run
 from minidl.training.lr_range import RangeTest, lr_range_test
 from minidl.training.stateful import Stateful
 
-__all__ = ["History", "RangeTest", "Stateful", "fit", "load", "load_model", "lr_range_test", "read_checkpoint", "run",
-           "save"]
+__all__ = ["History", "Progress", "RangeTest", "Stateful", "fit", "load", "load_model", "lr_range_test",
+           "read_checkpoint", "run", "save"]

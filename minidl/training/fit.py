@@ -16,14 +16,14 @@ from minidl.optim import EMA, Optimizer, ReduceLROnPlateau, Schedule
 from minidl.tensor import Tensor, no_grad
 from minidl.training.checks import Loss, Transform, check_extras, check_training, loss_and_gradients, whole_number
 from minidl.training.history import History
-from minidl.training.loop import run
+from minidl.training.loop import Progress, run
 
 
 def fit(model: Module, loader: Loader, optimizer: Optimizer, *misplaced: Any, epochs: int, loss: Loss | None = None,
         schedule: Schedule | ReduceLROnPlateau | None = None, validate: Callable[[Module], float] | None = None,
         patience: int | None = None, gradients: Sequence[Transform] = (), average: EMA | None = None,
         checkpoint: str | os.PathLike[str] | None = None, checkpoint_every: int | None = None,
-        progress: bool = True, description: str = "") -> History:
+        progress: bool = True, description: str = "", watch: Callable[[Progress], object] | None = None) -> History:
     """Minimise `loss(model, *batch)`, by default `model.loss(*batch)`, over the loader's batches; returns the history.
 
     A loss is a Tensor of one number, or several by name, `{"loss": ..., "kl": ...}`: the first is minimised, and the
@@ -36,8 +36,8 @@ def fit(model: Module, loader: Loader, optimizer: Optimizer, *misplaced: Any, ep
     `average`, an `optim.EMA` of the model, its averages are what is validated and what the model holds at the end.
 
     The model is left in evaluation mode: in a loop of your own call `model.train()` and `model.eval()` yourself.
-    `checkpoint`, `checkpoint_every`, `progress`, `description` and Ctrl-C are those of `training.run`. A run that
-    stopped early goes on from its checkpoint with more patience or more epochs.
+    `checkpoint`, `checkpoint_every`, `progress`, `description`, `watch` and Ctrl-C are those of `training.run`. A run
+    that stopped early goes on from its checkpoint with more patience or more epochs.
 
     Raises FloatingPointError when the loss is no longer finite, and InputError for a checkpoint of another run, for an
     optimiser, a schedule or an average that are not the model's, for patience without `validate`, for epochs or
@@ -92,7 +92,7 @@ def fit(model: Module, loader: Loader, optimizer: Optimizer, *misplaced: Any, ep
     parts |= {f"gradients.{i}": transform for i, transform in enumerate(gradients) if hasattr(transform, "state_dict")}
     history = run(step, loader, {name: part for name, part in parts.items() if part is not None}, epochs=epochs,
                   after_epoch=after_epoch, stopped=best.exhausted, checkpoint=checkpoint,
-                  checkpoint_every=checkpoint_every, progress=progress, description=description)
+                  checkpoint_every=checkpoint_every, progress=progress, description=description, watch=watch)
     if best.model and patience is not None:
         model.load_state_dict(best.model)
     elif average:

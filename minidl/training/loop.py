@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from minidl.errors import InputError
+from minidl.progress import bar
 from minidl.rows import array_of
 from minidl.training.checkpoint import load, save
 from minidl.training.checks import whole_number
@@ -20,6 +21,15 @@ from minidl.training.history import History
 from minidl.training.stateful import Stateful, Streams, as_parts
 
 _LOOK_EVERY = 10       # steps between looks at the losses: each one waits for the GPU
+
+
+class Progress(NamedTuple):
+    """How far a run is: epochs done, with the fraction of the present one, of how many, and the losses' means in it."""
+
+    epoch: float
+    epochs: int
+    losses: Mapping[str, float]
+    history: History
 
 
 class Batched(Protocol):
@@ -36,7 +46,7 @@ class Batched(Protocol):
 def run(step: Callable[[Any], Mapping[str, Any]], loader: Batched, parts: Mapping[str, Any], *, epochs: int,
         after_epoch: Callable[[History], object] | None = None, stopped: Callable[[], str] | None = None,
         checkpoint: str | os.PathLike[str] | None = None, checkpoint_every: int | None = None, progress: bool = True,
-        description: str = "") -> History:
+        description: str = "", watch: Callable[[Progress], object] | None = None) -> History:
     """Call `step(batch)` for every batch of so many epochs of the loader, and return the history.
 
     A step changes what it trains and returns its losses by name, each a Tensor of one number, a device's array or a
@@ -46,7 +56,8 @@ def run(step: Callable[[Any], Mapping[str, Any]], loader: Batched, parts: Mappin
     without being named.
 
     `after_epoch(history)` measures, and may add series of its own; `stopped()`, asked before each epoch, ends the run
-    by a sentence that says why. Two players:
+    by a sentence that says why. `watch(progress)` looks on, every ten steps and after each epoch: it draws, say, and
+    changes nothing. Two players:
 
         def step(x):
             loss = train_critic(x)
@@ -72,21 +83,24 @@ def run(step: Callable[[Any], Mapping[str, Any]], loader: Batched, parts: Mappin
                          "an array")
     loop = _Run(loader, as_parts(parts), Path(checkpoint).expanduser() if checkpoint else None)
     found = loop.resume()
-    with _bar(loop, epochs, progress) as bar, _interruptible() as interrupted:
+    with _bar(loop, epochs, progress) as shown, _interruptible() as interrupted:
         if found is not None and progress:
             reason = stopped() if stopped else ""
             left = reason or "the rest follows" if loop.epoch < epochs else \
                 "nothing is left to train; delete it to start afresh"
-            bar.write(f"{loop.path} holds {loop.epoch} of {epochs} epochs: {left}{found}", file=sys.stderr)
+            shown.write(f"{loop.path} holds {loop.epoch} of {epochs} epochs: {left}{found}", file=sys.stderr)
         while loop.epoch < epochs and not (stopped and stopped()):
             about = f"{description}, epoch" if description else "epoch"
-            bar.set_description(f"{about} {loop.epoch + 1}/{epochs}", refresh=False)
+            shown.set_description(f"{about} {loop.epoch + 1}/{epochs}", refresh=False)
             started = time.perf_counter()
             for batch in loop.batches():
                 loop.count(step(batch))
                 if loop.step % _LOOK_EVERY == 0 or loop.step == len(loader):
-                    bar.set_postfix({name: f"{mean:.4g}" for name, mean in loop.means().items()}, refresh=False)
-                bar.update(len(batch[0] if isinstance(batch, tuple) else batch))
+                    means = loop.means()
+                    shown.set_postfix({name: f"{mean:.4g}" for name, mean in means.items()}, refresh=False)
+                    if watch:
+                        watch(Progress(loop.epoch + loop.step / len(loader), epochs, means, loop.history))
+                shown.update(len(batch[0] if isinstance(batch, tuple) else batch))
                 if checkpoint_every and loop.step % checkpoint_every == 0 and loop.step < len(loader):
                     loop.save()
                 if interrupted.is_set():
@@ -95,6 +109,8 @@ def run(step: Callable[[Any], Mapping[str, Any]], loader: Batched, parts: Mappin
             if after_epoch:
                 after_epoch(loop.history)
             loop.save()
+            if watch:
+                watch(Progress(loop.epoch, epochs, {}, loop.history))
             if interrupted.is_set():
                 _leave(loop, f"epoch {loop.epoch} of {epochs}")
     return loop.history
@@ -205,11 +221,9 @@ def _leave(loop: _Run, where: str) -> NoReturn:
 
 
 def _bar(loop: _Run, epochs: int, progress: bool) -> Any:
-    from tqdm import tqdm
-
     done = loop.epoch * loop.loader.items + loop.step * loop.loader.batch_size
-    return tqdm(total=epochs * loop.loader.items, initial=done, unit=" examples", unit_scale=True, leave=False,
-                disable=None if progress else True)
+    return bar(total=epochs * loop.loader.items, initial=done, unit=" examples", unit_scale=True, leave=False,
+               progress=progress)
 
 
 @contextmanager

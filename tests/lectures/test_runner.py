@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from minidl import cli, data, plotting
+from minidl import cli, data
 from minidl.errors import InputError
-from minidl.lectures import runner, slides
+from minidl.lectures import slides
 from tests.processes import running
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -155,29 +155,6 @@ def test_another_data_set_has_a_folder_of_its_own(tiny, a_place_of_its_own, monk
     monkeypatch.setattr(data, "where", lambda name: a_place_of_its_own)
     assert cli.main(["lecture", "49", "--data", "mnist"]) == 0
     assert (a_place_of_its_own / "out" / "lecture-049-mnist" / "metrics.json").exists()
-
-
-def test_show_hands_the_pictures_to_the_window(tiny, a_place_of_its_own, monkeypatch, capsys):
-    tiny(1)
-    shown = []
-    monkeypatch.setattr(plotting, "show", lambda paths: shown.extend(paths) or "no window can be opened: a test")
-    assert cli.main(["lecture", "49"]) == 0 and not shown      # a test has no terminal
-    assert cli.main(["lecture", "49", "--show"]) == 0
-    assert [path.name for path in shown] == ["01-slide-49-curve.png"] and "a test" in capsys.readouterr().out
-
-
-def test_windows_open_only_where_somebody_looks(monkeypatch):
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    for name in ("CI", "MPLBACKEND", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DISPLAY", ":0")
-    assert runner._has_display()
-    monkeypatch.setenv("CI", "1")
-    assert not runner._has_display()
-    monkeypatch.delenv("CI")
-    monkeypatch.delenv("DISPLAY")
-    assert not runner._has_display()
 
 
 # A training that is stopped and goes on -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
     y.backward()
     x.grad
 """
+import minidl.starting  # isort: skip  # noqa: F401   (first: Ctrl-C while the rest is loaded)
 from minidl import nn, ops, optim
 from minidl._version import __version__
 from minidl.backend import Device, devices

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from minidl import starting
 from minidl._version import __version__
 from minidl.errors import BoundMissed, InputError
 
@@ -89,10 +90,12 @@ Exit code: 0; 2 for wrong input; 3 if this machine failed and something is left 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0; 1 for a missed bound; 2 for wrong input; 130 after Ctrl-C."""
-    arguments = _parser().parse_args(argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")         # a console may lack a letter
     try:
+        starting.over()
+        sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))    # closed
+        arguments = _parser().parse_args(argv)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")     # a console may lack a letter
         code = int(arguments.run(arguments) or 0)
         sys.stdout.flush()
         return code

@@ -1,7 +1,9 @@
 """The command line: one call a command, one sentence and exit code 2 for bad input, never a traceback."""
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -162,6 +164,35 @@ def test_a_closed_pipe_is_no_error():
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
     os.close(writer)
     assert done.stderr == ""
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_while_it_is_loaded_ends_it_without_a_word(tmp_path):
+    """NumPy, which stands for all that takes time to load, is replaced by a file that interrupts."""
+    (tmp_path / "numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    (tmp_path / "minidl").write_text("from minidl.cli import main\nmain()\n")                 # as pip installs it
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[1])])}
+    for command in (["-m", "minidl", "lecture", "list"], [str(tmp_path / "minidl"), "lecture", "list"]):
+        done = subprocess.run([sys.executable, *command], capture_output=True, cwd=tmp_path, env=environment)
+        assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_as_soon_as_it_is_loaded_is_a_sentence():
+    code = "import sys; sys.argv[0] = 'minidl'\nfrom minidl import cli\n" \
+           "cli._parser = lambda: __import__('os').kill(__import__('os').getpid(), 2)\nsys.exit(cli.main())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "\nminidl: stopped\n")
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell closes them")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_output_is_nothing_to_complain_about(closed):
+    done = subprocess.run(["sh", "-c", f'"$0" -m minidl lecture list {closed}', sys.executable], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_help_is_quick():

@@ -8,6 +8,7 @@ import pytest
 
 import minidl as md
 from minidl import plotting
+from minidl.plotting.images import pictures
 
 rng = np.random.default_rng(0)
 GREY, COLOUR = rng.random((10, 8, 8)), rng.random((10, 6, 9, 3), dtype=np.float32)
@@ -98,7 +99,44 @@ def test_rows_show_the_images_that_they_were_given():
     assert np.all(strip[:, :112] == 0) and np.all(strip[:, 112:] == 1)
 
 
+def test_a_grid_shows_the_images_that_it_was_given_one_beside_the_other():
+    images = np.arange(6).reshape(6, 1, 1, 1) / 5 * np.ones((1, 2, 3, 1))
+    sheet = plotting.image_grid(images, columns=3).axes[0].images[0].get_array()
+    cells = [cell for row in np.split(sheet, 2) for cell in np.split(row, 3, axis=1)]
+    for image, cell in zip(images, cells, strict=True):
+        shown = cell[(cell != 255).any((1, 2))] if image[0, 0, 0] < 1 else cell
+        assert set(np.unique(shown)) == {round(255 * image[0, 0, 0]), 255}
+    assert len(plotting.image_grid(GREY, captions=list("abcdefghij")).axes[0].texts) == 10
+
+
+def test_thousands_of_images_are_one_picture_and_too_high_a_grid_is_refused():
+    many = np.zeros((3000, 28, 28), np.float32)
+    figure = plotting.image_grid(many)
+    assert len(figure.axes) == len(figure.axes[0].images) == 1 and 10 < figure.get_figheight() < 20
+    with pytest.raises(md.InputError, match="in 54 columns they are as high as wide"):
+        plotting.image_grid(many, columns=5)
+
+
+@pytest.mark.parametrize("scale, dtype", [(255, np.uint8), (255, np.float32), (16, np.float64), (1, np.uint8),
+                                          (1, np.float32)])
+def test_images_from_0_to_255_to_16_and_to_1_are_all_drawn_from_black_to_white(scale, dtype):
+    image = np.linspace(0, 1, 16).round(0 if dtype == np.uint8 and scale == 1 else 9).reshape(1, 4, 4)
+    shown = pictures((scale * image).round(0 if scale > 1 else 9).astype(dtype))
+    np.testing.assert_allclose(shown[..., 0], image, atol=0.5 / scale if scale > 1 else 1e-6)
+    astray = np.linspace(-0.5, 2.5, 16).reshape(1, 4, 4)
+    np.testing.assert_array_equal(pictures(astray)[..., 0], astray)               # as a network gives them
+
+
+@pytest.mark.parametrize("name, begins", [("a.png", b"\x89PNG"), ("a.jpg", b"\xff\xd8\xff"), ("a.pdf", b"%PDF"),
+                                          ("a.SVG", b"<?xml")])
+def test_a_picture_is_what_its_name_says(name, begins, tmp_path):
+    assert plotting.save(plotting.image_grid(GREY), tmp_path / name).read_bytes().startswith(begins)
+
+
 @pytest.mark.parametrize("draw, sentence", [
+    (lambda: plotting.save(plotting.image_grid(GREY), "a.xyz"), r"ends in \.png, \.jpg, .* which 'a\.xyz' does not"),
+    (lambda: plotting.image_grid(GREY[:0]), "at least one image"),
+    (lambda: plotting.image_grid(GREY, captions=["a"]), "10 images and 1 captions"),
     (lambda: plotting.image_rows([plotting.Row("a", GREY), plotting.Row("b", GREY[:3])]), r"\[10, 3\]"),
     (lambda: plotting.image_rows([]), "at least one"),
     (lambda: plotting.image_grid(GREY[0]), r"not \(8, 8\)"),

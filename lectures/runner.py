@@ -245,8 +245,8 @@ class Talk:
         is another `schedule`, or None. Model and data go to the `device`, the lecture's by default, and `rng` shuffles.
         In place of x a `data.Loader` may be given. With a `name`, unlike those of the lecture's other trainings, one
         that was stopped goes on (see `checkpoint`). While it trains, a window or a notebook shows its curves and what
-        `look(model)` gives: images, a Figure, or several of these by label. `options` are those of `training.fit`:
-        loss, validate and others.
+        `look(model)` gives: images, a Figure, or several of these by label; without it, what an autoencoder of images
+        makes of the first ten. `options` are those of `training.fit`: loss, validate and others.
         """
         loader = x if isinstance(x, data.Loader) else data.Loader(
             self.on_host(x), y, batch_size=batch_size, rng=self.rng, device=device or self.device)
@@ -257,7 +257,7 @@ class Talk:
         with one_core():           # several would spend more time on waiting for each other than on these products
             return training.fit(model, loader, optimizer, epochs=epochs, schedule=schedule, description=name,
                                 checkpoint=self.checkpoint(name) if name else None,
-                                watch=self._watch(model, look, name), **options)
+                                watch=self._watch(model, x, loader.device, look, name), **options)
 
     def right(self, classifier: Module, x: Any, labels: np.ndarray) -> int:
         """How many of x (N, ...) get their label (N,) from a classifier, which gives a logit for each class."""
@@ -384,12 +384,13 @@ class Talk:
             self._print(f"slide {self._options.slide}: {', '.join(its) or 'no picture of its own'}")
         self._surface.stay()
 
-    def _watch(self, model: Module, look: Callable[[Any], Any] | None, name: str) -> Any:
+    def _watch(self, model: Module, x: Any, device: Device, look: Callable[[Any], Any] | None, name: str) -> Any:
         """What draws a training, if there is a place for that."""
         self._surface.ready()
         if not self._surface.draws:
             return None
         title = f"{self.lecture.where}: {name or type(model).__name__} while it trains"
+        look = look or watching.reconstructions(model, x, getattr(self, "_shape", ()), device)
         return watching.Watch(self._surface, title, model, look, self.images, self.rng, self._pace)
 
     def _print_words(self, words: str) -> None:

@@ -1,6 +1,7 @@
 """A training while it is under way, drawn now and then on the lecture's surface."""
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from minidl import plotting
+from minidl.backend import Device
 from minidl.lectures import surface as surfaces
 from minidl.nn import Module
 from minidl.tensor import no_grad
 from minidl.training import Progress
+from minidl.verbs import Verbs
 
 _SHARE, _SECONDS = 0.05, 0.5       # of the training's time for drawings, and the least time between two
 _POINTS = 2000                     # of a curve, which shows no more
@@ -25,12 +28,13 @@ class Pace:
 
     def __init__(self, first: float = 0.0, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock, self.cost = clock, first
-        self.begin()
+        self.started = self.last = clock()
+        self.spent = 0.0
 
     def begin(self) -> None:
-        """Something new is to be drawn, which costs about as much as what was drawn before."""
+        """Something new is to be drawn. What the last drawing cost counts by half: it may have been disturbed."""
+        self.cost, self.spent = self.cost / 2, 0.0
         self.started = self.last = self.clock()
-        self.spent = 0.0
 
     def __call__(self, draw: Callable[[], object]) -> None:
         """Draw, if it is time."""
@@ -96,3 +100,11 @@ class Watch:
         named = seen if isinstance(seen, dict) else {"": seen}
         return plotting.outputs({label: part if hasattr(part, "savefig") else self.images(part)
                                  for label, part in named.items()})
+
+
+def reconstructions(model: Module, x: Any, shape: tuple[int, ...], device: Device) -> Callable[[Any], Any] | None:
+    """A look at what an autoencoder makes of the first ten of x (N, ...), if these are images of that shape (H, W, C)."""
+    if not (isinstance(model, Verbs) and hasattr(x, "shape") and len(shape) == 3 and x[0].size == math.prod(shape)):
+        return None
+    ten = device.put(x[:10])
+    return lambda model: {"data": ten.reshape(-1, *shape), "reconstructed": model.reconstruct(ten).reshape(-1, *shape)}

@@ -65,10 +65,14 @@ def test_a_window_is_as_large_as_the_picture_and_shows_the_newest(screen):
 def test_a_window_draws_a_training(screen):
     seen = plotting.View("a net", {"loss": ([0.5, 1.0], [2.0, 1.0])}, 3, {"now": np.full((40, 400, 3), 0.3)})
     window = plotting.Window()
-    window.live(seen)
-    shown = wait_until(lambda: (screen.dots() == round(0.3 * 255)).all(-1).sum() > 10_000)
-    window.close()
-    assert shown
+    try:
+        for _ in range(2):
+            window.live(seen)
+            assert wait_until(lambda: (screen.dots() == round(0.3 * 255)).all(-1).sum() > 10_000)
+        window.picture(PICTURES[0], "a picture")                           # of another size
+        assert wait_until(lambda: is_on(screen, SHOWN[0]))
+    finally:
+        window.close()
 
 
 @pytest.mark.processes

@@ -29,10 +29,8 @@ def outputs(given: Any) -> dict[str, np.ndarray]:
 
     It is a Figure, images (N, H, W) or (N, H, W, C), or several of these by label. Raises InputError for other shapes.
     """
-    from matplotlib.figure import Figure
-
     named = given if isinstance(given, Mapping) else {"": given}
-    return {label: pixels(part, dpi=60) if isinstance(part, Figure) else tiles(part, min(len(pictures(part)), 12))
+    return {label: pixels(part, dpi=60) if hasattr(part, "savefig") else tiles(part, min(len(pictures(part)), 12))
             for label, part in named.items()}
 
 

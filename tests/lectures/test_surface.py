@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from minidl import InputError, cli, nn, plotting, progress
+from minidl import Device, InputError, cli, nn, plotting, progress
 from minidl.lectures import slides, surface, watching
 from minidl.training import History, Progress
 
@@ -158,6 +158,29 @@ def test_a_training_shorter_than_twenty_drawings_is_not_drawn():
     pace = watching.Pace(first=0.2, clock=clock)
     clock.now = 3.9
     pace(lambda: pytest.fail("drawn"))
+
+
+def test_one_disturbed_drawing_does_not_keep_all_later_trainings_from_being_drawn():
+    clock, drawn = Clock(), []
+    pace = watching.Pace(first=10.0, clock=clock)
+    for training in range(8):
+        pace.begin()
+        for _ in range(300):
+            clock.now += 0.01
+            pace(lambda training=training: drawn.append(training))
+    assert drawn and drawn[0] > 0
+
+
+def test_an_autoencoder_of_images_is_looked_at_by_what_it_makes_of_ten():
+    class Copies(nn.Module):
+        encode = decode = sample = reconstruct = lambda self, x: x
+
+    x = np.random.default_rng(0).random((12, 64), dtype=np.float32)
+    look = watching.reconstructions(Copies(), x, (8, 8, 1), Device("cpu"))
+    for images in look(Copies()).values():
+        np.testing.assert_array_equal(images, x[:10].reshape(10, 8, 8, 1))
+    assert watching.reconstructions(Copies(), x[:, :3], (8, 8, 1), Device("cpu")) is None        # no images
+    assert watching.reconstructions(nn.Linear(64, 2, rng=0), x, (8, 8, 1), Device("cpu")) is None
 
 
 class Looked(surface.Surface):

@@ -192,6 +192,7 @@ class Talk:
         self._record["said"].append({"slides": self._record["figure_slides"].get(figure, self.lecture.numbers),
                                      "words": words, "figure": figure})
         self._print_words(words)
+        self._surface.say(words)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print a table; numbers are shown with three decimals."""
@@ -351,6 +352,9 @@ class Talk:
             self._print("\n" + table + "\n")
         for name, content in found.pictures.items():
             self._surface.picture(content, name, _in_words(record.get("figure_slides", {}).get(name, record["slides"])))
+            for said in record["said"]:
+                if said["figure"] == name:
+                    self._surface.say(said["words"])
         for said in record["said"]:
             self._print_words(said["words"])
         self._print(f"its figures and metrics.json are in {self.out}")

@@ -103,7 +103,7 @@ class Watch:
 
 
 def reconstructions(model: Module, x: Any, shape: tuple[int, ...], device: Device) -> Callable[[Any], Any] | None:
-    """A look at what an autoencoder makes of the first ten of x (N, ...), if these are images of that shape (H, W, C)."""
+    """A look at what an autoencoder makes of the first ten of x (N, ...), if they are images of that shape (H, W, C)."""
     if not (isinstance(model, Verbs) and hasattr(x, "shape") and len(shape) == 3 and x[0].size == math.prod(shape)):
         return None
     ten = device.put(x[:10])

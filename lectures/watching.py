@@ -36,10 +36,12 @@ class Pace:
         self.cost, self.spent = self.cost / 2, 0.0
         self.started = self.last = self.clock()
 
-    def __call__(self, draw: Callable[[], object]) -> None:
-        """Draw, if it is time."""
+    def __call__(self, draw: Callable[[], object], last: bool = False) -> None:
+        """Draw, if it is time; and at the end, if that has been drawn before, for which time is kept back."""
         now = self.clock()
-        if now - self.last < _SECONDS or _SHARE * (now - self.started - self.spent) < self.spent + self.cost:
+        early = now - self.last < _SECONDS or \
+            _SHARE * (now - self.started - self.spent) < self.spent + 2 * self.cost
+        if (self.last == self.started) if last else early:
             return
         try:
             draw()
@@ -74,7 +76,7 @@ class Watch:
             if len(epochs) > _POINTS:
                 del epochs[::2], values[::2]
         try:
-            self.pace(lambda: self._draw(progress))
+            self.pace(lambda: self._draw(progress), progress.epoch == progress.epochs and not progress.losses)
         except Exception as error:     # a training is not lost for a picture's sake
             self.surface = surfaces.Surface()
             print(f"this training cannot be drawn: {type(error).__name__}: {error}", flush=True)
@@ -103,7 +105,7 @@ class Watch:
 
 
 def reconstructions(model: Module, x: Any, shape: tuple[int, ...], device: Device) -> Callable[[Any], Any] | None:
-    """A look at what an autoencoder makes of the first ten of x (N, ...), if they are images of that shape (H, W, C)."""
+    """A look at what an autoencoder makes of the first ten of x (N, ...); None unless they are images of that shape."""
     if not (isinstance(model, Verbs) and hasattr(x, "shape") and len(shape) == 3 and x[0].size == math.prod(shape)):
         return None
     ten = device.put(x[:10])

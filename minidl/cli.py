@@ -30,7 +30,7 @@ examples:
   minidl lecture 17 --html                   deep-autoencoder.html, with its words and pictures, for a browser
 
 A lecture prints its table and saves its figures and metrics.json in out/lecture-017 (with another data set than the
-usual one in out/lecture-017-mnist), or in the folder that --out names; windows open where there is a screen.
+usual one in out/lecture-017-mnist), or in the folder that --out names; a window shows them where there is a screen.
 Exit code: 0, or 1 if a metric missed its bound, 2 for wrong input, 130 after Ctrl-C."""
 
 _DATA_HELP = """\

@@ -65,6 +65,31 @@ def test_without_a_window_its_reason_is_said_once_and_pictures_are_lines(monkeyp
     assert capsys.readouterr().out == "slide 49: curve.png\n" * 2
 
 
+def test_after_a_window_has_been_closed_pictures_are_lines_and_nothing_else_happens(monkeypatch, capsys):
+    class Closing(NoWindow):
+        is_open = True
+
+        def why_not(self):
+            return ""
+
+        def picture(self, content, title):
+            self.is_open = False                               # by the user, say
+
+        def live(self, view):
+            pass
+
+        def wait(self):
+            pytest.fail("nobody can close it")
+
+    monkeypatch.setattr(plotting, "Window", Closing)
+    place = surface.opened(True)
+    for name in ("first.png", "second.png"):
+        place.picture(PICTURE, name, "slide 49")
+    place.live(a_view())
+    place.stay()
+    assert capsys.readouterr().out == "slide 49: second.png\n" and not place.draws
+
+
 def test_a_name_that_matplotlib_does_not_know_is_refused_before_the_training():
     code = "import sys; from minidl import cli; sys.exit(cli.main(['lecture', '17', '--no-show']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
@@ -148,6 +173,7 @@ def test_drawings_come_at_most_twice_a_second_and_take_a_twentieth_of_the_time(c
         clock.now += 0.01
         pace(draw)
     assert len(drawn) >= 2 and np.diff(drawn).min() >= 0.5
+    pace(draw, last=True)
     assert len(drawn) * cost <= 0.05 * (clock.now - len(drawn) * cost) + 1e-9
     if cost == 0:
         assert len(drawn) == pytest.approx(120, abs=3)
@@ -157,7 +183,8 @@ def test_a_training_shorter_than_twenty_drawings_is_not_drawn():
     clock = Clock()
     pace = watching.Pace(first=0.2, clock=clock)
     clock.now = 3.9
-    pace(lambda: pytest.fail("drawn"))
+    for last in (False, True):
+        pace(lambda: pytest.fail("drawn"), last)
 
 
 def test_one_disturbed_drawing_does_not_keep_all_later_trainings_from_being_drawn():
@@ -227,7 +254,7 @@ def test_a_lecture_draws_its_trainings_and_trains_the_same(monkeypatch, tmp_path
     path.write_text(WATCHED)
     monkeypatch.setattr(slides, "LECTURES", tuple(
         lecture._replace(file=str(path)) if 49 in lecture.numbers else lecture for lecture in slides.LECTURES))
-    monkeypatch.setattr(watching.Pace, "__call__", lambda self, draw: draw())
+    monkeypatch.setattr(watching.Pace, "__call__", lambda self, draw, last: draw())
     drawn = Looked()
     for place, out in ((surface.Surface(), "plain"), (drawn, "drawn")):
         monkeypatch.setattr(surface, "opened", lambda show, place=place: place)

@@ -20,8 +20,8 @@ class ContractiveAutoencoder(DeepAutoencoder):
     is a code that moves along the data's manifold (slide 4) and hardly across it. The decoder is tied unless told
     otherwise: else a smaller code and a decoder that magnifies it would satisfy both.
 
-    The Jacobian is exact, by one backward pass over k copies of the batch, recorded to be differentiated again: with a
-    code of k numbers a training step costs about 2 + k times that without a penalty. Other arguments are
+    The Jacobian is exact, by the chain rule from layer to layer, recorded to be differentiated again: of a deep encoder
+    with a code of k numbers a training step costs up to 2 + k times that without a penalty. Other arguments are
     DeepAutoencoder's. Raises InputError for a penalty below 0.
 
     Source: S. Rifai et al., "Contractive auto-encoders: explicit invariance during feature extraction", 2011; there
@@ -39,10 +39,31 @@ class ContractiveAutoencoder(DeepAutoencoder):
 
     def loss(self, x: Any) -> Tensor:
         """The error plus the penalty, both averaged over the items x (B, inputs); in evaluation the error alone."""
-        if not self.training:
+        if not self.training or not self.penalty:
             return super().loss(x)
-        code, rows = _code_and_jacobian(self.encoder, x, self.sizes[-1], create_graph=True)
+        code, rows = _code_and_rows(self.encoder, x)
         return self.error(self.decoder(code), x) + ops.sum(ops.square(rows)) * (self.penalty / len(x))
+
+
+def _code_and_rows(encoder: nn.Sequential, x: Any) -> tuple[Tensor, Tensor]:
+    """The code h (B, k) of x (B, d) and dh/dx (B, k, d), recorded: the chain rule, from the last layer to the first.
+
+    Every layer is a Linear, or an activation, which acts on each number alone.
+    """
+    values = [Tensor(array_of(x))]
+    for layer in encoder:
+        values.append(layer(values[-1]))
+    rows: Tensor | None = None
+    outer: Any = 1.0                 # the slope of the code's own units, the same along a whole row, comes at the end
+    for layer, before, after in reversed(list(zip(encoder, values, values[1:], strict=False))):
+        if isinstance(layer, nn.Linear):
+            back = ops.transpose(layer.weight)
+            rows = back if rows is None else ops.linear(rows, back)                       # (B, k, out) -> (B, k, in)
+        elif rows is None:
+            outer = grad(ops.sum(after), before, create_graph=True)[:, :, None]
+        else:
+            rows = rows * grad(ops.sum(after), before, create_graph=True)[:, None]
+    return values[-1], outer * rows
 
 
 def jacobian(network: nn.Module, x: Any) -> Array:
@@ -50,13 +71,8 @@ def jacobian(network: nn.Module, x: Any) -> Array:
 
     Items must not depend on each other, as they do in batch normalisation's training.
     """
-    outputs = network(Tensor(array_of(x)[:1])).shape[1]
-    return _code_and_jacobian(network, x, outputs)[1].data.reshape(len(x), outputs, x.shape[1])
-
-
-def _code_and_jacobian(network: nn.Module, x: Any, k: int, create_graph: bool = False) -> tuple[Tensor, Tensor]:
-    """y (N, k) and dy/dx (N k, d), by one backward pass: it starts at another output of each of k copies of an item."""
-    xp = backend_of(array_of(x)).xp
-    copies = Tensor(xp.repeat(array_of(x), k, axis=0), requires_grad=True)                   # (N, d) -> (N k, d)
-    y = network(copies)
-    return y[::k], grad(y, copies, xp.tile(xp.eye(k, dtype=y.dtype), (len(x), 1)), create_graph=create_graph)
+    x = array_of(x)
+    xp, k = backend_of(x).xp, network(Tensor(x[:1])).shape[1]
+    copies = Tensor(xp.repeat(x, k, axis=0), requires_grad=True)                             # (N, d) -> (N k, d)
+    y = network(copies)                     # one backward pass, which starts at another output of each of k copies
+    return grad(y, copies, xp.tile(xp.eye(k, dtype=y.dtype), (len(x), 1))).data.reshape(len(x), k, x.shape[1])

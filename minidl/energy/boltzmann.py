@@ -180,10 +180,11 @@ def hopfield(patterns: Any) -> BoltzmannMachine:
 
 
 def recall(machine: BoltzmannMachine, x: Any, *, sweeps: int = 100) -> Array:
-    """Gibbs sampling at temperature 0: each unit in turn takes its likelier value, until none changes: (N, n) -> (N, n).
+    """Gibbs sampling at temperature 0: each unit in turn takes its likelier value, until none changes.
 
-    The energy never rises, so that it ends in a state from which no single unit can lower it; where both values are
-    as likely a unit stays. Raises InputError for rows of another width, and data outside [0, 1].
+    States x (N, n) -> (N, n). The energy never rises, so that it ends in a state from which no single unit can lower
+    it; where both values are as likely a unit stays. Raises InputError for rows of another width, and data outside
+    [0, 1].
     """
     x = rows_that_meet("recall", "recall", array_of(x), len(machine.b), machine.b.data).copy()
     check_fractions("recall", x)

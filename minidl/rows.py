@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.arguments import plain_array
+from minidl.arguments import is_whole, plain_array
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.tensor import Tensor
@@ -77,8 +77,8 @@ def check_fitted(model: Any, learned: str) -> None:
 
 def check_count(name: str, what: str, value: Any, least: int = 1) -> int:
     """The value as an int. Raises InputError unless it is a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise InputError(f"{name}: {what} is a whole number of at least {least}, not {value!r}")
+    if not is_whole(value, least):
+        raise InputError(f"{name}: {what} is a whole number of at least {least}, not {value!r:.60}")
     return int(value)
 
 

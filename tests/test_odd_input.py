@@ -1,7 +1,8 @@
 """Every public function with every kind of odd input gives a value, or says in a sentence why it does not.
 
-`ROOMS` is the table: for each public name, functions of one odd value; of operations, for those with more arguments. What NumPy's arithmetic warns of (an overflow, a
-NaN made) is a value; any other warning, and any exception but InputError, fails.
+`ROOMS` is the table: for each public name, functions of one odd value; operations are found, and have some
+there if they take more than two arguments. What NumPy's arithmetic warns of (an overflow, a NaN made) is a value; any
+other warning, and any exception but InputError, fails.
 """
 import re
 import warnings

@@ -16,6 +16,7 @@ from minidl.arguments import is_number, is_whole
 from minidl.errors import InputError
 from minidl.optim.optimizers import Optimizer, at_least_zero
 from minidl.optim.state import checked_state
+from minidl.rows import check_count
 
 
 class Schedule:
@@ -66,7 +67,8 @@ class StepLR(Schedule):
     """The first rate times gamma^(t // step_size). Raises InputError for a step_size below 1."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        self.step_size, self.gamma = _positive("step_size", step_size), at_least_zero("StepLR: gamma", gamma)
+        self.step_size = check_count("StepLR", "step_size", step_size)
+        self.gamma = at_least_zero("StepLR: gamma", gamma)
         super().__init__(optimizer)
 
     def factor(self, t: int) -> float:
@@ -90,7 +92,7 @@ class MultiStepLR(Schedule):
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
         if not isinstance(milestones, list | tuple | range):
             raise InputError(f"MultiStepLR: milestones are a list of numbers of steps, not {milestones!r:.60}")
-        self.milestones = [_positive("each milestone", t) for t in milestones]
+        self.milestones = [check_count("MultiStepLR", "each milestone", t) for t in milestones]
         self.gamma = at_least_zero("MultiStepLR: gamma", gamma)
         super().__init__(optimizer)
 
@@ -106,7 +108,7 @@ class CosineAnnealingLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, *, warmup: int = 0) -> None:
-        self.T_max, self.warmup = _positive("T_max", T_max), warmup
+        self.T_max, self.warmup = check_count("CosineAnnealingLR", "T_max", T_max), warmup
         if not is_whole(warmup) or warmup >= T_max:
             raise InputError(f"CosineAnnealingLR: warmup is from 0 to below T_max={T_max}, not {warmup}")
         self.eta_min = at_least_zero("CosineAnnealingLR: eta_min", eta_min)
@@ -141,7 +143,8 @@ class OneCycleLR(Schedule):
         if not (all(map(is_number, numbers)) and min(numbers[:3]) > 0 and 0.0 <= pct_start < 1.0):
             raise InputError(f"OneCycleLR: max_lr, div_factor and final_div_factor are above 0 and pct_start lies in "
                              f"[0, 1), not {max_lr!r:.60}, {div_factor}, {final_div_factor} and {pct_start!r:.60}")
-        self.total_steps, self.peak = _positive("total_steps", total_steps), pct_start * total_steps - 1.0
+        self.total_steps = check_count("OneCycleLR", "total_steps", total_steps)
+        self.peak = pct_start * total_steps - 1.0
         self.max_lr, self.first, self.last = max_lr, max_lr / div_factor, max_lr / div_factor / final_div_factor
         self.anneal_strategy = anneal_strategy
         super().__init__(optimizer)
@@ -167,7 +170,7 @@ class LinearLR(Schedule):
                  total_iters: int = 5) -> None:
         self.start_factor = at_least_zero("LinearLR: start_factor", start_factor)
         self.end_factor = at_least_zero("LinearLR: end_factor", end_factor)
-        self.total_iters = _positive("total_iters", total_iters)
+        self.total_iters = check_count("LinearLR", "total_iters", total_iters)
         super().__init__(optimizer)
 
     def factor(self, t: int) -> float:
@@ -217,9 +220,3 @@ def _checked(name: str, optimizer: Any) -> Optimizer:
     if not isinstance(optimizer, Optimizer):
         raise InputError(f"{name}: give the optimiser whose rate it sets, not {type(optimizer).__name__}")
     return optimizer
-
-
-def _positive(name: str, value: int) -> int:
-    if not is_whole(value, 1):
-        raise InputError(f"{name} is a whole number of 1 or more, not {value!r:.60}")
-    return int(value)

@@ -29,9 +29,13 @@ def save(path: str | os.PathLike[str], parts: Mapping[str, Any]) -> Path:
     without a state, or with a state of other things than arrays, numbers, strings and None.
     """
     arrays: dict[str, np.ndarray] = {}
-    tree = {name: _without_arrays(part.state_dict(), name, arrays) for name, part in as_parts(parts).items()}
+    states = {name: part.state_dict() for name, part in as_parts(parts).items()}
+    for name, state in states.items():
+        if not isinstance(state, Mapping):
+            raise InputError(f"the state_dict() of the part {name!r} returned {type(state).__name__}, not a dict")
+    tree = {name: _without_arrays(state, name, arrays) for name, state in states.items()}
     meta = np.array(json.dumps({"version": __version__, "parts": tree}))
-    path = Path(path).expanduser()
+    path = checkpoint_path(path)
     with atomic_write(path) as file:
         np.savez(file, meta=meta, **arrays)  # type: ignore[arg-type]
     return path
@@ -65,8 +69,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
     """The states of a checkpoint's parts, by name. Raises InputError if the file is none, or broken."""
     arrays = _read(path)
     if "meta" not in arrays:
-        raise InputError(f"{path} is no minidl checkpoint, or it is damaged: it is no run's checkpoint, but perhaps "
-                         "weights alone, which training.load_model(path, model) takes; choose another file")
+        raise InputError(f"{path} is no minidl checkpoint, or it is damaged: it has arrays, but no run; if they are "
+                         "weights alone, training.load_model(path, model) takes them; choose another file")
     try:
         meta = json.loads(str(arrays.pop("meta")))
         parts = {str(name): _with_arrays(state, arrays) for name, state in meta["parts"].items()}
@@ -89,6 +93,9 @@ def load_model(path: str | os.PathLike[str], model: Module, part: str = "model")
     the file is missing, damaged, or of another model.
     """
     arrays = _read(path, "")
+    if not isinstance(model, Module):
+        given = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise InputError(f"load_model(path, model) takes a Module, not {given}; training.load takes other parts")
     if "meta" in arrays:
         own, best = _under(f"{part}/", arrays), {}
         if part == "model":
@@ -104,9 +111,19 @@ def load_model(path: str | os.PathLike[str], model: Module, part: str = "model")
     return model
 
 
+def checkpoint_path(path: Any) -> Path:
+    """The path of a checkpoint, `~` resolved. Raises InputError for what is no path of a file."""
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"a checkpoint's path is a string or a Path, such as 'run.npz', not {type(path).__name__}")
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; a checkpoint is a file, such as {path / 'run.npz'}")
+    return path
+
+
 def _read(path: str | os.PathLike[str], advice: str = "; " + _ADVICE) -> dict[str, np.ndarray]:
     """All arrays of an .npz file."""
-    path = Path(path).expanduser()
+    path = checkpoint_path(path)
     try:
         with open(path, "rb") as opened:
             if opened.read(4) != b"PK\x03\x04":          # np.load would take it for pickled objects, and advise those
@@ -128,10 +145,14 @@ def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
 def _without_arrays(state: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     """The state as JSON has it: its arrays go into `arrays`, and their names there stand in their places."""
     if isinstance(state, Mapping):
-        return {str(key): _without_arrays(value, f"{path}/{key}", arrays) for key, value in state.items()}
+        if odd := [key for key in state if not isinstance(key, str)]:
+            raise InputError(f"the state of {path} has the key {odd[0]!r:.60}; keys are strings")
+        return {key: _without_arrays(value, f"{path}/{key}", arrays) for key, value in state.items()}
     if isinstance(state, list | tuple):
         return [_without_arrays(value, f"{path}/{i}", arrays) for i, value in enumerate(state)]
     if isinstance(state, np.ndarray | np.generic) and state.dtype.kind in "fiub":
+        if path in arrays:
+            raise InputError(f"two arrays of the parts' states are named {path}; name the parts apart, without '/'")
         arrays[path] = np.asarray(state)
         return {_ARRAY: path}
     if state is None or isinstance(state, str | int | float):

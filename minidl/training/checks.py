@@ -56,13 +56,6 @@ def check_extras(model: Module, optimizer: Optimizer, schedule: Any, validate: A
                          f"not {gradients!r}")
 
 
-def whole_number(name: str, value: Any) -> int:
-    """The value, if it is a whole number of at least 1. Raises InputError if not."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-        raise InputError(f"{name} is a whole number, 1 or more, not {value!r}")
-    return int(value)
-
-
 def loss_and_gradients(model: Module, loss: Loss, batch: tuple[Any, ...], optimizer: Optimizer) -> dict[str, Tensor]:
     """The losses of a batch by name, with the gradients of the first in the parameters.
 

@@ -13,8 +13,9 @@ from minidl.data.loader import Loader
 from minidl.errors import InputError
 from minidl.nn.module import Module
 from minidl.optim import EMA, Optimizer, ReduceLROnPlateau, Schedule
+from minidl.rows import check_count
 from minidl.tensor import Tensor, no_grad
-from minidl.training.checks import Loss, Transform, check_extras, check_training, loss_and_gradients, whole_number
+from minidl.training.checks import Loss, Transform, check_extras, check_training, loss_and_gradients
 from minidl.training.history import History
 from minidl.training.loop import Progress, run
 
@@ -46,8 +47,8 @@ def fit(model: Module, loader: Loader, optimizer: Optimizer, *misplaced: Any, ep
     loss = check_training("fit", model, loader, optimizer, misplaced, loss)
     check_extras(model, optimizer, schedule, validate, patience, average, gradients)
     if patience is not None:
-        whole_number("patience", patience)
-    best = _Best(model, whole_number("epochs", epochs), patience)
+        check_count("fit", "patience", patience)
+    best = _Best(model, check_count("fit", "epochs", epochs), patience)
     in_training = False
 
     def step(batch: Any) -> dict[str, Tensor]:

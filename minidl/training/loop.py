@@ -12,15 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Protocol
 
+from minidl.arguments import is_number
 from minidl.errors import InputError
 from minidl.progress import bar
-from minidl.rows import array_of
-from minidl.training.checkpoint import load, save
-from minidl.training.checks import whole_number
+from minidl.rows import array_of, check_count
+from minidl.training.checkpoint import checkpoint_path, load, save
 from minidl.training.history import History
 from minidl.training.stateful import Stateful, Streams, as_parts
 
 _LOOK_EVERY = 10       # steps between looks at the losses: each one waits for the GPU
+_OWN_SERIES = "lr", "seconds", "validation"          # of a history, beside a rate for each of several optimisers
 
 
 class Progress(NamedTuple):
@@ -73,15 +74,19 @@ def run(step: Callable[[Any], Mapping[str, Any]], loader: Batched, parts: Mappin
     refused file leaves every part as it was.
 
     Raises FloatingPointError when a loss is no longer finite, and InputError for a checkpoint of another run, parts
-    without a state, and numbers out of their range.
+    without a state, losses that are no numbers by name, and numbers out of their range.
     """
-    whole_number("epochs", epochs)
+    check_count("training", "epochs", epochs)
     if checkpoint_every is not None:
-        whole_number("checkpoint_every", checkpoint_every)
+        check_count("training", "checkpoint_every", checkpoint_every)
+    if checkpoint_every is not None and not checkpoint:
+        raise InputError("training: checkpoint_every needs `checkpoint`, the path of the file that is written")
+    if not callable(step):
+        raise InputError(f"training: step is a function, step(batch) -> {{'loss': loss}}, not {step!r:.60}")
     if not all(hasattr(loader, name) for name in ("forever", "items", "batch_size")):
         raise InputError(f"the loader is a {type(loader).__name__}; data.Loader(x, batch_size=64, rng=0) makes one of "
                          "an array")
-    loop = _Run(loader, as_parts(parts), Path(checkpoint).expanduser() if checkpoint else None)
+    loop = _Run(loader, as_parts(parts), checkpoint_path(checkpoint) if checkpoint else None)
     found = loop.resume()
     with _bar(loop, epochs, progress) as shown, _interruptible() as interrupted:
         if found is not None and progress:
@@ -142,9 +147,13 @@ class _Run:
         if not isinstance(losses, Mapping):
             raise InputError(f"a step returns its losses by name, {{'loss': loss}}, not {type(losses).__name__}")
         for name, loss in losses.items():
+            if name not in self.sums:
+                _check_name(name)
             value = array_of(loss)
-            if getattr(value, "shape", ()) != ():
-                raise InputError(f"the loss {name!r} is one number, not of shape {value.shape}; add .mean() or .sum()")
+            if getattr(value, "shape", None) != () and not is_number(value):
+                shape = getattr(value, "shape", None)
+                raise InputError(f"the loss {name!r} is one number, not " + (
+                    f"of shape {shape}; add .mean() or .sum()" if shape is not None else f"{value!r:.60}"))
             self.sums[name] = self.sums.get(name, 0.0) + value
             self.counts[name] = self.counts.get(name, 0) + 1
         self.step += 1
@@ -211,6 +220,13 @@ class _Run:
         # A sum is a plain number again: it meets the losses of any device, and takes their dtype.
         self.epoch, self.step = state["epoch"], state["step"]
         self.history, self.counts, self.sums = History(state["history"]), dict(state["counts"]), dict(state["sums"])
+
+
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str):
+        raise InputError(f"a loss is named by a string, not {name!r:.60}")
+    if name in _OWN_SERIES or name.endswith(".lr"):
+        raise InputError(f"the history has a series {name!r} of its own; name this loss otherwise")
 
 
 def _leave(loop: _Run, where: str) -> NoReturn:

@@ -62,8 +62,8 @@ def test_one_cycle_rises_to_max_lr_falls_to_its_end_and_stays_there():
 
 
 @pytest.mark.parametrize("make, sentence", [
-    (lambda o: optim.MultiStepLR(o, [0, 3]), "each milestone is a whole number of 1 or more, not 0"),
-    (lambda o: optim.OneCycleLR(o, 0.1, 0), "total_steps is a whole number of 1 or more, not 0"),
+    (lambda o: optim.MultiStepLR(o, [0, 3]), "each milestone is a whole number of at least 1, not 0"),
+    (lambda o: optim.OneCycleLR(o, 0.1, 0), "total_steps is a whole number of at least 1, not 0"),
     (lambda o: optim.OneCycleLR(o, 0.0, 9), "are above 0 and pct_start lies in .*, not 0.0, 25.0, 10000.0 and 0.3"),
     (lambda o: optim.OneCycleLR(o, 0.1, 9, pct_start=1.0), r"pct_start lies in \[0, 1\)"),
     (lambda o: optim.OneCycleLR(o, 0.1, 9, anneal_strategy="exp"), "anneal_strategy is 'cos' or 'linear', not 'exp'"),
@@ -231,11 +231,11 @@ def test_a_restored_plateau_goes_on_exactly():
 
 
 @pytest.mark.parametrize("make, words", [
-    (lambda o: optim.StepLR(o, 0), "step_size is a whole number of 1 or more, not 0"),
-    (lambda o: optim.CosineAnnealingLR(o, 0), "T_max is a whole number of 1 or more, not 0"),
+    (lambda o: optim.StepLR(o, 0), "step_size is a whole number of at least 1, not 0"),
+    (lambda o: optim.CosineAnnealingLR(o, 0), "T_max is a whole number of at least 1, not 0"),
     (lambda o: optim.CosineAnnealingLR(o, 5, warmup=5), "warmup is from 0 to below T_max=5, not 5"),
     (lambda o: optim.CosineAnnealingLR(o, 5, warmup=-1), "warmup is from 0 to below T_max=5, not -1"),
-    (lambda o: optim.LinearLR(o, total_iters=0), "total_iters is a whole number of 1 or more, not 0"),
+    (lambda o: optim.LinearLR(o, total_iters=0), "total_iters is a whole number of at least 1, not 0"),
     (lambda o: optim.ReduceLROnPlateau(o, factor=1.0), "factor lies between 0 and 1, not 1.0"),
     (lambda o: optim.ReduceLROnPlateau(o, factor=0.0), "factor lies between 0 and 1, not 0.0"),
 ])

@@ -143,7 +143,7 @@ def test_a_checkpoint_with_foreign_notes_is_refused(meta, checkpoint, tmp_path):
 
 
 def test_a_folder_or_a_missing_file_is_no_checkpoint(tmp_path):
-    with pytest.raises(InputError, match="is no minidl checkpoint"):
+    with pytest.raises(InputError, match="is a folder; a checkpoint is a file, such as .*run.npz"):
         Job()(checkpoint=tmp_path)
     with pytest.raises(InputError, match="there is no checkpoint .*none.npz"):
         read_checkpoint(tmp_path / "none.npz")
@@ -238,17 +238,35 @@ def test_named_parts_are_saved_and_loaded_by_hand_for_a_loop_of_ones_own(tmp_pat
                                              "critic": nn.Linear(1, 1, rng=0)})
 
 
-def test_a_state_of_what_cannot_be_saved_is_refused_with_its_place(tmp_path):
+@pytest.mark.parametrize("state, sentence", [
+    ({"list": [1, {"set": {1, 2}}]}, "the state of part/list/1/set is a set: what is saved are arrays, numbers"),
+    ({"counts": {3: 1}}, "the state of part/counts has the key 3; keys are strings"),
+    ({"a": {"b": X}, "a/b": X + 1.0}, "two arrays of the parts' states are named part/a/b"),
+    (None, r"the state_dict\(\) of the part 'part' returned NoneType, not a dict")],
+    ids=["a set", "a number as key", "two of a name", "nothing"])
+def test_a_state_that_could_not_be_read_again_is_refused_with_its_place(state, sentence, tmp_path):
     class Part:
         def state_dict(self):
-            return {"list": [1, {"set": {1, 2}}]}
+            return state
 
         def load_state_dict(self, state):
             pass
 
-    with pytest.raises(InputError, match="the state of part/list/1/set is a set: what is saved are arrays, numbers"):
+    with pytest.raises(InputError, match=sentence):
         training.save(tmp_path / "run.npz", {"part": Part()})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments, sentence", [
+    ((nn.ReLU(), "run.npz"), "a checkpoint's path is a string or a Path, such as 'run.npz', not ReLU"),
+    (("run.npz", nn.Linear), "takes a Module, not the class Linear"),
+    (("run.npz", np.random.default_rng(0)), "takes a Module, not Generator; training.load takes other parts")],
+    ids=["swapped", "a class", "another part"])
+def test_load_model_says_what_it_takes(arguments, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    training.save("run.npz", {"model": nn.ReLU()})
+    with pytest.raises(InputError, match=sentence):
+        load_model(*arguments)
 
 
 def test_a_model_is_loaded_from_a_file_of_weights_alone(tmp_path):
@@ -258,7 +276,7 @@ def test_a_model_is_loaded_from_a_file_of_weights_alone(tmp_path):
     load_model(tmp_path / "weights.npz", fresh)
     assert np.array_equal(fresh[0].weight.data, model[0].weight.data)
     before = (tmp_path / "weights.npz").read_bytes()
-    with pytest.raises(InputError, match="no run's checkpoint, but perhaps weights alone, which training.load_model"):
+    with pytest.raises(InputError, match="it has arrays, but no run; if they are weights alone, training.load_model"):
         Job()(checkpoint=tmp_path / "weights.npz")
     assert (tmp_path / "weights.npz").read_bytes() == before
 

@@ -229,7 +229,7 @@ def test_the_average_of_another_model_is_refused():
 
 
 def test_arguments_that_make_no_sense_are_refused_in_a_sentence():
-    with pytest.raises(InputError, match="epochs is a whole number, 1 or more, not 0"):
+    with pytest.raises(InputError, match="epochs is a whole number of at least 1, not 0"):
         Job()(epochs=0)
     with pytest.raises(InputError, match="patience needs `validate`"):
         Job()(validate=None)
@@ -363,10 +363,10 @@ OTHER = nn.Linear(5, 5, rng=0)
     ({"schedule": lambda t: 0.0}, "schedule is one of optim's, such as .*, not <function"),
     ({"schedule": optim.StepLR}, "schedule is one of optim's, such as .*, not <class"),
     ({"schedule": optim.StepLR(optim.SGD([nn.Parameter([0.0])]), 2)}, "the schedule is of another optimiser"),
-    ({"epochs": 0}, "epochs is a whole number, 1 or more, not 0"),
-    ({"epochs": 2.0}, "epochs is a whole number, 1 or more, not 2.0"),
-    ({"patience": 0, "validate": len}, "patience is a whole number, 1 or more, not 0"),
-    ({"patience": 1.5, "validate": len}, "patience is a whole number, 1 or more, not 1.5"),
+    ({"epochs": 0}, "epochs is a whole number of at least 1, not 0"),
+    ({"epochs": 2.0}, "epochs is a whole number of at least 1, not 2.0"),
+    ({"patience": 0, "validate": len}, "patience is a whole number of at least 1, not 0"),
+    ({"patience": 1.5, "validate": len}, "patience is a whole number of at least 1, not 1.5"),
     ({"validate": 3}, "validate is a function of the model, not 3"),
     ({"validate": lambda model: None, "patience": 1}, r"validate\(model\) returns one number, .*, not None"),
     ({"gradients": optim.GradientNoise(rng=0)}, r"gradients is a list of functions of the parameters, such as \["),

@@ -4,6 +4,7 @@ Each is interrupted at every kind of place, within and between epochs and stages
 """
 import math
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -293,11 +294,19 @@ def test_a_refused_checkpoint_leaves_every_part_as_it_was(tmp_path):
     ({"parts": {"turns": Turns}}, "the part 'turns', the class Turns, has no state_dict"),
     ({"parts": {"loader": Turns()}}, "a run has a 'run', a 'loader' and 'streams' of its own; name your"),
     ({"loader": [X]}, r"the loader is a list; data.Loader\(x, batch_size=64, rng=0\) makes one"),
-    ({"epochs": 1.5}, "epochs is a whole number, 1 or more, not 1.5"),
-    ({"epochs": math.nan}, "epochs is a whole number, 1 or more, not nan"),
-    ({"epochs": True}, "epochs is a whole number, 1 or more, not True"),
-    ({"checkpoint_every": 0}, "checkpoint_every is a whole number, 1 or more, not 0"),
+    ({"epochs": 1.5}, "epochs is a whole number of at least 1, not 1.5"),
+    ({"epochs": math.nan}, "epochs is a whole number of at least 1, not nan"),
+    ({"epochs": True}, "epochs is a whole number of at least 1, not True"),
+    ({"epochs": np.array([1, 2])}, "epochs is a whole number of at least 1, not array"),
+    ({"checkpoint_every": 0}, "checkpoint_every is a whole number of at least 1, not 0"),
+    ({"checkpoint_every": 3}, "checkpoint_every needs `checkpoint`, the path of the file"),
+    ({"checkpoint": 3}, "a checkpoint's path is a string or a Path, such as 'run.npz', not int"),
+    ({"checkpoint": Path(__file__).parent}, r"training is a folder; a checkpoint is a file, such as .*run.npz"),
+    ({"step": None}, r"step is a function, step\(batch\) -> \{'loss': loss\}, not None"),
     ({"step": lambda x: 1.0}, r"a step returns its losses by name, \{'loss': loss\}, not float"),
+    ({"step": lambda x: {"loss": None}}, "the loss 'loss' is one number, not None"),
+    ({"step": lambda x: {1: 1.0}}, "a loss is named by a string, not 1"),
+    ({"step": lambda x: {"lr": 1.0}}, "the history has a series 'lr' of its own; name this loss otherwise"),
     ({"step": lambda x: {"loss": np.zeros(3)}}, r"the loss 'loss' is one number, not of shape \(3,\); add .mean\(\)"),
 ], ids=lambda value: value if isinstance(value, str) else next(iter(value)))
 def test_bad_arguments_get_a_sentence(arguments, sentence):

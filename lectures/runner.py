@@ -35,9 +35,9 @@ from minidl.backend import Device, backend_of
 from minidl.errors import BoundMissed, InputError
 from minidl.files import atomic_write
 from minidl.lectures import cells, kept, slides, surface, watching
+from minidl.modes import no_grad
 from minidl.nn import Module
 from minidl.optim import AdamW, CosineAnnealingLR, Optimizer
-from minidl.tensor import no_grad
 from minidl.tuning import one_core
 
 if TYPE_CHECKING:

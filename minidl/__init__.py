@@ -15,9 +15,10 @@ from minidl.derivatives import hessian, hvp, jacobian
 from minidl.errors import InputError
 from minidl.gradcheck import gradcheck
 from minidl.graph import graph
+from minidl.modes import no_grad
 from minidl.ops import *  # noqa: F403
 from minidl.randomness import RandomStream
-from minidl.tensor import Parameter, Primitive, Tensor, grad, no_grad
+from minidl.tensor import Parameter, Primitive, Tensor, grad
 from minidl.tensor import primitive as custom
 from minidl.tuning import tune
 

@@ -1,4 +1,4 @@
-"""What the engine takes for an array, and how the arguments of an operation are brought to agree.
+"""What the engine takes for an array, how the arguments of an operation are brought to agree, and what it refuses.
 
 The engine looks at types and dtypes on its fast path; only what is not plainly in order comes here.
 """
@@ -70,14 +70,25 @@ def to_array(data: Any, dtype: Any = np.float32) -> Array:
     return array
 
 
-def settle(name: str, raw: Sequence[Any], takes_array: Callable[[int], bool], tensors: bool) -> list[Any]:
+def settle(name: str, raw: Sequence[Any], takes_array: Callable[[int], bool], tensors: bool,
+           floats: bool) -> list[Any]:
     """Make the arguments agree, or say why they cannot: arrays must share a device and a float dtype.
 
     NumPy's subclasses count as the arrays that they are. Beside Tensors, NumPy's scalars become plain numbers, and
     lists, data frames, integers and truth values take the floats' dtype: each of them would turn float32 into float64.
-    `takes_array(i)` tells whether argument i is an array for the
-    operation, and not a shape, an index or labels. Raises InputError where they cannot agree.
+    With `floats`, whole numbers and truth values become float32 in any case. `takes_array(i)` tells whether argument i
+    is an array for the operation, and not a shape, an index or labels. Raises InputError where they cannot agree, and
+    for what is no array of numbers.
     """
+    agreed = _agreed(name, raw, takes_array, tensors)
+    _check_numbers(name, agreed, takes_array)
+    if not floats:
+        return agreed
+    return [a.astype(np.float32) if type(a) in BACKENDS and a.dtype.kind != "f" and takes_array(i) else a
+            for i, a in enumerate(agreed)]
+
+
+def _agreed(name: str, raw: Sequence[Any], takes_array: Callable[[int], bool], tensors: bool) -> list[Any]:
     raw = [plain_array(name, a) if isinstance(a, np.ndarray) else a for a in raw]
     arrays = [a for a in raw if type(a) in BACKENDS]
     raw = [_listed(name, a) for a in raw]
@@ -110,7 +121,7 @@ def _listed(name: str, a: Any) -> Any:
     return plain_array(name, a).tolist()
 
 
-def check_numbers(name: str, raw: Sequence[Any], takes_array: Callable[[int], bool]) -> None:
+def _check_numbers(name: str, raw: Sequence[Any], takes_array: Callable[[int], bool]) -> None:
     """Raise InputError for an argument that should be an array, and is neither one of real numbers nor a number."""
     for i, a in enumerate(raw):
         if takes_array(i):
@@ -151,3 +162,49 @@ def narrowed(y: Array, raw: Sequence[Any]) -> Array:
 def describe(raw: Sequence[Any]) -> str:
     """The arguments' dtypes and shapes, for messages."""
     return ", ".join(f"{a.dtype}{list(a.shape)}" if type(a) in BACKENDS else f"{a!r:.60}" for a in raw)
+
+
+# What is refused ------------------------------------------------------------------------------------------------------
+
+
+def refuse(name: str, raw: Sequence[Any], error: Exception) -> None:
+    """Raise InputError for an operation whose arguments NumPy refused; return where the error says it better itself."""
+    if isinstance(error, InputError):
+        return
+    if not isinstance(error, AttributeError):
+        raise InputError(f"{name}: {describe(raw)}: {error}") from error
+    odd_ones = [a for a in raw[:2] if type(a) not in BACKENDS and not isinstance(a, int | float)]
+    if odd_ones or not raw or type(raw[0]) not in BACKENDS:
+        raise InputError(f"{name}: {describe(odd_ones or raw)} is no array; md.Tensor(...) makes one of numbers and "
+                         "lists") from error
+
+
+def check_gradient(g: Array, array: Array) -> None:
+    """Raise InputError unless a gradient that is assigned has its tensor's shape and device."""
+    if g.shape != array.shape:
+        raise InputError(f"grad: the gradient has shape {g.shape}, its tensor {array.shape}")
+    if type(g) is not type(array):
+        raise InputError(f"grad: the gradient is on {backend_of(g).name!r}, its tensor on {backend_of(array).name!r}; "
+                         "bring it there with Device(...).put(gradient)")
+
+
+def check_rule_result(name: str, i: int, found: Any, shape: tuple[int, ...]) -> None:
+    """Raise InputError unless a rule's result has its argument's shape, or one to which that was broadcast."""
+    given = getattr(found, "shape", type(found).__name__)
+    if not isinstance(given, tuple) or len(given) < len(shape) or not all(
+            n in (1, m) for n, m in zip(reversed(shape), reversed(given), strict=False)):
+        raise InputError(f"{name}: the gradient rule of argument {i} gave {given}, its argument has shape {shape}; "
+                         "a rule returns the gradient by its argument, in that shape")
+
+
+def no_rule(name: str, i: int) -> Callable[..., Any]:
+    """The rule of an argument without one: it raises InputError."""
+    def rule(*args: Any, **kwargs: Any) -> Any:
+        raise InputError(f"{name}: argument {i} has no gradient rule; pass it detached: x.detach()")
+    return rule
+
+
+def raise_freed() -> Any:
+    """Raise RuntimeError: a backward pass has used up this graph."""
+    raise RuntimeError("this graph was freed by an earlier backward pass; to walk it twice, "
+                       "call the first one with retain_graph=True")

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class Mode:
@@ -21,3 +23,21 @@ class _Thread(threading.local):
 
 
 thread = _Thread()
+
+
+@contextmanager
+def recorded(on: bool) -> Iterator[None]:
+    """Within this context the thread records what it computes, or does not."""
+    mode = thread.mode
+    before, mode.recording = mode.recording, on
+    try:
+        yield
+    finally:
+        mode.recording = before
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Within this context, or within a function that it decorates, nothing is recorded."""
+    with recorded(False):
+        yield

@@ -16,17 +16,16 @@ from __future__ import annotations
 
 import heapq
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec
 
 import numpy as np
 
-from minidl import debugging
-from minidl.arguments import PLAIN, check_numbers, describe, narrowed, real_dtype, settle, to_array
+from minidl import arguments, debugging
+from minidl.arguments import PLAIN, describe, narrowed, real_dtype, settle, to_array
 from minidl.backend import BACKENDS, MODULES, Array, Device, backend_of
 from minidl.errors import InputError
-from minidl.modes import thread
+from minidl.modes import recorded, thread
 from minidl.operators import Operators
 from minidl.writes import latest_write, next_birth, refuse_read, written_since
 
@@ -80,11 +79,7 @@ class Tensor(Operators):
             self._grad = None
             return
         g = value if isinstance(value, Tensor) else Tensor(value)
-        if g.data.shape != self.data.shape:
-            raise InputError(f"grad: the gradient has shape {g.shape}, its tensor {self.shape}")
-        if type(g.data) is not type(self.data):
-            raise InputError(f"grad: the gradient is on {g.device.name!r}, its tensor on {self.device.name!r}; bring "
-                             "it there with Device(...).put(gradient)")
+        arguments.check_gradient(g.data, self.data)
         if g is not value or g.data.dtype != self.data.dtype:
             g = Tensor(g.data.astype(self.data.dtype, order="C"))        # backward adds in place: to memory of its own
         self._grad = g
@@ -99,7 +94,7 @@ class Tensor(Operators):
         Raises InputError for a tensor that needs no gradient or is no scalar and has no `gradient` of its shape, and
         RuntimeError for a graph that was freed or whose weights were written since.
         """
-        found = _walk(self, _seed(self, gradient, create_graph), create_graph, _retains(retain_graph, create_graph))
+        found = _walk(self, _seed(self, gradient, create_graph), create_graph, retain_graph)
         for leaf, g in found:
             if leaf._grad is None:
                 leaf._grad = g
@@ -133,27 +128,10 @@ def grad(y: Tensor, xs: Tensor | Sequence[Tensor], gradient: Any = None, *, crea
     targets: list[Any] = [xs] if isinstance(xs, Tensor) else list(xs) if isinstance(xs, list | tuple) else [xs]
     if not isinstance(y, Tensor) or not all(isinstance(x, Tensor) for x in targets):
         raise InputError("grad: it takes a Tensor, and the Tensor, or a list of them, by which it is differentiated")
-    found = _walk(y, _seed(y, gradient, create_graph), create_graph, _retains(retain_graph, create_graph), targets)
+    found = _walk(y, _seed(y, gradient, create_graph), create_graph, retain_graph, targets)
     by_birth = {x.birth: g for x, g in found}
     gradients = [by_birth[x.birth] for x in targets]
     return gradients[0] if isinstance(xs, Tensor) else gradients
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Within this context, or within a function that it decorates, nothing is recorded."""
-    with _recorded(False):
-        yield
-
-
-@contextmanager
-def _recorded(on: bool) -> Iterator[None]:
-    mode = thread.mode
-    before, mode.recording = mode.recording, on
-    try:
-        yield
-    finally:
-        mode.recording = before
 
 
 class Primitive(Generic[P]):
@@ -186,7 +164,7 @@ class Primitive(Generic[P]):
         self.name = forward.__name__.strip("_")
         self.__name__, self.__doc__, self.__module__ = forward.__name__, forward.__doc__, forward.__module__
         missing = forward.__code__.co_argcount - 1 - len(rules)
-        self.rules = [rule or _no_rule(self.name, i) for i, rule in enumerate([*rules, *[None] * missing])]
+        self.rules = [rule or arguments.no_rule(self.name, i) for i, rule in enumerate([*rules, *[None] * missing])]
         self.array_arguments = arrays = {i for i, rule in enumerate(rules) if rule}
         self.takes_array = lambda i: joint is not None or i in arrays
 
@@ -226,25 +204,14 @@ class Primitive(Generic[P]):
         if kwargs and any(isinstance(value, Tensor | np.generic) for value in kwargs.values()):
             return self._by_position(args, kwargs)
         if odd:
-            raw = settle(self.name, raw, self.takes_array, tensors)
-            check_numbers(self.name, raw, self.takes_array)
-            if self.floats:
-                raw = [a.astype(np.float32) if type(a) in BACKENDS and a.dtype.kind != "f" and self.takes_array(i)
-                       else a for i, a in enumerate(raw)]
+            raw = settle(self.name, raw, self.takes_array, tensors, self.floats)
         # Then the operation itself.
         try:
             xp = MODULES.get(home, np)
             y = self.forward(xp, *raw, **kwargs) if kwargs else self.forward(xp, *raw)
-        except (ValueError, TypeError, LookupError, OverflowError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{self.name}: {describe(raw)}: {error}") from error
-        except AttributeError as error:
-            odd_ones = [a for a in raw[:2] if type(a) not in BACKENDS and not isinstance(a, int | float)]
-            if not odd_ones and raw and type(raw[0]) in BACKENDS:
-                raise
-            raise InputError(f"{self.name}: {describe(odd_ones or raw)} is no array; md.Tensor(...) makes one of "
-                             "numbers and lists") from error
+        except (ValueError, TypeError, LookupError, OverflowError, AttributeError) as error:
+            arguments.refuse(self.name, raw, error)
+            raise
         if not tensors:
             return y
         if odd and y.dtype == np.float64:
@@ -296,7 +263,7 @@ def primitive(*rules: Callable[..., Any] | None, joint: Callable[..., Any] | Non
 # The backward walk --------------------------------------------------------------------------------------------------
 
 
-def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
+def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool | None,
           targets: Sequence[Tensor] | None = None) -> list[tuple[Tensor, Tensor]]:
     """From `y` down to the targets, or to all leaves, newest tensor first: pairs of a tensor and its gradient.
 
@@ -319,10 +286,11 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
     owned: set[int] = set()              # whose gradient was allocated here, so that adding in place is safe
     heap = [(-y.birth, y)]
     found = []
+    keep = create_graph if retain_graph is None else retain_graph
     out: Any
     ins: Sequence[Any]
     checking, latest = thread.mode.debugging, latest_write()
-    with _recorded(create_graph):
+    with recorded(create_graph):
         while heap:
             t = heapq.heappop(heap)[1]
             g = grads.pop(t.birth)
@@ -331,7 +299,7 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
                     found.append((t, _copied(g) if create_graph else Tensor(g.copy() if t is y else g)))
             if t.recipe is None or through is not None and t.birth not in through:
                 continue
-            op, args, raw, kwargs, wanted = t.recipe if t.recipe is not _FREED else _raise_freed()
+            op, args, raw, kwargs, wanted = t.recipe if t.recipe is not _FREED else arguments.raise_freed()
             if t.birth < latest and (written := written_since(t, create_graph)):
                 refuse_read(t, written, _wanted(t, on_path))
             if checking:
@@ -371,7 +339,7 @@ def _walk(y: Tensor, seed: Any, create_graph: bool, retain_graph: bool,
                     grads[birth] = grads[birth] + ga
                     if not create_graph and a.data.ndim:         # the sum of two numbers is no array to add into
                         owned.add(birth)
-            if not retain_graph:
+            if not keep:
                 t.recipe = _FREED
     return found
 
@@ -413,27 +381,12 @@ def _recorded_arguments(t: Tensor) -> list[Any]:
     return ins
 
 
-def _retains(retain_graph: bool | None, create_graph: bool) -> bool:
-    return create_graph if retain_graph is None else retain_graph
-
-
-def _raise_freed() -> Any:
-    raise RuntimeError("this graph was freed by an earlier backward pass; to walk it twice, "
-                       "call the first one with retain_graph=True")
-
-
-def _no_rule(name: str, i: int) -> Callable[..., Any]:
-    def rule(*args: Any, **kwargs: Any) -> Any:
-        raise InputError(f"{name}: argument {i} has no gradient rule; pass it detached: x.detach()")
-    return rule
-
-
 def _wanted(t: Tensor, on_path: set[int] | None = None) -> list[int]:
     """The positions of the arguments of `t` that wanted a gradient when it was made, and lie on the path.
 
     A recipe holds them only if one of its Tensors wanted none: a constant, or a frozen parameter.
     """
-    _, args, _, _, wanted = t.recipe if t.recipe is not _FREED else _raise_freed()
+    _, args, _, _, wanted = t.recipe if t.recipe is not _FREED else arguments.raise_freed()
     return [i for i, a in enumerate(args) if isinstance(a, Tensor) and (wanted is None or i in wanted)
             and (on_path is None or a.birth in on_path)]
 
@@ -462,12 +415,7 @@ def _leading_to(y: Tensor, targets: Sequence[Tensor]) -> set[int]:
 
 def _unbroadcast(ga: Any, shape: tuple[int, ...], name: str, i: int) -> Any:
     """A rule's result, summed over the axes along which its argument was broadcast."""
-    given = getattr(ga, "shape", type(ga).__name__)
-    fits = isinstance(given, tuple) and len(given) >= len(shape) and all(
-        n in (1, m) for n, m in zip(reversed(shape), reversed(given), strict=False))
-    if not fits:
-        raise InputError(f"{name}: the gradient rule of argument {i} gave {given}, its argument has shape {shape}; "
-                         "a rule returns the gradient by its argument, in that shape")
+    arguments.check_rule_result(name, i, ga, shape)
     return sum_to(ga, shape)
 
 
@@ -475,7 +423,7 @@ def parents(t: Tensor) -> list[Tensor]:
     """The tensors from which `t` was made; none for a leaf. Raises RuntimeError if its graph was freed."""
     if t.recipe is None:
         return []
-    args = (t.recipe if t.recipe is not _FREED else _raise_freed())[1]
+    args = (t.recipe if t.recipe is not _FREED else arguments.raise_freed())[1]
     return [a for a in args if isinstance(a, Tensor)]
 
 

@@ -11,10 +11,11 @@ from minidl import nn, ops
 from minidl.autoencoders.codes import CodeGaussian
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
+from minidl.modes import no_grad
 from minidl.nn.losses import check_fractions
 from minidl.randomness import Seed, generator
 from minidl.rows import blocks
-from minidl.tensor import Tensor, no_grad
+from minidl.tensor import Tensor
 
 OUTPUTS = ("linear", "logits")
 _ROWS = 2048       # items that go through at a time when nothing is recorded: the widest layer stays small

@@ -10,8 +10,9 @@ from minidl import nn, ops
 from minidl.autoencoders.base import Autoencoder
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
+from minidl.modes import no_grad
 from minidl.randomness import Seed, generator
-from minidl.tensor import Parameter, Tensor, no_grad
+from minidl.tensor import Parameter, Tensor
 
 
 class DeepAutoencoder(Autoencoder):

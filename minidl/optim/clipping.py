@@ -8,7 +8,8 @@ from minidl import ops
 from minidl.arguments import is_number
 from minidl.backend import backend_of
 from minidl.errors import InputError
-from minidl.tensor import Tensor, no_grad
+from minidl.modes import no_grad
+from minidl.tensor import Tensor
 
 
 @no_grad()

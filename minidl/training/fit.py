@@ -14,14 +14,9 @@ from minidl.errors import InputError
 from minidl.modes import no_grad
 from minidl.nn.module import Module
 from minidl.optim import EMA, Optimizer, ReduceLROnPlateau, Schedule
-<<<<<<< HEAD
 from minidl.rows import check_count
-from minidl.tensor import Tensor, no_grad
-from minidl.training.checks import Loss, Transform, check_extras, check_training, loss_and_gradients
-=======
 from minidl.tensor import Tensor
-from minidl.training.checks import Loss, Transform, check_extras, check_training, loss_and_gradients, whole_number
->>>>>>> 65b5ca2 (The engine is read in one sitting: its sentences and the mode of recording have rooms of their own)
+from minidl.training.checks import Loss, Transform, check_extras, check_training, loss_and_gradients
 from minidl.training.history import History
 from minidl.training.loop import Progress, run
 

@@ -11,8 +11,8 @@ import numpy as np
 from minidl import plotting
 from minidl.backend import Device
 from minidl.lectures import surface as surfaces
+from minidl.modes import no_grad
 from minidl.nn import Module
-from minidl.tensor import no_grad
 from minidl.training import Progress
 from minidl.verbs import Verbs
 

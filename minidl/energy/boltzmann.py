@@ -10,11 +10,12 @@ from minidl.backend import Array, Device, backend_of
 from minidl.energy.enumeration import check_enumerable, states
 from minidl.energy.samplers import gibbs_sweeps
 from minidl.errors import InputError
+from minidl.modes import no_grad
 from minidl.nn.losses import check_fractions
 from minidl.nn.module import Module
 from minidl.randomness import RandomStream, Seed, generator
 from minidl.rows import array_of, check_amount, check_count, rows_that_meet
-from minidl.tensor import Parameter, Tensor, no_grad
+from minidl.tensor import Parameter, Tensor
 
 _MOST = 20                 # units that are enumerated: all their states are in memory at once
 

@@ -34,7 +34,7 @@ def trials(panels: Mapping[str, Sequence[Trial]], *, x: str, title: str = "",
     labels = [[trial.label for trial in rows] for rows in panels.values()]
     if not labels or not labels[0] or any(row != labels[0] for row in labels):
         raise InputError(f"trials: the panels need the same labels in the same order, and at least one, not {labels}")
-    average = {"mean": np.mean, "median": np.median}[middle]
+    average = np.mean if middle == "mean" else np.median
     verdicts = {None: COLOURS[6], True: COLOURS[0], False: COLOURS[1]}
     figure = Figure(layout="constrained", figsize=(19, 2.6 + 0.52 * len(labels[0])))
     figure.get_layout_engine().set(wspace=0.03, h_pad=0.1)                # type: ignore[call-arg, union-attr]

@@ -21,7 +21,8 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -238,16 +239,17 @@ class Talk:
 
     def train(self, model: Module, x: Any, y: Any = None, *, epochs: int, batch_size: int = 64, lr: float = 1e-3,
               weight_decay: float = 0.0, optimizer: Optimizer | None = None, schedule: Any = "cosine", name: str = "",
-              device: str | Device | None = None, look: Callable[[Any], Any] | None = None,
+              about: str = "", device: str | Device | None = None, look: Callable[[Any], Any] | None = None,
               **options: Any) -> training.History:
         """Train the model on x (N, ...), and on y (N, ...) if there are targets; returns the history.
 
         The optimiser is AdamW unless one is given, and its learning rate falls along half a cosine to zero unless there
         is another `schedule`, or None. Model and data go to the `device`, the lecture's by default, and `rng` shuffles.
         In place of x a `data.Loader` may be given. With a `name`, unlike those of the lecture's other trainings, one
-        that was stopped goes on (see `checkpoint`). While it trains, a window or a notebook shows its curves and what
-        `look(model)` gives: images, a Figure, or several of these by label; without it, what an autoencoder of images
-        makes of the first ten. `options` are those of `training.fit`: loss, validate and others.
+        that was stopped goes on (see `checkpoint`). The bar says what trains: what it is `about`, or the name. While it
+        trains, a window or a notebook shows its curves and what `look(model)` gives: images, a Figure, or several of
+        these by label; without it, what an autoencoder of images makes of the first ten. `options` are those of
+        `training.fit`: loss, validate and others.
         """
         loader = x if isinstance(x, data.Loader) else data.Loader(
             self.on_host(x), y, batch_size=batch_size, rng=self.rng, device=device or self.device)
@@ -256,9 +258,31 @@ class Talk:
         if schedule == "cosine":
             schedule = CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
         with one_core():           # several would spend more time on waiting for each other than on these products
-            return training.fit(model, loader, optimizer, epochs=epochs, schedule=schedule, description=name,
+            what = about or name or type(model).__name__
+            return training.fit(model, loader, optimizer, epochs=epochs, schedule=schedule, description=what,
                                 checkpoint=self.checkpoint(name) if name else None,
-                                watch=self._watch(model, x, loader.device, look, name), **options)
+                                watch=self._watch(model, x, loader.device, look, what), **options)
+
+    def of(self, name: str, names: Iterable[str]) -> str:
+        """Which of several this is: "contractive, 3 of 7"."""
+        every = list(names)
+        return f"{' '.join(name.split())}, {every.index(name) + 1} of {len(every)}"
+
+    def each(self, items: Iterable[T], about: str) -> Iterable[T]:
+        """These items one after the other, with a bar that says what is done with them."""
+        from tqdm import tqdm
+
+        return tqdm(items, desc=about, leave=False, disable=None)
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Say what takes a while without a bar of its own: "logistic PCA ... 3 s", once it is done."""
+        started = time.perf_counter()
+        print(f"{what} ...", end="", flush=True)
+        try:
+            yield
+        finally:
+            self._print(f" {time.perf_counter() - started:.0f} s")
 
     def right(self, classifier: Module, x: Any, labels: np.ndarray) -> int:
         """How many of x (N, ...) get their label (N,) from a classifier, which gives a logit for each class."""

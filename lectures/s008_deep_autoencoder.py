@@ -19,6 +19,7 @@ from minidl.autoencoders import ContractiveAutoencoder, DeepAutoencoder, Denoisi
 from minidl.lectures import lecture
 from minidl.linear import PCA, LogisticPCA
 from minidl.metrics import squared_error
+from minidl.training import History
 
 talk = lecture(17, data=["digits", "mnist", "fashion-mnist"])
 images = talk.load()
@@ -39,7 +40,7 @@ some = talk.images(x_test[chosen])
 # %% name="network" slides=[8]
 if talk.data == "digits":
     model = DeepAutoencoder([64, 128, 64, 10], output="linear", rng=talk.rng)
-    settings: dict[str, Any] = dict(epochs=talk.epochs(200, fast=10), lr=4e-3, weight_decay=0.05)
+    settings: dict[str, Any] = dict(epochs=talk.epochs(140, fast=10), lr=6e-3, weight_decay=0.05)
 else:
     model = DeepAutoencoder([784, 1000, 500, 250, 30], output="logits", rng=talk.rng)
     settings = dict(epochs=talk.epochs(18), batch_size=128, name="deep",
@@ -62,7 +63,7 @@ def validate(model):
     return squared_error(reconstruction, x_test)
 
 
-history = talk.train(model, seen, validate=validate, **settings)
+history = talk.train(model, seen, validate=validate, about=f"the network of {model.sizes[-1]} numbers", **settings)
 epochs = len(history.loss)
 if not reconstructions:            # nothing was left to train: the run before this one was stopped later on
     validate(model)
@@ -73,14 +74,12 @@ if not reconstructions:            # nothing was left to train: the run before t
 # %%
 digits = data.load("digits").flat()
 small_train, small_test = talk.device.put(digits.x_train), talk.device.put(digits.x_test)
-small, short = digits.x_train[:talk.short(None, 256)], talk.epochs(40, fast=2)
+small, short = digits.x_train[:talk.short(None, 256)], talk.epochs(28, fast=2)
+of_small = lambda model: squared_error(model.reconstruct(small_test), small_test)      # its error of the test images
 
 
-def train(model: DeepAutoencoder, x: np.ndarray, epochs: int, lr: float = 4e-3) -> list[float]:
-    """Train on x; returns the held-out error after each epoch, that of the small digits for a model of these."""
-    unseen = x_test if model.sizes[0] == x_test.shape[1] else small_test
-    return talk.train(model, x, epochs=epochs, lr=lr, weight_decay=0.05,
-                      validate=lambda model: squared_error(model.reconstruct(unseen), unseen)).validation
+def train(model: DeepAutoencoder, x: np.ndarray, epochs: int, about: str, lr: float = 4e-3, **options: Any) -> History:
+    return talk.train(model, x, epochs=epochs, lr=lr, weight_decay=0.05, about=about, **options)
 
 # %% [markdown]
 # ## Slide 17
@@ -96,11 +95,14 @@ def train(model: DeepAutoencoder, x: np.ndarray, epochs: int, lr: float = 4e-3) 
 # %% name="comparison" slides=[17] needs=["network"]
 k = model.sizes[-1]
 pca = PCA(k).fit(x_train)
-logistic = LogisticPCA(k, max_iter=talk.short(8, 2)).fit(talk.device.put(seen))
+with talk.doing("logistic PCA"):
+    logistic = LogisticPCA(k, max_iter=talk.short(8, 2)).fit(talk.device.put(seen))
 one_layer = DeepAutoencoder([*model.sizes[:1], k], output="logits", rng=talk.rng)
-one_layer_error = train(one_layer, seen, max(1, epochs // 2), lr=5e-3)[-1]
-with_k_numbers = {"deep auto": model.reconstruct(x_test), "logistic PCA": logistic.reconstruct(x_test),
-                  "PCA": pca.reconstruct(x_test)}
+train(one_layer, seen, max(1, epochs // 2), "logistic PCA, linear encoder", lr=5e-3)
+one_layer_error = squared_error(one_layer.reconstruct(x_test), x_test)
+with talk.doing("logistic PCA's codes of the test images"):
+    with_k_numbers = {"deep auto": model.reconstruct(x_test), "logistic PCA": logistic.reconstruct(x_test),
+                      "PCA": pca.reconstruct(x_test)}
 errors = {name: squared_error(reconstruction, x_test) for name, reconstruction in with_k_numbers.items()}
 mean_error = squared_error(pca.mean_ + 0 * x_test, x_test)
 talk.rows("comparison", f"Compressing images to {k} real numbers", {"real data": (some, "squared\nerror"), **{
@@ -127,7 +129,7 @@ talk.save(plotting.curves({"deep autoencoder": (np.arange(1, epochs + 1), histor
                           levels={f"PCA-{k}": errors["PCA"], "mean image": mean_error},
                           x="epoch", y="squared error per test image", log=True,
                           title="Error of held-out images while training"), "training")
-shown = np.unique(np.geomspace(1, epochs, 20).astype(int)) - epochs - 1    # from the end: a resumed run has the last
+shown = np.unique(np.geomspace(1, epochs, 12).astype(int)) - epochs - 1    # from the end: a resumed run has the last
 if not talk.fast:
     talk.save([plotting.image_rows([
         plotting.Row("real data", some, "squared\nerror"),
@@ -165,9 +167,11 @@ units = {"logistic": DeepAutoencoder(sizes, activation=nn.Sigmoid, rng=talk.rng)
          "logistic,\ncentred": DeepAutoencoder(sizes, activation=nn.Sigmoid, rng=talk.rng),
          "ELU": DeepAutoencoder(sizes, rng=talk.rng)}
 start_centred(units["logistic,\ncentred"], digits.x_train[:256])
-held_out = {name: train(network, small, short) for name, network in units.items()}
+steps = talk.epochs(20, fast=2)
+held_out = {name: train(network, small, steps, talk.of(name, units), validate=of_small).validation
+            for name, network in units.items()}
 small_mean = squared_error(small_train.mean(0) + 0 * small_test, small_test)
-talk.save(plotting.curves({name: (np.arange(1, short + 1), values) for name, values in held_out.items()},
+talk.save(plotting.curves({name: (np.arange(1, steps + 1), values) for name, values in held_out.items()},
                           levels={"mean image": small_mean}, x="epoch", y="squared error per test image", log=True,
                           title="Logistic units, the same from a better start, and ELU"), "units")
 
@@ -199,9 +203,9 @@ networks: dict[str, DeepAutoencoder] = {
     "undercomplete": DeepAutoencoder(form, rng=talk.rng), "tied": DeepAutoencoder(form, tied=True, rng=talk.rng),
     "contractive": ContractiveAutoencoder(form, penalty=0.01, rng=talk.rng),
     "denoising": denoising, "plain, wide": plain_wide, "denoising, wide": denoising_wide}
-trained_for = {name: 2 * short if "wide" in name else short for name in networks}
+trained_for = {name: talk.epochs(80, fast=4) if "wide" in name else short for name in networks}
 for name, network in networks.items():
-    train(network, small, trained_for[name], *(1e-2,) if "wide" in name else ())
+    train(network, small, trained_for[name], talk.of(name, networks), *(1e-2,) if "wide" in name else ())
 noisy = denoising.corrupt(small_test)
 linear: dict[str, Any] = {"PCA": pca, "logistic PCA": logistic} if talk.data == "digits" else {
     "PCA": PCA(10).fit(small_train), "logistic PCA": LogisticPCA(10).fit(small_train)}
@@ -255,7 +259,7 @@ talk.table(["weights", "correlation of neighbours"], list(alike.items()))
 spectra, movement = {}, {}
 for penalty in (0.0, 0.1, 1.0):
     network = ContractiveAutoencoder([64, 40], penalty=penalty, code_activation=nn.Sigmoid, rng=talk.rng)
-    train(network, small, short // 2, lr=1e-2)
+    train(network, small, talk.epochs(20), f"a price of {penalty:g} on movement", lr=1e-2)
     singular = np.linalg.svd(talk.on_host(jacobian(network.encoder, small_test[:100])), compute_uv=False)
     spectra[f"$\\lambda$ = {penalty:g}"] = np.arange(1, 41), singular.mean(0)
     movement[penalty] = float(((singular[:, :5]**2).sum(1) / (singular**2).sum(1)).mean())
@@ -276,7 +280,7 @@ talk.metric("linear_encoder_error", one_layer_error, at_most=errors["PCA"])
 talk.metrics(pca_error=errors["PCA"], mean_image_error=mean_error, training_seconds=sum(history.seconds),
              filters_plain=alike["plain, wide"], five_directions_free=movement[0.0])
 clean_error, noisy_error = ({name: result[i] for name, result in results.items()} for i in range(2))
-talk.metric("logistic_units_at_first", held_out["logistic"][min(5, short) - 1] / small_mean, at_least=0.95)
+talk.metric("logistic_units_at_first", held_out["logistic"][min(5, steps) - 1] / small_mean, at_least=0.95)
 talk.metric("centred_of_logistic_units", held_out["logistic,\ncentred"][-1] / held_out["logistic"][-1], at_most=0.7)
 talk.metric("tied_of_pca", clean_error["tied"] / clean_error["PCA"], at_most=0.9)
 talk.metric("undercomplete_on_noise_of_pca", noisy_error["undercomplete"] / noisy_error["PCA"], at_least=1.1)

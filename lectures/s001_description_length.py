@@ -80,8 +80,9 @@ def by_network(k):
 numbers = {name: ks[talk.short(slice(None), slice(1, None, 4))] for name, ks in numbers.items()}
 with one_core():
     sent: dict[str, dict[int, Message]] = {
-        "PCA": {k: shortest(PCA(k, rng=talk.seed).fit(x), x, steps, bits) for k in numbers["PCA"]},
-        "k-means": {k: shortest(KMeans(k, rng=talk.rng, **rounds).fit(x), x, [1.0], bits) for k in numbers["k-means"]},
+        "PCA": {k: shortest(PCA(k, rng=talk.seed).fit(x), x, steps, bits) for k in talk.each(numbers["PCA"], "PCA")},
+        "k-means": {k: shortest(KMeans(k, rng=talk.rng, **rounds).fit(x), x, [1.0], bits)
+                    for k in talk.each(numbers["k-means"], "k-means")},
         "autoencoder": {k: by_network(k) for k in numbers["autoencoder"]}}
 lengths = {name: {k: np.array(m.length()) / len(x) for k, m in messages.items()} for name, messages in sent.items()}
 best = {name: min(bars, key=lambda k: bars[k].sum()) for name, bars in lengths.items()}
@@ -130,7 +131,7 @@ dimensions = [1, 3, 6, 12, 24] if small else [5, 20, 50]
 sizes, order = talk.short(sizes, sizes[1:3]), talk.rng.permutation(len(x))
 subsets = [x[talk.device.put(np.sort(order[:n]))] for n in sizes]
 per_image = {k: [shortest(PCA(k, rng=talk.seed).fit(few), few, steps[1:], bits[-2:]).length().total / len(few)
-                 for few in subsets] for k in dimensions}
+                 for few in subsets] for k in talk.each(dimensions, "PCA of fewer images")}
 best_by_size = [dimensions[i] for i in np.argmin(list(per_image.values()), axis=0)]
 talk.save(plotting.curve_panels({"": {f"PCA-{k}": (sizes, values) for k, values in per_image.items()}}, log=True,
                                 log_x=True, x="number of images", y="bits per image",
@@ -156,7 +157,7 @@ sheet = np.stack([along, roll[:, 1]], axis=1)                     # the truth, w
 centred = (roll - roll.mean(0)) / roll.std()
 network = DeepAutoencoder([3, 64, 32, 2], rng=talk.rng)
 talk.train(network, centred, name="roll", epochs=talk.epochs(200, fast=2), batch_size=50, lr=1e-2, device="cpu")
-with one_core():
+with talk.doing("shortest ways along the roll"), one_core():
     pca = PCA(2).fit(centred)
     straight, way = metrics.distances(roll), metrics.geodesic_distances(roll, neighbors=talk.short(5, 8))
     unrolled = metrics.classical_mds(way, 2)
@@ -257,7 +258,8 @@ every_angle = turned(np.arange(720) / 2)
 ghosts, walks = (np.array([((every_angle - row)**2).sum(1).min() for row in rows]) for rows in (faded, walked))
 talk.save([pictures.walk({f"straight line: off by {ghosts[i]:.1f}": faded[i].reshape(size, size),
                           f"along the manifold: {walks[i]:.1f}": walked[i].reshape(size, size)},
-                         codes, angles, steps_on[i]) for i in range(len(share))], "walk")
+                         codes, angles, steps_on[i])
+           for i in talk.each(range(len(share)), "the film of the walk")], "walk")
 talk.say(f"On the straight line from one seven to the other the images are off by up to {ghosts.max():.1f} from "
          f"every seven that there is, on the way along the manifold by up to {walks.max():.1f}.")
 

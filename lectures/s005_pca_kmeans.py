@@ -76,7 +76,8 @@ talk.metric("corner_start_of_best", errors[-1] * len(points) / centres.inertia_,
 
 # %% name="pca" slides=[5]
 numbers = [2, 5, 10, 20, 40] if talk.data == "digits" else [2, 6, 10, 20, 30, 64, 100]
-pca = PCA(numbers[-1], rng=talk.seed).fit(x_train)
+with talk.doing("PCA"):
+    pca = PCA(numbers[-1], rng=talk.seed).fit(x_train)
 shares = talk.on_host(pca.explained_variance_ratio_)
 talk.save(pictures.explained_variance(shares, marks=numbers[1:5], title="How much do k numbers explain?"),
           "explained-variance")
@@ -97,8 +98,10 @@ talk.save(pictures.codes(pca.encode(x_test[:3000])[:, :2], np.asarray(images.y_t
 # more likely. Five such starts, each followed until no image changes its cluster:
 
 # %% name="kmeans" slides=[5]
+some = x_train[:talk.short(None, 10_000)]
 with one_core():
-    starts = [KMeans(10, max_iter=talk.short(300, 5), tol=0, rng=5 * talk.seed + i).fit(x_train) for i in range(5)]
+    starts = [KMeans(10, max_iter=talk.short(300, 5), tol=0, rng=5 * talk.seed + i).fit(some)
+              for i in talk.each(range(5), "k-means from five starts")]
 inertias = [start.inertia_ for start in starts]
 kmeans = starts[int(np.argmin(inertias))]
 talk.table(["start", "rounds", "inertia after the start", "inertia at the end"],
@@ -153,10 +156,10 @@ left = [centred - float((code_train[:, :k]**2).sum(1).mean()) for k in range(num
 table: list[list[str | float]] = [["mean image", 0, "-", centred, squared_error(by_pca(0), x_test)]]
 known: dict = {"digits": {"explained_10": (0.73, 0.75)}, "mnist": {"error_30": (13.864, 13.868)},
                "fashion-mnist": {"error_30": (12.241, 12.245)}}[talk.data]
-for k in numbers:
+for k in talk.each(numbers, "k-means with equal k"):
     with one_core():
-        fitted = kmeans if k == 10 else cluster(k, rng=talk.seed).fit(x_train)
-    error, fitted_error, explained = squared_error(by_pca(k), x_test), fitted.inertia_ / len(x_train), shares[:k].sum()
+        fitted = kmeans if k == 10 else cluster(k, rng=talk.seed).fit(some)
+    error, fitted_error, explained = squared_error(by_pca(k), x_test), fitted.inertia_ / len(some), shares[:k].sum()
     kmeans_error = squared_error(fitted.reconstruct(x_test), x_test)
     assert left[k - 1] <= fitted_error
     table += [[f"PCA-{k}", f"{k} numbers", f"{explained:.1%}", left[k], error],
@@ -185,10 +188,10 @@ def quantised(coordinates: int, bits: int) -> float:
 sizes = talk.short([2, 4, 6, 8], [2, 4])
 found: dict[str, list[float]] = {"PCA, rounded": [], "k-means": []}
 table = []
-for bits in sizes:
+for bits in talk.each(sizes, "equal bits"):
     with one_core():
         split = {m: quantised(m, bits // m) for m in (1, 2, 3, 4, 6, 8) if bits % m == 0}
-        codebook = cluster(2**bits, rng=talk.seed).fit(x_train)
+        codebook = cluster(2**bits, rng=talk.seed).fit(some)
     best = min(split, key=lambda m: split[m])
     found["PCA, rounded"].append(split[best])
     found["k-means"].append(squared_error(codebook.reconstruct(x_test), x_test))
@@ -286,7 +289,7 @@ for name, batch in (("all images a step", len(small)), ("100 images a step", 100
     decoder = model.decoder[0].weight                                  # (10, pixels)
     curve = angles[name] = [principal_angles(decoder, goal.components_)[0]]
     with one_core():
-        for step in range(1, steps + 1):
+        for step in talk.each(range(1, steps + 1), f"gradient descent, {name}"):
             x = small if batch == len(small) else small[talk.device.put(talk.rng.permutation(len(small))[:batch])]
             optimizer.zero_grad()
             model.loss(x).backward()

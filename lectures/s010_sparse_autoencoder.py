@@ -75,13 +75,13 @@ print(f"{len(slopes):,} slopes, relative difference {difference:.1e}")
 class Run:
     """A network, and how its training went: after each epoch the passes over the data, the cost, and the filters."""
 
-    def __init__(self, model, optimizer, *, epochs, batch_size=100, rows=patches):
+    def __init__(self, about, model, optimizer, *, epochs, batch_size=100, rows=patches):
         self.model, self.rows_seen, self.passes, self.filters = model, 0, [], [filters_of(model)]
         self.everything = md.Tensor(talk.device.put(rows))
         loader = data.Loader(rows, batch_size=batch_size, shuffle=batch_size < len(rows), device=talk.device,
                              rng=np.random.default_rng(talk.seed))
         history = talk.train(model, loader, epochs=epochs, optimizer=optimizer(model.parameters()), schedule=None,
-                             loss=self.loss, validate=self.look)
+                             loss=self.loss, validate=self.look, about=about)
         self.costs, self.seconds = history.validation, np.cumsum(history.seconds)
 
     def loss(self, model, x):
@@ -97,10 +97,10 @@ class Run:
 network = lambda **penalty: SparseAutoencoder(64, 25, rng=talk.seed, **penalty)
 whole, epochs = dict(batch_size=len(patches), epochs=talk.epochs(40, fast=2)), talk.epochs(60)
 runs = {
-    "L-BFGS": Run(network(), lbfgs, **whole),
-    "Adam": Run(network(), lambda parameters: optim.Adam(parameters, lr=1e-2), epochs=epochs),
-    "momentum": Run(network(), lambda parameters: optim.SGD(parameters, lr=0.01, momentum=0.9), epochs=epochs),
-    "SGD": Run(network(), lambda parameters: optim.SGD(parameters, lr=0.1), epochs=epochs)}
+    "L-BFGS": Run("L-BFGS, 1 of 4", network(), lbfgs, **whole),
+    "Adam": Run("Adam, 2 of 4", network(), lambda p: optim.Adam(p, lr=1e-2), epochs=epochs),
+    "momentum": Run("momentum, 3 of 4", network(), lambda p: optim.SGD(p, lr=0.01, momentum=0.9), epochs=epochs),
+    "SGD": Run("SGD, 4 of 4", network(), lambda p: optim.SGD(p, lr=0.1), epochs=epochs)}
 talk.save(pictures.races({
     "passes over the patches": {name: (run.passes, run.costs) for name, run in runs.items()},
     "seconds": {name: (run.seconds, run.costs) for name, run in runs.items()}},
@@ -132,10 +132,10 @@ talk.save([pictures.filter_panels({f"{10 * i} steps of L-BFGS": sparse.filters[i
 
 # %% name="filters" slides=[10]
 penalties = {
-    "no penalty": Run(network(beta=0.0), lbfgs, **(whole | dict(epochs=talk.epochs(15)))),
+    "no penalty": Run("no penalty, 1 of 3", network(beta=0.0), lbfgs, **(whole | dict(epochs=talk.epochs(15)))),
     "KL": sparse,
-    "L1": Run(network(penalty="l1", beta=0.007), lbfgs, **(whole | dict(epochs=talk.epochs(30)))),
-    "k-sparse, k = 3": Run(network(penalty="k-sparse", k=3, output="linear"), rows=patches - 0.5,
+    "L1": Run("L1, 2 of 3", network(penalty="l1", beta=0.007), lbfgs, **(whole | dict(epochs=talk.epochs(30)))),
+    "k-sparse, k = 3": Run("k-sparse, 3 of 3", network(penalty="k-sparse", k=3, output="linear"), rows=patches - 0.5,
                            optimizer=lambda parameters: optim.Adam(parameters, lr=3e-3), epochs=talk.epochs(30))}
 activations = {name: talk.on_host(run.model.encode(run.everything.data)) for name, run in penalties.items()}
 talk.save(pictures.histograms({name: activations[name] for name in ("no penalty", "KL")}, x="activation",
@@ -196,14 +196,15 @@ if talk.fast:
     layer_rounds, tuning_rounds, labels, draws = 1, 1, [50], 1
 
 
-def trained(model, x, y=None, *, rounds, lr=2e-3, name="", loss=None):
+def trained(model, x, y=None, *, rounds, lr=2e-3, name="", about="a classifier", loss=None):
     """A round is ten steps of L-BFGS on a small set, or Adam's pass over a large one in batches of 100."""
     if len(x) > 3000:
         talk.train(model, x, y, epochs=rounds, batch_size=100, optimizer=optim.Adam(model.parameters(), lr=lr),
-                   loss=loss, name=name)
+                   loss=loss, name=name, about=name or about)
     else:
         talk.train(model, data.Loader(x, y, batch_size=len(x), shuffle=False, device=talk.device), epochs=rounds,
-                   optimizer=lbfgs(model.parameters()), schedule=None, loss=loss, name=name)
+                   optimizer=lbfgs(model.parameters()), schedule=None, loss=loss, name=name,
+                   about=name or about)
     return model
 
 

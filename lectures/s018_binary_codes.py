@@ -22,8 +22,8 @@ from minidl.tuning import one_core
 
 talk = lecture(18, data=["digits", "fashion-mnist", "cifar10", "mnist"])
 images = talk.load()
-labels, query_labels = np.asarray(images.y_train), np.asarray(images.y_test)
-x_train, queries = talk.device.put(images.x_train), talk.device.put(images.x_test)
+labels, query_labels = np.asarray(images.y_train), np.asarray(images.y_test)[:talk.short(None, 1000)]
+x_train, queries = talk.device.put(images.x_train), talk.device.put(images.x_test[:talk.short(None, 1000)])
 pixels = images.x_train.shape[1]
 
 # %% [markdown]
@@ -32,7 +32,7 @@ pixels = images.x_train.shape[1]
 # the share of them that have the query's class.
 
 # %%
-K, database, labels = 10, x_train[:10_000], labels[:10_000]
+K, database, labels = 10, x_train[:talk.short(10_000, 4000)], labels[:talk.short(10_000, 4000)]
 
 
 class Plan(NamedTuple):
@@ -46,7 +46,7 @@ class Plan(NamedTuple):
 
 plan = {"digits": Plan(bits=64, epochs=40, others=40, hidden=128, batch_size=32, lr=3e-3), "mnist": Plan(),
         "fashion-mnist": Plan(), "cifar10": Plan(others=3, lr=5e-4)}[talk.data]
-seen = images.x_train[:talk.short(None, 4000)]
+seen = images.x_train[:talk.short(None, 2000)]
 
 # %% [markdown]
 # ## Slide 18: the network
@@ -137,7 +137,8 @@ undecided = {name: float(((u > 0.1) & (u < 0.9)).mean()) for name, u in units.it
 
 # %% name="reconstruction" slides=[19] needs=["networks"]
 chosen = images.one_of_each().tolist()
-pca = PCA(plan.bits, rng=talk.seed).fit(x_train)
+with talk.doing("PCA"):
+    pca = PCA(plan.bits, rng=talk.seed).fit(x_train[:talk.short(None, 4000)])
 few = plan.bits // 32
 by_pca = pca.mean_ + pca.encode(queries)[:, :few] @ pca.components_[:few]
 pca_error = squared_error(by_pca, queries)
@@ -182,7 +183,7 @@ def by_code(encode: Any) -> Any:
 
 standardised = lambda x: (x - x.mean(1, keepdims=True)) / (x.std(1, keepdims=True) + 1e-6)
 planes = talk.device.put(talk.rng.standard_normal((pixels, plan.bits), dtype=np.float32))
-with one_core():
+with talk.doing("the nearest images, by pixels and by bits"), one_core():
     found = {"pixels": EuclideanIndex(database).search(queries, K)[1],
              "pixels, standardised": EuclideanIndex(standardised(database)).search(standardised(queries), K)[1],
              "random projections": by_code(lambda x: (x - pca.mean_) @ planes > 0),
@@ -246,7 +247,7 @@ talk.table([f"precision@{K}", "pixels", "standardised", "code", "code - pixels"]
 # %% name="speed" slides=[20, 21] needs=["retrieval"]
 by_bits, by_pixels = HammingIndex(model.encode(database)), EuclideanIndex(database)
 many, codes = queries[:1000], model.encode(queries[:1000])
-with one_core():
+with talk.doing("the searches, with a watch"), one_core():
     together, alone = (1e6 / n * np.array(talk.seconds(
         lambda: by_bits.search(codes[:n], K), lambda: by_pixels.search(many[:n], K), repeat=repeat))
         for n, repeat in ((len(many), talk.short(9, 1)), (1, talk.short(51, 3))))

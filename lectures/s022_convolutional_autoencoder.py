@@ -55,7 +55,8 @@ def reconstructed(model, x):
 
 
 seconds = {name: sum(talk.train(model, as_taken(model, x_train), epochs=epochs, batch_size=batch_size,
-                                optimizer=adam(model), name=name).seconds) for name, model in models.items()}
+                                optimizer=adam(model), name=name, about=talk.of(name, models)).seconds)
+           for name, model in models.items()}
 
 # %% [markdown]
 # A convolutional layer has few weights and uses each of them at every place: for what it learns, it computes much. The
@@ -162,7 +163,7 @@ def unpooled(model, codes, switches):
 
 talk.train(teller, x_train[:talk.short(20000, 500)], epochs=talk.epochs(12 if small else 3), batch_size=50,
            optimizer=adam(teller), loss=lambda model, x: model.error(unpooled(model, *pooled(model, x)), x),
-           name="switches")
+           name="switches", about="one number, and the switches")
 
 # %% [markdown]
 # With one number and the switches the images come back about as well as from the whole code, and a wrong code hardly
@@ -274,7 +275,8 @@ for way, how in ways.items():
         progress[way].append(reconstructed(model, x_shown))
         return squared_error(progress[way][-1], x_shown)
 
-    talk.train(model, x_pieces, epochs=talk.epochs(8), batch_size=50, optimizer=adam(model, lr=2e-3), validate=keep)
+    talk.train(model, x_pieces, epochs=talk.epochs(8), batch_size=50, optimizer=adam(model, lr=2e-3), validate=keep,
+               about=talk.of(way, ways))
     gradients_after[way] = unevenness(pixel_energies(gradient(model, x_shown)))
 
 calm = np.argsort(x_shown.std((1, 2, 3)))[20:100:14]                    # where little happens, a pattern shows best

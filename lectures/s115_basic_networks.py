@@ -113,7 +113,8 @@ steps = 600
 shown = talk.short({int(steps * (i / 24)**2) for i in range(25)}, {0, 40, 150, steps})
 frames = []
 with one_core():
-    for step, _ in zip(train(neuron, points, moon, steps), train(network, points, moon, steps), strict=True):
+    both_learn = zip(train(neuron, points, moon, steps), train(network, points, moon, steps), strict=True)
+    for step, _ in talk.each(both_learn, "a neuron and a network, step"):
         if step in shown:
             panels = {f"{name}\n{right(model, new_points, new_moon):.0%} of new points right": probability(model)
                       for name, model in both.items()}
@@ -140,7 +141,7 @@ talk.metric("moons_network", right(network, new_points, new_moon), at_least=0.96
 points, moon = data.two_moons(100, noise=0.3, rng=talk.rng)
 new_points, new_moon = data.two_moons(2000, noise=0.3, rng=talk.rng)
 panels, rows, new_losses = {}, [], []
-for width in (2, 4, 300):
+for width in talk.each((2, 4, 300), "networks of three widths"):
     network = nn.mlp([2, width, 1], activation=nn.Tanh, rng=talk.rng)
     with one_core():
         for _ in train(network, points, moon, talk.short(1500, 100)):
@@ -185,6 +186,7 @@ def measured(model, x, labels):
 
 
 history = talk.train(model, x_train, labels, epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=0.5,
+                     about="the perceptron",
                      loss=lambda model, x, labels: nn.cross_entropy(model(x), labels),
                      validate=lambda model: measured(model, x_test, y_test)[0])
 

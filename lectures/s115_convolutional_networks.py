@@ -29,7 +29,7 @@ edges = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32)
 result = md.conv2d(md.Tensor(numbers[None]), edges[:, :, None, None]).numpy()[0]       # (6, 6, 1)
 places = list(np.ndindex(result.shape[:2]))
 talk.save([pictures.sliding_window(numbers[..., 0], edges, result[..., 0], place, title="One filter, everywhere")
-           for place in talk.short(places, places[::18])], "sliding-window")
+           for place in talk.each(talk.short(places, places[::18]), "the film of a filter")], "sliding-window")
 
 # %% [markdown]
 # ## One picture, three filters
@@ -120,8 +120,8 @@ example = x_test[images.one_of_each()[3:4]]
 accuracy = lambda model, x: talk.right(model, x, y_test) / len(x)
 
 
-def train(model, lr, validate=None):
-    return talk.train(model, x_train, y_train, epochs=epochs, batch_size=batch_size, validate=validate,
+def train(model, about, lr, validate=None):
+    return talk.train(model, x_train, y_train, epochs=epochs, batch_size=batch_size, validate=validate, about=about,
                       optimizer=optim.Adam(model.parameters(), lr=lr),
                       loss=lambda model, x, labels: nn.cross_entropy(model(x), labels))
 
@@ -141,7 +141,7 @@ def watch(model):
 right: list[float] = []
 film: list = []
 watch(model.eval())
-history = train(model, lr, watch)
+history = train(model, "the convolutional network, 1 of 2", lr, watch)
 talk.save(film, "learning")
 talk.save(film[-1], "feature-maps")
 
@@ -186,7 +186,7 @@ talk.metric("equivariance_pooling", rows[1][2], at_most=1e-5, always=True)
 # %%
 width = round((parameters(model) - 10) / (size * size + 11))
 mlp = nn.Sequential(nn.Flatten(), *nn.mlp([size * size, width, 10], activation=nn.ReLU, rng=talk.rng))
-train(mlp, 5e-3)
+train(mlp, "the perceptron, 2 of 2", 5e-3)
 moves = [[(0, 0)], [(0, 1), (1, 0), (0, -1), (-1, 0)], [(0, 2), (2, 0), (0, -2), (-2, 0)]]
 cnn_right, mlp_right = ([float(np.mean([accuracy(network, augmentation.shift_by(x_test, *move)) for move in by]))
                          for by in moves] for network in (model, mlp))

@@ -132,7 +132,7 @@ recalled = {"RNN": lambda: rnn(8, 32), "LSTM, forget\ngate half open": lambda: l
             "LSTM, forget\ngate open": lambda: lstm(8, 32, forget_bias=5.0)}
 with one_core():                   # several would spend more time on waiting for each other than on these products
     recall = {name: [recall_accuracy(make(), delay, steps=talk.short(150, 50)) for delay in delays]
-              for name, make in recalled.items()}
+              for name, make in talk.each(recalled.items(), "recall")}
 talk.save(plotting.curves({name: (delays, values) for name, values in recall.items()}, levels={"guessing": 0.25},
                           x="symbols in between", y="share of right answers", title="Which was the first symbol?"),
           "recall")
@@ -186,7 +186,7 @@ print(model)
 epochs = talk.epochs(8, fast=2)
 
 
-def train(model, lr):
+def train(model, about, lr):
     """Minimises the cross-entropy; yields the number of epochs that are done, before the first and after each."""
     pieces = list(data.chunks(ids, batch_size=32, steps=50))
     optimizer = optim.Adam(model.parameters(), lr=lr)
@@ -194,7 +194,7 @@ def train(model, lr):
     yield 0
     for epoch in range(epochs):
         state = None
-        for x, y in pieces:
+        for x, y in talk.each(pieces, f"{about}, epoch {epoch + 1}/{epochs}"):
             logits, state = model(x, nn.detach_state(state))
             step_down(optimizer, nn.cross_entropy(logits, y))
             schedule.step()
@@ -244,7 +244,7 @@ phrase, before = book[at:at + len(phrase)], book[at - 300:at]
 length = talk.short(200, 60)
 lstm_bits, written, frames = [], {}, []
 with one_core():
-    for epoch in train(model, lr=0.02):
+    for epoch in train(model, "the LSTM, 1 of 2", lr=0.02):
         lstm_bits.append(bits(model))
         written[epoch] = write(model, before, length, temperature=0.5)
         print(f"epoch {epoch:2}, {lstm_bits[-1]:.2f} bits: {' '.join(written[epoch].split()):.90}", flush=True)
@@ -252,7 +252,7 @@ with one_core():
             phrase, expected(model, phrase, before), alphabet.symbols,
             title=f"Expected next, after epoch {epoch} (framed: what comes)"))
     plain = Reader(rnn(32, 128), len(alphabet), len(alphabet)).to(talk.device)
-    rnn_bits = [bits(plain) for _ in train(plain, lr=0.01)]
+    rnn_bits = [bits(plain) for _ in train(plain, "the RNN, 2 of 2", lr=0.01)]
 after = np.arange(1, epochs + 1)
 counted = min(by_counting, key=lambda n: by_counting[n])
 talk.save(plotting.curves({"RNN": (after, rnn_bits[1:]), "LSTM": (after, lstm_bits[1:])},

@@ -7,7 +7,6 @@
 
 # %%
 import numpy as np
-from tqdm import tqdm
 
 from minidl import data, nn, optim, plotting, training
 from minidl.data import augmentation
@@ -67,7 +66,8 @@ with np.errstate(all="ignore"):                                                #
              for name, optimizer in optimizers.items()}
 frames = talk.short([*range(9), 10, 12, 15, 20, 25, 30, 40, 50, 60], [0, 60])
 talk.save([pictures.descent(height, {name: path[:t + 1] for name, path in paths.items()}, x=(-4.8, 1.8), y=(-2.9, 1.1),
-                            minimum=(0, 0), title=f"Height above the bottom after {t} steps") for t in frames],
+                            minimum=(0, 0), title=f"Height above the bottom after {t} steps")
+           for t in talk.each(frames, "the film of the valley")],
           "valley")
 
 # %% [markdown]
@@ -109,7 +109,7 @@ def losses(model, optimizer, epochs, schedule=None, gradients=()):
 
 epochs, sizes = talk.epochs(6), [images.x_train.shape[1], 100, 100, 10]
 tests, runs, errors = {}, {}, {}
-for name, optimizer in tqdm(optimizers.items(), leave=False, disable=None):
+for name, optimizer in talk.each(optimizers.items(), "optimisers at seven rates"):
     model = mlp(sizes)
     with one_core():
         tests[name] = training.lr_range_test(model, batches(), optimizer(model.parameters(), rates[0]), loss=loss,
@@ -198,7 +198,7 @@ def learn_deep(start, lr, normalise=False, warmup=False, gradients=()):
 
 
 learned = {(panel, start): learn_deep(start, 0.01, normalise) for panel, normalise in panels.items()
-           for start in starts}
+           for start in talk.each(starts, f"ten layers, {panel}")}
 talk.save(plotting.curve_panels(
     {panel: {start: (np.arange(1, epochs + 1), learned[panel, start]) for start in starts} for panel in panels},
     x="epoch", y="training loss", title="Ten layers, learning rate 0.01", top=2.6), "deep")
@@ -305,7 +305,7 @@ tricks: dict[str, dict] = {
 tasks = {"200 digits": 0, "200 digits, 40 with wrong labels": 40}
 with one_core():
     found = {(task, trick): np.array([learn(draw, wrong, **tricks[trick]) for draw in draws]).T * 100
-             for task, wrong in tasks.items() for trick in tqdm(tricks, desc=task, leave=False, disable=None)}
+             for task, wrong in tasks.items() for trick in talk.each(tricks, task)}
 
 # %% [markdown]
 # What is better or worse? Each draw is easy or hard for all tricks alike, so we look at the differences to the network

@@ -39,6 +39,7 @@ from minidl.lectures import cells, kept, slides, surface, watching
 from minidl.modes import no_grad
 from minidl.nn import Module
 from minidl.optim import AdamW, CosineAnnealingLR, Optimizer
+from minidl.progress import bar
 from minidl.tuning import one_core
 
 if TYPE_CHECKING:
@@ -270,9 +271,7 @@ class Talk:
 
     def each(self, items: Iterable[T], about: str) -> Iterable[T]:
         """These items one after the other, with a bar that says what is done with them."""
-        from tqdm import tqdm
-
-        return tqdm(items, desc=about, leave=False, disable=None)
+        return bar(items, description=about, leave=False)
 
     @contextmanager
     def doing(self, what: str) -> Iterator[None]:

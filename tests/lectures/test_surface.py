@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from minidl import Device, InputError, cli, nn, plotting, progress
+from minidl import Device, InputError, cli, nn, plotting
 from minidl.lectures import slides, surface, watching
 from minidl.training import History, Progress
 
@@ -140,14 +140,6 @@ def test_a_notebook_shows_pictures_inline_and_a_training_as_one_that_changes(not
     assert notebook[0].images == [("png", PICTURE)]
     assert [len(handle.images) for handle in notebook] == [1, 2, 1]
     assert type(surface.opened(False)) is surface.Surface
-
-
-def test_only_a_notebook_is_one(monkeypatch):
-    assert not progress.in_notebook()
-    terminal = types.ModuleType("IPython")
-    terminal.get_ipython = lambda: types.SimpleNamespace()
-    monkeypatch.setitem(sys.modules, "IPython", terminal)
-    assert not progress.in_notebook()
 
 
 # A training that is watched -------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ The engine looks at types and dtypes on its fast path; only what is not plainly 
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -208,3 +208,10 @@ def raise_freed() -> Any:
     """Raise RuntimeError: a backward pass has used up this graph."""
     raise RuntimeError("this graph was freed by an earlier backward pass; to walk it twice, "
                        "call the first one with retain_graph=True")
+
+
+def check_state(state: Any) -> None:
+    """Raise InputError unless it is a mapping, as every state is that `state_dict` gave."""
+    if not isinstance(state, Mapping):
+        raise InputError("load_state_dict takes what state_dict() gave, or np.load(path) of a file of that, not "
+                         f"{state!r:.60}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import check_state, is_whole
 from minidl.backend import Array, Device
 from minidl.data import augmentation
 from minidl.errors import InputError
@@ -149,6 +150,7 @@ class Batches(Iterator[Any]):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go back to a saved place. Raises InputError for a state of other data or another batch size, or of none."""
+        check_state(state)
         loader = self.loader
         if missing := {"start", "now", "batches", "items", "batch_size"} - state.keys():
             raise InputError(f"this is no saved place of a loader: it has no {', '.join(sorted(missing))}")
@@ -156,7 +158,8 @@ class Batches(Iterator[Any]):
             raise InputError(f"this loader has {loader.items} items in batches of {loader.batch_size}, the saved one "
                              f"had {state['items']} in batches of {state['batch_size']}: the same order cannot be "
                              "resumed")
-        if (state["start"] is None) == (loader.rng is not None) or not 0 <= state["batches"] < len(loader):
+        if (state["start"] is None) == (loader.rng is not None) or not (
+                is_whole(state["batches"]) and state["batches"] < len(loader)):
             raise InputError("the saved state is of a loader that shuffles differently or has fewer batches to drop")
         if loader.rng:
             RandomStream(loader.rng).load_state_dict(state["start"])
@@ -184,7 +187,8 @@ def _numbers(values: Any, name: str) -> np.ndarray:
     except (TypeError, RuntimeError) as error:
         raise InputError(f"Loader: {name}, a {type(values).__name__}, is no array of numbers ({error})") from None
     if array.dtype.kind not in "fiub":
-        raise InputError(f"Loader: {name} holds {array.dtype}, not numbers")
+        given = f"one of {array.dtype}" if array.ndim else type(values).__name__
+        raise InputError(f"Loader: {name} is an array of numbers, not {given}")
     return array
 
 

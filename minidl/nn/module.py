@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from minidl.arguments import real_dtype
+from minidl.arguments import check_state, real_dtype
 from minidl.backend import Device
 from minidl.errors import InputError
 from minidl.randomness import RandomStream
@@ -145,6 +145,7 @@ class Module:
 
         Raises InputError, and changes nothing, unless the names and shapes are exactly those of this module.
         """
+        check_state(state)
         own, parts = dict(self._state()), self._parts_of(state.keys())
         for _, prefix, name, part in parts:
             own = {n: t for n, t in own.items() if not n.startswith(f"{prefix}{name}.")}

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.arguments import is_number
+from minidl.arguments import check_state, is_number
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.kernels import Cuda, compiles, launch_update, update_kernel
@@ -235,6 +235,7 @@ class Optimizer:
 
         Raises InputError, and changes nothing, if it is of other parameters or of another optimiser.
         """
+        check_state(state)
         own = self.state_dict()
         if "first_lr" in state:
             own.setdefault("first_lr", np.asarray(np.float64()))

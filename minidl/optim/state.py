@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import check_state
 from minidl.errors import InputError
 
 
@@ -15,6 +16,7 @@ def checked_state(what: str, own: Mapping[str, Any], state: Mapping[str, Any]) -
     Raises InputError, which says that it is not `what`, unless the names and shapes are exactly those of `own` and all
     are numbers.
     """
+    check_state(state)
     odd = sorted(own.keys() ^ state.keys()) or [name for name in own if np.shape(own[name]) != np.shape(state[name])]
     if odd:
         raise InputError(f"this is not {what}: {odd[0]} differs")

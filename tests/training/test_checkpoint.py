@@ -257,6 +257,13 @@ def test_a_state_that_could_not_be_read_again_is_refused_with_its_place(state, s
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("state", [None, "run.npz", [1]], ids=repr)
+@pytest.mark.parametrize("part", ["model", "optimizer", "schedule", "average", "loader"])
+def test_what_is_no_state_at_all_is_refused_in_a_sentence(part, state):
+    with pytest.raises(InputError, match=r"load_state_dict takes what state_dict\(\) gave, or np.load"):
+        getattr(Job(tricks=True), part).load_state_dict(state)
+
+
 @pytest.mark.parametrize("arguments, sentence", [
     ((nn.ReLU(), "run.npz"), "a checkpoint's path is a string or a Path, such as 'run.npz', not ReLU"),
     (("run.npz", nn.Linear), "takes a Module, not the class Linear"),

@@ -20,7 +20,7 @@ from minidl.autoencoders import (
     SparseAutoencoder,
     StackedAutoencoder,
 )
-from minidl.energy import RBM, Gaussian
+from minidl.energy import RBM, BernoulliRBM, Gaussian
 from minidl.linear import PCA, KMeans, LogisticPCA, MiniBatchKMeans, Whitening
 from minidl.verbs import Verbs
 from tests.standin.device import install
@@ -49,6 +49,7 @@ CASES = {
     "KMeans": Case(lambda: KMeans(5), (), code_dtype="int64", tensors=()),
     "MiniBatchKMeans": Case(lambda: MiniBatchKMeans(5), (), code_dtype="int64", tensors=()),
     "RBM": Case(lambda: RBM(16, 6, rng=0, sd=0.5), (6,), remembers=False),
+    "BernoulliRBM": Case(lambda: BernoulliRBM(6, n_iter=2, batch_size=16, chains=8), (6,)),
     "RBM, Gaussian": Case(lambda: RBM(Gaussian(16), 6, rng=0, sd=0.1), (6,), remembers=False),
     "Autoencoder": Case(lambda: Autoencoder(nn.mlp([16, 3], rng=0), nn.mlp([3, 16], rng=0), input_shape=(16,),
                                             code_shape=(3,)), (3,)),
@@ -120,6 +121,8 @@ def test_arrays_give_arrays_of_their_shape_and_dtype(case, dtype):
 def test_a_device_answers_as_the_host_does(case):
     device = install()
     (there, on_device), (here, x) = learned(case, device), learned(case)
+    if hasattr(here, "machine_"):              # it learns by chains, and each device draws its own
+        here.machine_.load_state_dict(there.machine_.state_dict())
     code, right_code = there.encode(on_device), here.encode(x)
     for answer, right in ((code, right_code), (there.decode(code), here.decode(right_code)),
                           (there.reconstruct(on_device), here.reconstruct(x)), (there.sample(4, 0), here.sample(4, 0))):

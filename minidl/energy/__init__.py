@@ -1,11 +1,20 @@
 """Machines of energy: Boltzmann machines, restricted and not, their chains and their likelihood (slides 95-100)."""
 from minidl.energy.boltzmann import BoltzmannMachine, hopfield, ising, recall
+from minidl.energy.estimator import BernoulliRBM
+from minidl.energy.likelihood import (
+    exact_loss,
+    log_likelihood,
+    log_partition,
+    pseudo_likelihood,
+    reconstruction_error,
+)
 from minidl.energy.rbm import RBM
 from minidl.energy.samplers import GibbsChains, TemperedChains, complete
-from minidl.energy.trainers import DifferenceOfStatistics
+from minidl.energy.trainers import ContrastiveDivergence, DifferenceOfStatistics, train
 from minidl.energy.units import Bernoulli, Gaussian, Joint, Softmax, Units
 
 __all__ = [
-    "RBM", "Bernoulli", "BoltzmannMachine", "DifferenceOfStatistics", "Gaussian", "GibbsChains", "Joint", "Softmax",
-    "TemperedChains", "Units", "complete", "hopfield", "ising", "recall",
+    "RBM", "Bernoulli", "BernoulliRBM", "BoltzmannMachine", "ContrastiveDivergence", "DifferenceOfStatistics",
+    "Gaussian", "GibbsChains", "Joint", "Softmax", "TemperedChains", "Units", "complete", "exact_loss", "hopfield",
+    "ising", "log_likelihood", "log_partition", "pseudo_likelihood", "recall", "reconstruction_error", "train",
 ]

@@ -1,4 +1,5 @@
 """Machines of energy: Boltzmann machines, restricted and not, their chains and their likelihood (slides 95-100)."""
+from minidl.energy.ais import Estimate, ais, reverse_ais
 from minidl.energy.boltzmann import BoltzmannMachine, hopfield, ising, recall
 from minidl.energy.estimator import BernoulliRBM
 from minidl.energy.likelihood import (
@@ -15,6 +16,7 @@ from minidl.energy.units import Bernoulli, Gaussian, Joint, Softmax, Units
 
 __all__ = [
     "RBM", "Bernoulli", "BernoulliRBM", "BoltzmannMachine", "ContrastiveDivergence", "DifferenceOfStatistics",
-    "Gaussian", "GibbsChains", "Joint", "Softmax", "TemperedChains", "Units", "complete", "exact_loss", "hopfield",
-    "ising", "log_likelihood", "log_partition", "pseudo_likelihood", "recall", "reconstruction_error", "train",
+    "Estimate", "Gaussian", "GibbsChains", "Joint", "Softmax", "TemperedChains", "Units", "ais", "complete",
+    "exact_loss", "hopfield", "ising", "log_likelihood", "log_partition", "pseudo_likelihood", "recall",
+    "reconstruction_error", "reverse_ais", "train",
 ]

@@ -16,7 +16,7 @@ _PER_SECOND = 2e8          # numbers that a processor's core goes through: to sa
 def check_enumerable(name: str, units: int, width: int, most: int = MOST) -> None:
     """Raise InputError for more than `most` units, saying how long it would take with `width` numbers for a state."""
     if units > most:
-        seconds = 2.0**units * width / _PER_SECOND
+        seconds = 2.0**min(units, 900) * width / _PER_SECOND
         unit, size = next(((unit, size) for unit, size in (("years", 3.2e7), ("days", 86400.0), ("hours", 3600.0))
                            if seconds > size), ("seconds", 1.0))
         raise InputError(f"{name}: {units} units have 2^{units} states, which would take about {seconds / size:.2g} "

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import minidl
 from minidl.errors import BoundMissed, InputError
 from minidl.files import atomic_write
+from minidl.lectures import runner
 
 if TYPE_CHECKING:
-    from minidl.lectures import runner, slides
+    from minidl.lectures import slides
 
 SETTINGS = """\
 from minidl import lectures
@@ -89,7 +90,10 @@ def execute(book: Any) -> BoundMissed | None:
         except CellExecutionError as error:
             if error.ename == "BoundMissed":
                 return BoundMissed(error.evalue)
-            raise InputError(error.evalue) from None if error.ename in ("InputError", "OtherData") else error
+            refused = {"InputError": InputError, "OtherData": runner.OtherData}.get(error.ename)
+            if refused is None:
+                raise
+            raise refused(error.evalue) from None
     return None
 
 

@@ -19,7 +19,6 @@ import re
 import shutil
 import sys
 import tempfile
-import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 T = TypeVar("T")
-COLUMNS = 78                # of what a lecture prints: the width of a projector's terminal
 
 
 @dataclass(frozen=True)
@@ -193,7 +191,6 @@ class Talk:
         figure = next(iter(self._record["figures"][-1:]), "")
         self._record["said"].append({"slides": self._record["figure_slides"].get(figure, self.lecture.numbers),
                                      "words": words, "figure": figure})
-        self._print_words(words)
         self._surface.say(words)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -339,7 +336,8 @@ class Talk:
             self._print(f"this run could not be kept for --replay: {why_not}")
         self._print(f"{len(self._record['figures'])} figures and metrics.json are in {self.out} "
                     f"({self._record['seconds']:.0f} s)" + (", from a run too short to learn much" * self.fast))
-        self._print(f"the words to it stand in {self.lecture.path}; minidl lecture {self.lecture.name} --notebook")
+        self._print(f"its words are in {self.lecture.path},\n"
+                    f"and become a notebook by minidl lecture {self.lecture.name} --notebook")
         self._show()
         if missed:
             raise BoundMissed(f"{self.lecture.name} on {self.data}, seed {self.seed}: " + "; ".join(missed))
@@ -358,7 +356,7 @@ class Talk:
             raise InputError(f"cannot write into {self.out}: {error.strerror or error}; name another folder with "
                              "--out") from None
         where = self.lecture.where
-        self._print(f"{where[0].upper()}{where[1:]}: {self.lecture.title}. Data: {self.data}, seed {self.seed}"
+        self._print(f"{where[0].upper()}{where[1:]}: {self.lecture.title}\ndata: {self.data}, seed {self.seed}"
                     + (", shortened (--fast)" if self.fast else "")
                     + (f", only what slide {self._options.slide} needs (--only)" if self._options.only else ""))
 
@@ -375,11 +373,9 @@ class Talk:
             self._print("\n" + table + "\n")
         for name, content in found.pictures.items():
             self._surface.picture(content, name, _in_words(record.get("figure_slides", {}).get(name, record["slides"])))
-            for said in record["said"]:
+            for said in record.get("said", ()):                                # runs kept long ago do not have it
                 if said["figure"] == name:
                     self._surface.say(said["words"])
-        for said in record["said"]:
-            self._print_words(said["words"])
         self._print(f"its figures and metrics.json are in {self.out}")
         self._show()
 
@@ -419,9 +415,6 @@ class Talk:
         title = f"{self.lecture.where}: {name or type(model).__name__} while it trains"
         look = look or watching.reconstructions(model, x, getattr(self, "_shape", ()), device)
         return watching.Watch(self._surface, title, model, look, self.images, self.rng, self._pace)
-
-    def _print_words(self, words: str) -> None:
-        self._print("\n" + textwrap.fill(words, COLUMNS) + "\n")
 
     def _print(self, text: str) -> None:
         print(text, flush=True)

@@ -247,7 +247,7 @@ with one_core():
     for epoch in train(model, "the LSTM, 1 of 2", lr=0.02):
         lstm_bits.append(bits(model))
         written[epoch] = write(model, before, length, temperature=0.5)
-        print(f"epoch {epoch:2}, {lstm_bits[-1]:.2f} bits: {' '.join(written[epoch].split()):.90}", flush=True)
+        print(f"epoch {epoch:2}, {lstm_bits[-1]:.2f} bits: {' '.join(written[epoch].split()):.57}", flush=True)
         frames.append(pictures.next_characters(
             phrase, expected(model, phrase, before), alphabet.symbols,
             title=f"Expected next, after epoch {epoch} (framed: what comes)"))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from minidl.errors import InputError
@@ -13,6 +14,9 @@ from minidl.progress import in_notebook
 
 if TYPE_CHECKING:
     from minidl.plotting import View
+
+
+COLUMNS = 78                   # of a projector's terminal
 
 
 class Surface:
@@ -33,6 +37,7 @@ class Surface:
 
     def say(self, text: str) -> None:
         """Write a text under the last picture."""
+        print("\n" + textwrap.fill(text, COLUMNS, break_on_hyphens=False) + "\n", flush=True)
 
     def stay(self) -> None:
         """The lecture has ended: wait until its window is closed."""
@@ -72,6 +77,7 @@ class InWindow(Surface):
         self._window.live(view)
 
     def say(self, text: str) -> None:
+        super().say(text)
         self._window.say(text)
 
     def stay(self) -> None:
@@ -98,6 +104,11 @@ class Inline(Surface):
 
         self._handle = None
         display.display(_image(content))
+
+    def say(self, text: str) -> None:
+        from IPython import display
+
+        display.display(display.Markdown(text))
 
     def live(self, view: View) -> None:
         from IPython import display

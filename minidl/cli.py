@@ -234,6 +234,8 @@ def _lecture(arguments: argparse.Namespace) -> None:
     if arguments.wanted == ["list"]:
         print(slides.listing())
         return
+    if arguments.executed and arguments.notebook is None:
+        raise InputError("--executed runs the notebook that --notebook writes: give both")
     from minidl.tuning import tune
 
     tune()

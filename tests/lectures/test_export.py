@@ -69,6 +69,14 @@ def test_without_the_extra_a_sentence_says_how_to_get_it(a_place_of_its_own, mon
     assert not list(a_place_of_its_own.iterdir())
 
 
+@pytest.mark.parametrize(("options", "words"), [
+    (["--executed"], "give both"), (["--notebook", "--replay"], "leave out --replay"),
+    (["--html", "--only"], "leave out --only")])
+def test_options_that_do_not_go_together_get_a_sentence(a_place_of_its_own, capsys, options, words):
+    assert cli.main(["lecture", "17", *options]) == 2
+    assert words in capsys.readouterr().err and not list(a_place_of_its_own.iterdir())
+
+
 @pytest.fixture
 def command(extra, a_place_of_its_own):
     """command("17", "--html") runs this in a process of its own, whose kernel leaves nothing in the user's folders."""
@@ -93,8 +101,17 @@ def test_executed_a_notebook_has_every_picture_in_it_and_no_error(command, a_pla
              for output in outputs for kind in ("image/png", "image/gif") if kind in output.get("data", {})}
     assert record["figures"] and all((a_place_of_its_own / "here" / name).read_bytes() in shown
                                      for name in record["figures"])
+    words = "\n".join("".join(output["data"].get("text/markdown", "")) for output in outputs if "data" in output)
+    assert record["said"] and all(said["words"] in words for said in record["said"])
     printed = "".join("".join(output["text"]) for output in outputs if output.get("name") == "stdout")
     assert all(table in printed for table in record["tables"]) and "\x1b" not in printed and "\r" not in printed
+
+
+@pytest.mark.slow
+def test_a_lecture_refuses_data_from_its_kernel_as_it_does_elsewhere(command, a_place_of_its_own):
+    done = command("recurrent", "--data", "mnist", "--notebook", "--executed")
+    assert done.returncode == 2 and "does not work with 'mnist'" in done.stderr and "Traceback" not in done.stderr
+    assert not list(a_place_of_its_own.glob("*.ipynb"))
 
 
 @pytest.mark.slow

@@ -1,10 +1,11 @@
 """Optimisers, schedules, gradient clipping and noise, averages of weights; PyTorch's names where it has one."""
 from minidl.optim.averaging import EMA
+from minidl.optim.base import Optimizer
 from minidl.optim.clipping import ClipGradNorm, ClipGradValue, clip_grad_norm_, clip_grad_value_
 from minidl.optim.functional import stepped
 from minidl.optim.lbfgs import LBFGS
 from minidl.optim.noise import GradientNoise
-from minidl.optim.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from minidl.optim.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 from minidl.optim.schedules import (
     CosineAnnealingLR,
     ExponentialLR,

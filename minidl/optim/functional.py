@@ -10,7 +10,8 @@ from typing import Any
 
 from minidl.errors import InputError
 from minidl.ops import maximum, sqrt, where
-from minidl.optim.optimizers import SGD, Adagrad, Adam, Optimizer, RMSprop
+from minidl.optim.base import Optimizer
+from minidl.optim.optimizers import SGD, Adagrad, Adam, RMSprop
 from minidl.tensor import Tensor
 
 State = dict[str, tuple[int, list[Tensor]]]            # of each parameter, the steps so far and its state arrays

@@ -11,8 +11,8 @@ import numpy as np
 from minidl.arguments import is_whole
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
+from minidl.optim.base import Optimizer, at_least_zero
 from minidl.optim.line_search import Point, strong_wolfe
-from minidl.optim.optimizers import Optimizer, at_least_zero
 from minidl.tensor import Tensor
 from minidl.writes import mark_written
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from minidl.errors import InputError
-from minidl.optim.optimizers import at_least_zero
+from minidl.optim.base import at_least_zero
 from minidl.optim.state import checked_state
 from minidl.randomness import RandomStream, Seed
 from minidl.tensor import Tensor

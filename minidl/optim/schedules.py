@@ -14,7 +14,7 @@ from typing import Any
 
 from minidl.arguments import is_number, is_whole
 from minidl.errors import InputError
-from minidl.optim.optimizers import Optimizer, at_least_zero
+from minidl.optim.base import Optimizer, at_least_zero
 from minidl.optim.state import checked_state
 from minidl.rows import check_count
 

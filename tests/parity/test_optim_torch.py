@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from minidl import nn, optim
-from minidl.optim import optimizers
+from minidl.optim import base
 from minidl.tensor import Tensor
 
 pytestmark = pytest.mark.parity
-SHAPES = [(), (3, 4), (2 * optimizers._BLOCK + 77,)]     # the last one needs three of minidl's blocks
+SHAPES = [(), (3, 4), (2 * base._BLOCK + 77,)]     # the last one needs three of minidl's blocks
 
 
 @pytest.fixture(scope="module")

@@ -239,3 +239,30 @@ class Minidl:
         from minidl.linear import MiniBatchKMeans
 
         return lambda: MiniBatchKMeans(p["k"], batch_size=p["batch"], max_iter=1, init=d["init"]).fit(d["x"]).inertia_
+
+    def rbm(self, d: Any, p: Any) -> Any:
+        """An epoch of CD-1 of a restricted Boltzmann machine, in the data's order."""
+        from minidl import energy
+
+        x, batch = d["x"], p["batch"]
+        rng = np.random.Generator(np.random.SFC64(0))
+        rbm = energy.RBM(*d["w"].shape, rng=rng)
+        rbm.W.data[...] = d["w"]
+        optimizer, trainer = optim.SGD(rbm.parameters(), lr=p["lr"]), energy.ContrastiveDivergence(rbm, rng=rng)
+
+        def step() -> float:
+            for start in range(0, len(x), batch):
+                trainer(rbm, x[start:start + batch])
+                optimizer.step()
+            return float(rbm.W.data[0, 0])
+
+        return step
+
+    def ais(self, d: Any, p: Any) -> Any:
+        """log Z of a restricted Boltzmann machine by annealed importance sampling."""
+        from minidl import energy
+
+        rbm = energy.RBM(*d["w"].shape, rng=0)
+        rbm.load_state_dict({"W": d["w"], "b": d["b"], "c": d["c"]})
+        betas, rng = np.asarray(d["betas"], np.float64), np.random.Generator(np.random.SFC64(0))
+        return lambda: energy.ais(rbm, betas=betas, chains=p["chains"], base=d["base"], rng=rng).log_z

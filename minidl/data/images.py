@@ -13,6 +13,7 @@ from minidl.data.dataset import Dataset, divided
 from minidl.data.places import expanded, unreadable
 from minidl.errors import InputError
 from minidl.randomness import Seed
+from minidl.rows import check_choice
 
 READ = (".png", ".jpg", ".jpeg", ".jfif")
 NOT_READ = (".bmp", ".gif", ".heic", ".pgm", ".ppm", ".svg", ".tif", ".tiff", ".webp")
@@ -40,6 +41,8 @@ def folder(path: str | os.PathLike[str], *, size: int | tuple[int, int] | None =
     """
     place = expanded(path)
     wanted = _checked_size(size)
+    if grey is not None:
+        check_choice("folder", "grey", grey, (False, True))
     files, labels, classes = _classes(place)
     train, held = divided("folder", len(files), labels, test, rng)
     if grey is None:

@@ -16,6 +16,7 @@ from minidl.data.dataset import Dataset, divided
 from minidl.data.places import expanded, unreadable
 from minidl.errors import InputError
 from minidl.randomness import Seed
+from minidl.rows import check_choice
 
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?")        # what stands where there is no number, in small letters
 DELIMITERS = "\t;|,"                # in this order: where a semicolon divides, a comma is in the numbers
@@ -54,6 +55,8 @@ def csv(path: str | os.PathLike[str], *, label: Column | None = None, drop: Sequ
     place = expanded(path)
     if missing is not None and (isinstance(missing, bool) or not isinstance(missing, int | float | np.number)):
         raise InputError(f"csv: missing is the number that takes the place of what is not there, not {missing!r}")
+    if header is not None:
+        check_choice("csv", "header", header, (False, True))
     rows = _rows(place, delimiter)
     first = next(rows, None)
     if first is None:

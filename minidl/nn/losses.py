@@ -99,8 +99,8 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str =
     """
     logits, targets = _pair("binary_cross_entropy_with_logits", logits, targets)
     check_fractions("binary_cross_entropy_with_logits", targets)
-    if reduction == "none":
-        return _bce(logits, targets)
+    if reduction == "none" or logits.dtype.itemsize == 2:        # float16 has no sum of many values
+        return _reduce(_bce(logits, targets), reduction)
     if reduction == "mean":
         return _summed_bce(logits, targets) * (1.0 / ops.reduction.count(logits, None))
     return _reduce(_summed_bce(logits, targets), reduction)

@@ -20,6 +20,7 @@ from minidl.arguments import is_number, is_whole
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.nn.module import Buffer, Module
+from minidl.ops.normalization import far_from_0
 from minidl.ops.operands import computed_wide, floating
 from minidl.tensor import Parameter, Tensor
 
@@ -174,5 +175,10 @@ def _of_unit_size(x: Any, eps: float) -> Any:
 @computed_wide
 def _standardized(x: Any, axes: tuple[int, ...], eps: float) -> Any:
     """x with mean 0 and, but for eps, variance 1 over the axes."""
-    centred = x - ops.mean(x, axes, True)
-    return centred / ops.sqrt(ops.mean(centred * centred, axes, True) + eps)
+    mean = ops.mean(x, axes, True)
+    centred = x - mean
+    variance = ops.mean(centred * centred, axes, True)
+    if far_from_0(mean, variance) is not None:           # of equal values the mean's rounding is left
+        centred = centred - ops.mean(centred, axes, True)
+        variance = ops.mean(centred * centred, axes, True)
+    return centred / ops.sqrt(variance + eps)

@@ -147,7 +147,7 @@ def standardize(x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any 
         if v is not None and operand(v).shape != x.shape[-1:]:
             raise InputError(f"standardize: x of shape {x.shape} takes means, variances, weights and biases of shape "
                              f"{x.shape[-1:]}, not {operand(v).shape}")
-    if _far(array_of(mean), array_of(variance)) is not None:
+    if far_from_0(mean, variance) is not None:
         x, mean = x - mean, mean * 0.0
     return _standardize(x, mean, variance, weight, bias, eps)
 
@@ -174,7 +174,7 @@ def batch_norm(x: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-
         return astype(y, x.dtype), statistics
     raw = array_of(x)
     statistics = moments(raw)
-    far = _far(statistics[0], statistics[1])
+    far = far_from_0(statistics[0], statistics[1])
     if far is None:
         return _batch_norm(x, weight, bias, statistics, float(eps)), statistics
     offset = np.where(far, _rows(raw)[0], 0.0)            # the result is the same whatever constant is taken from x
@@ -184,12 +184,13 @@ def batch_norm(x: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-
     return y, statistics + np.stack([offset, 0.0 * offset])
 
 
-def _far(mean: Array, variance: Array) -> Any:
-    """Which channels lie so far from 0 that float32 holds few digits of their deviation, or of 0; None for no channel.
+def far_from_0(mean: Any, variance: Any) -> Any:
+    """Which means (...) are so large that float32 holds few digits of the deviation, or of 0; None if none is.
 
     A device is not asked, that would wait for it.
     """
-    if type(mean) is not np.ndarray:
+    mean, variance = array_of(mean), array_of(variance)
+    if type(mean) is not np.ndarray or not mean.size:
         return None
     far = variance < (mean * 2e-3)**2
     return far if far.item(far.argmax()) else None

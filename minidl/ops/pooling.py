@@ -17,6 +17,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.kernels import Pair, places
+from minidl.ops.arithmetic import astype
 from minidl.ops.convolution import pair_of
 from minidl.ops.linalg import matmul
 from minidl.ops.shape import reshape
@@ -101,6 +102,8 @@ def avg_pool2d(x: Any, kernel_size: int | Pair, stride: int | Pair | None = None
     `avg_pool2d(x, 2)` halves an image's resolution.
     """
     window = _fitting("avg_pool2d", x, kernel_size, stride, padding, ceil_mode)
+    if x.dtype.itemsize == 2:                             # float16 may have a mean and no sum
+        return astype(avg_pool2d(astype(x, np.float32), kernel_size, stride, padding, ceil_mode=ceil_mode), x.dtype)
     return _collect(x, None, window=window) * (_shares(x, window=window) if ceil_mode else 1.0 / math.prod(window.size))
 
 

@@ -299,6 +299,7 @@ def test_what_cannot_be_read_is_named_in_one_sentence(put, tmp_path, files, sent
     ({"size": (2, 2, 3)}, "not (2, 2, 3)"), ({"size": True}, "not True"), ({"size": "28"}, "not '28'"),
     ({"test": 1.0, "rng": 0}, "from 0 to below 1, not 1.0"), ({"test": float("nan"), "rng": 0}, "not nan"),
     ({"test": 0.5}, "rng is an int of 0 or more"), ({"test": 0.01, "rng": 0}, "test=0.01 of 4 items are 0"),
+    ({"grey": "no"}, "grey is False or True, not 'no'"),
 ])
 def test_an_option_that_does_not_fit_is_named(put, options, sentence):
     for name in "abcd":

@@ -172,6 +172,7 @@ def test_a_table_is_read_from_the_home_folder(table, monkeypatch):
     ("1,2\n3,inf\n", {"label": 1}, "line 2, column 2: inf is no finite number"),
     ('1,2\n"3,4\n', {}, "cannot be taken apart (unexpected end of data)"),
     ("1,2\n3,4", {"delimiter": ""}, "the delimiter is one character, such as ';', not ''"),
+    ("1,2\n3,4", {"header": "no"}, "header is False or True, not 'no'"),
     ("1,2\n3,4", {"delimiter": 3}, "not 3"), ("1,2\n3,4", {"missing": "mean"}, "not 'mean'"),
     ("1,2\n3,4", {"test": 0.5}, "rng is an int of 0 or more"), ("1,2\n3,4", {"test": -1}, "not -1"),
     (b"1,2\n3,\xe9\n", {}, "line 2: the byte e9 is no UTF-8 text; save the file as CSV UTF-8"),
@@ -185,7 +186,7 @@ def test_what_does_not_fit_is_named_with_its_place(table, text, options, sentenc
     with pytest.raises(InputError, match=re.escape(sentence)) as caught:
         data.csv(path, **options)
     assert "\n" not in str(caught.value)
-    assert str(path) in str(caught.value) or options.keys() & {"delimiter", "missing", "test"}
+    assert str(path) in str(caught.value) or options.keys() & {"delimiter", "header", "missing", "test"}
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

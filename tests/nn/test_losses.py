@@ -416,3 +416,11 @@ def test_hinge_loss_takes_no_other_targets_than_minus_1_and_1():
     for targets in ([0.0, 1.0], [True, False], [1.0, np.nan], [2, 1]):
         with pytest.raises(InputError, match=r"hinge_loss: targets are -1 or 1; 2 \* y - 1 makes them"):
             nn.hinge_loss(Tensor(np.zeros(2)), np.array(targets))
+
+
+def test_the_mean_of_many_losses_in_float16_is_finite_where_their_sum_is_not():
+    logits = Tensor(np.full(70_000, 2.0, np.float16), requires_grad=True)
+    loss = nn.binary_cross_entropy_with_logits(logits, np.full(70_000, 0.5, np.float16))
+    assert loss.dtype == np.float16 and loss.item() == pytest.approx(np.log1p(np.exp(2.0)) - 1.0, rel=1e-3)
+    loss.backward()
+    np.testing.assert_allclose(logits.grad.numpy(), (1 / (1 + np.exp(-2.0)) - 0.5) / 70_000, rtol=0.02)

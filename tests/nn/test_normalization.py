@@ -429,3 +429,16 @@ def test_an_eps_that_keeps_nothing_away_is_refused(eps):
                  lambda: nn.GroupNorm(1, 2, eps=eps), lambda: nn.InstanceNorm(2, eps=eps)):
         with pytest.raises(InputError, match="eps, which keeps a division by 0 away, is above 0"):
             make()
+
+
+@pytest.mark.parametrize("value", [1000.3, 100000.3, -3e7])
+@pytest.mark.parametrize("layer", [nn.LayerNorm(6), nn.GroupNorm(1, 6), nn.GroupNorm(3, 6), nn.InstanceNorm(6)],
+                         ids=repr)
+def test_groups_of_equal_values_become_0_wherever_they_lie_and_others_keep_their_digits(layer, value):
+    x = np.full((2, 3, 3, 6), value, np.float32)
+    x[1] += np.random.default_rng(0).standard_normal((3, 3, 6)).astype(np.float32) * np.float32(abs(value) / 2000)
+    y = layer(nn.Parameter(x))
+    assert not y.numpy()[0].any()
+    exact = layer.astype("float64")(Tensor(x.astype(np.float64)))
+    layer.astype("float32")
+    np.testing.assert_allclose(y.numpy()[1], exact.numpy()[1], atol=2e-4)

@@ -218,3 +218,10 @@ def test_interpolation_keeps_straight_lines_between_the_outermost_middles():
     np.testing.assert_allclose(md.interpolate(x, (3, 1)).ravel(), [0.5, 2.5, 4.5])
     with pytest.raises(md.InputError, match="interpolate: size is a whole number of 1 or more, .* not 0"):
         md.interpolate(x, 0)
+
+
+def test_the_mean_of_a_window_of_float16_is_finite_where_its_sum_is_not():
+    x = np.full((1, 3, 3, 2), 40_000, np.float16)
+    for ceil_mode in (False, True):
+        y = md.avg_pool2d(md.Tensor(x), 2, ceil_mode=ceil_mode)
+        assert y.dtype == np.float16 and (y.numpy() == x[0, 0, 0, 0]).all()

@@ -91,7 +91,7 @@ class PCA:
                 return self._fit(xp, x)
         except (OverflowError, np.linalg.LinAlgError):
             if x.dtype == np.float32:
-                return self.fit(x.astype(np.float64))                 # whose squares may be finite
+                return self.fit(x.astype(np.float64))                 # whose squares may be finite, and above 0
             raise InputError("PCA: the data hold values that are not finite, or so large that their squares are not; "
                              "replace or drop them before the fit") from None
 
@@ -101,8 +101,9 @@ class PCA:
         if not xp.isfinite(self.mean_).all():
             raise OverflowError
         variances, axes, total = getattr(self, f"_{self.solver_}")(xp, x)
-        if not total < float(xp.finfo(x.dtype).max):
-            raise OverflowError
+        info = xp.finfo(x.dtype)
+        if not total < float(info.max) or total < float(info.tiny) / float(info.eps) and (x != x[0]).any():
+            raise OverflowError                     # or what counts beside the greatest variance is no normal number
         # What rounding leaves of a direction without variance, in proportion to the greatest: of a singular value for
         # "svd", of a variance for "covariance".
         eps = float(xp.finfo(x.dtype).eps)

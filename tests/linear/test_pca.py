@@ -166,13 +166,19 @@ def test_few_rounds_of_a_random_subspace_find_falling_variances(rng):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("scale", [1e20, 1e30, 3e37])
+@pytest.mark.parametrize("scale", [1e20, 1e30, 3e37, 1.6e-19, 1e-25, 1e-30])
 def test_squares_that_float32_cannot_hold_are_computed_in_float64(scale, solver, rng):
     x = (scale * rng.standard_normal((100, 5))).astype(np.float32)
     pca = PCA(2, svd_solver=solver).fit(x)
     values = np.linalg.eigvalsh(np.cov(x.astype(float).T))[:2:-1]
-    assert np.allclose(pca.explained_variance_, values, rtol=1e-9) and pca.encode(x).dtype == np.float64
+    assert np.allclose(pca.explained_variance_ / values, 1.0, rtol=1e-9) and pca.encode(x).dtype == np.float64
     assert np.allclose(np.cov(md.linear.Whitening().fit(x).encode(x).T), np.eye(5))
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-30, 7.0])
+def test_equal_rows_of_float32_have_no_variance_and_stay_float32(value):
+    pca = PCA(2).fit(np.full((10, 3), value, np.float32))
+    assert pca.encode(np.zeros((1, 3), np.float32)).dtype == np.float32 and not pca.explained_variance_.any()
 
 
 @pytest.mark.parametrize("whiten", [False, True])

@@ -6,6 +6,7 @@ the notebook; before them stands one that says how the lecture is to run, for wh
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,23 +78,29 @@ def execute(book: Any) -> BoundMissed | None:
     """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
-    from tqdm import tqdm
+
+    from minidl.progress import bar
 
     # The kernel's Python is to find this minidl, which may be a clone that is not installed.
     folders = [str(Path(minidl.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    with tqdm(total=len(book.cells), desc="cells", disable=None) as bar:
-        client = NotebookClient(book, resources={"metadata": {"path": os.getcwd()}},
-                                extra_arguments=["--log-level=ERROR"],
-                                on_cell_complete=lambda cell, cell_index: bar.update())
-        try:
-            client.execute(env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))})
-        except CellExecutionError as error:
-            if error.ename == "BoundMissed":
-                return BoundMissed(error.evalue)
-            refused = {"InputError": InputError, "OtherData": runner.OtherData}.get(error.ename)
-            if refused is None:
-                raise
-            raise refused(error.evalue) from None
+    client = NotebookClient(book, resources={"metadata": {"path": os.getcwd()}}, shutdown_kernel="immediate",
+                            extra_arguments=["--log-level=ERROR"])
+    client.reset_execution_trackers()
+    try:                                         # cell by cell, since `client.execute` answers no Ctrl-C
+        with client.setup_kernel(env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))}):
+            for i, cell in enumerate(bar(book.cells, description="cells")):
+                client.execute_cell(cell, i)
+            client.set_widgets_metadata()
+    except KeyboardInterrupt:
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)     # it would tell of the cell that was not finished
+        raise
+    except CellExecutionError as error:
+        if error.ename == "BoundMissed":
+            return BoundMissed(error.evalue)
+        refused = {"InputError": InputError, "OtherData": runner.OtherData}.get(error.ename)
+        if refused is None:
+            raise
+        raise refused(error.evalue) from None
     return None
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import pytest
 
 from minidl import cli
 from minidl.lectures import export, runner, slides
+from tests.processes import mentioned, running, wait_until
 
 LECTURES = [pytest.param(lecture, id=lecture.name) for lecture in slides.LECTURES if lecture.file]
 ABSENT = "the extra is not installed: pip install -e '.[notebook]'"
@@ -78,13 +80,25 @@ def test_options_that_do_not_go_together_get_a_sentence(a_place_of_its_own, caps
 
 
 @pytest.fixture
-def command(extra, a_place_of_its_own):
-    """command("17", "--html") runs this in a process of its own, whose kernel leaves nothing in the user's folders."""
+def start(extra, a_place_of_its_own):
+    """start("17", "--html") runs this in a process of its own, whose kernel leaves nothing in the user's folders."""
+    def start(*arguments):
+        (a_place_of_its_own / "home").mkdir(exist_ok=True)
+        home = {name: str(a_place_of_its_own / "home") for name in (
+            "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "TMPDIR")}
+        return running([sys.executable, "-m", "minidl", "lecture", *arguments], stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, text=True,
+                       env={**os.environ, **home, "PYTHONPATH": os.pathsep.join(sys.path)})
+    return start
+
+
+@pytest.fixture
+def command(start):
+    """command("17", "--html") waits for its end."""
     def command(*arguments):
-        home = {name: str(a_place_of_its_own / "home") for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR",
-                                                                    "JUPYTER_DATA_DIR", "IPYTHONDIR")}
-        return subprocess.run([sys.executable, "-m", "minidl", "lecture", *arguments], capture_output=True, text=True,
-                              env={**os.environ, **home, "PYTHONPATH": os.pathsep.join(sys.path)})
+        with start(*arguments) as process:
+            output, errors = process.communicate()
+        return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
     return command
 
 
@@ -112,6 +126,18 @@ def test_a_lecture_refuses_data_from_its_kernel_as_it_does_elsewhere(command, a_
     done = command("recurrent", "--data", "mnist", "--notebook", "--executed")
     assert done.returncode == 2 and "does not work with 'mnist'" in done.stderr and "Traceback" not in done.stderr
     assert not list(a_place_of_its_own.glob("*.ipynb"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="whether its kernel runs is seen in /proc")
+def test_ctrl_c_ends_the_kernel_too_and_writes_nothing(start, a_place_of_its_own):
+    kernel = str(a_place_of_its_own / "home")              # where its connection is described: its command line says it
+    with start("17", "--html") as process:
+        assert wait_until(lambda: mentioned(kernel))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert process.returncode == 130 and errors.endswith("minidl: stopped\n") and "Traceback" not in errors
+    assert wait_until(lambda: not mentioned(kernel)) and not list(a_place_of_its_own.glob("*.html"))
 
 
 @pytest.mark.slow

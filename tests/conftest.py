@@ -1,5 +1,6 @@
 """What every test gets: the same hypothesis draws in every run, no window for pictures, a guard against float64."""
 import os
+import signal
 
 os.environ["MPLBACKEND"] = "Agg"       # before anything imports matplotlib
 
@@ -10,6 +11,8 @@ import pytest
 import minidl as md
 from minidl import debugging
 from tests.ids import pytest_make_parametrize_id  # noqa: F401
+
+signal.signal(signal.SIGINT, signal.default_int_handler)      # which nohup and background jobs have ignored
 
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None, database=None,
                                      suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -40,7 +40,7 @@ some = talk.images(x_test[chosen])
 # %% name="network" slides=[8]
 if talk.data == "digits":
     model = DeepAutoencoder([64, 128, 64, 10], output="linear", rng=talk.rng)
-    settings: dict[str, Any] = dict(epochs=talk.epochs(140, fast=10), lr=6e-3, weight_decay=0.05)
+    settings: dict[str, Any] = dict(epochs=talk.epochs(120, fast=10), lr=6e-3, weight_decay=0.05)
 else:
     model = DeepAutoencoder([784, 1000, 500, 250, 30], output="logits", rng=talk.rng)
     settings = dict(epochs=talk.epochs(18), batch_size=128, name="deep",
@@ -74,11 +74,11 @@ if not reconstructions:            # nothing was left to train: the run before t
 # %%
 digits = data.load("digits").flat()
 small_train, small_test = talk.device.put(digits.x_train), talk.device.put(digits.x_test)
-small, short = digits.x_train[:talk.short(None, 256)], talk.epochs(28, fast=2)
+small, short = digits.x_train[:talk.short(None, 256)], talk.epochs(24, fast=2)
 of_small = lambda model: squared_error(model.reconstruct(small_test), small_test)      # its error of the test images
 
 
-def train(model: DeepAutoencoder, x: np.ndarray, epochs: int, about: str, lr: float = 4e-3, **options: Any) -> History:
+def train(model: DeepAutoencoder, x: np.ndarray, epochs: int, about: str, lr: float = 6e-3, **options: Any) -> History:
     return talk.train(model, x, epochs=epochs, lr=lr, weight_decay=0.05, about=about, **options)
 
 # %% [markdown]
@@ -129,7 +129,7 @@ talk.save(plotting.curves({"deep autoencoder": (np.arange(1, epochs + 1), histor
                           levels={f"PCA-{k}": errors["PCA"], "mean image": mean_error},
                           x="epoch", y="squared error per test image", log=True,
                           title="Error of held-out images while training"), "training")
-shown = np.unique(np.geomspace(1, epochs, 12).astype(int)) - epochs - 1    # from the end: a resumed run has the last
+shown = np.unique(np.geomspace(1, epochs, 10).astype(int)) - epochs - 1    # from the end: a resumed run has the last
 if not talk.fast:
     talk.save([plotting.image_rows([
         plotting.Row("real data", some, "squared\nerror"),
@@ -167,7 +167,7 @@ units = {"logistic": DeepAutoencoder(sizes, activation=nn.Sigmoid, rng=talk.rng)
          "logistic,\ncentred": DeepAutoencoder(sizes, activation=nn.Sigmoid, rng=talk.rng),
          "ELU": DeepAutoencoder(sizes, rng=talk.rng)}
 start_centred(units["logistic,\ncentred"], digits.x_train[:256])
-steps = talk.epochs(20, fast=2)
+steps = talk.epochs(16, fast=2)
 held_out = {name: train(network, small, steps, talk.of(name, units), validate=of_small).validation
             for name, network in units.items()}
 small_mean = squared_error(small_train.mean(0) + 0 * small_test, small_test)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ class Lecture(NamedTuple):
     title: str
     slides: tuple[tuple[int, int], ...]
     file: str = ""                 # below lectures/, named after its first slide; empty for a lecture still to come
+    data: Mapping[str, float | None] = {}      # the sets it works with, its usual one first: minutes of one core
 
     @property
     def numbers(self) -> list[int]:
@@ -52,14 +54,17 @@ class Lecture(NamedTuple):
 
 LECTURES = (
     Lecture("description-length", "Short descriptions and the manifold hypothesis", ((1, 4),),
-            "s001_description_length.py"),
-    Lecture("pca-kmeans", "PCA and k-means: encode, decode, reconstruct, sample", ((5, 7),), "s005_pca_kmeans.py"),
-    Lecture("deep-autoencoder", "Deep autoencoders against PCA", ((8, 9), (17, 17)), "s008_deep_autoencoder.py"),
-    Lecture("sparse-autoencoder", "Sparse and stacked autoencoders", ((10, 16),), "s010_sparse_autoencoder.py"),
+            "s001_description_length.py", {"digits": 0.2, "mnist": None}),
+    Lecture("pca-kmeans", "PCA and k-means: encode, decode, reconstruct, sample", ((5, 7),), "s005_pca_kmeans.py",
+            {"digits": 0.1, "mnist": None, "fashion-mnist": None}),
+    Lecture("deep-autoencoder", "Deep autoencoders against PCA", ((8, 9), (17, 17)), "s008_deep_autoencoder.py",
+            {"digits": 0.1, "mnist": None, "fashion-mnist": None}),
+    Lecture("sparse-autoencoder", "Sparse and stacked autoencoders", ((10, 16),), "s010_sparse_autoencoder.py",
+            {"digits": 0.4, "mnist": None}),
     Lecture("binary-codes", "Krizhevsky's binary codes, and retrieval with them", ((18, 21),),
-            "s018_binary_codes.py"),
+            "s018_binary_codes.py", {"digits": 0.1, "fashion-mnist": None, "cifar10": None, "mnist": None}),
     Lecture("convolutional-autoencoder", "Convolutional autoencoders", ((22, 22),),
-            "s022_convolutional_autoencoder.py"),
+            "s022_convolutional_autoencoder.py", {"digits": 0.2, "mnist": None, "fashion-mnist": None}),
     Lecture("variational-autoencoder", "Variational autoencoders", ((23, 27),)),
     Lecture("gan", "Generative adversarial nets", ((28, 43),)),
     Lecture("improved-gan", "Hacks that matter, and the Inception score", ((44, 48),)),
@@ -77,13 +82,13 @@ LECTURES = (
     Lecture("effect-of-pretraining", "The effect of pretraining and of depth", ((110, 112),)),
     Lecture("wake-sleep", "Beyond layerwise pretraining: wake-sleep", ((113, 114),)),
     Lecture("basic-networks", "Basic neural networks: a neuron, a boundary, digits", ((115, 115),),
-            "s115_basic_networks.py"),
+            "s115_basic_networks.py", {"digits": 0.1, "mnist": None, "fashion-mnist": None}),
     Lecture("convolutional-networks", "Convolutional networks: filters, and what they see", ((115, 115),),
-            "s115_convolutional_networks.py"),
+            "s115_convolutional_networks.py", {"digits": 0.1, "mnist": None, "fashion-mnist": None}),
     Lecture("recurrent-networks", "Recurrent networks and long short-term memory", ((115, 115),),
-            "s115_recurrent_networks.py"),
+            "s115_recurrent_networks.py", {"alice": 0.3}),
     Lecture("training-tricks", "Optimization and regularization tricks, side by side", ((115, 115),),
-            "s115_training_tricks.py"),
+            "s115_training_tricks.py", {"digits": 0.3}),
 )
 
 
@@ -134,10 +139,11 @@ def _available() -> str:
 
 
 def listing() -> str:
-    """All lectures as a table, in the order of the deck; those still to come are marked."""
-    lines = [("slides", "name", "about")]
+    """All lectures as a table, in the order of the deck, with data sets and minutes; those still to come are marked."""
+    lines = [("slides", "name", "about (data, and minutes that they take one core, where measured)")]
     for lecture in sorted(LECTURES, key=lambda lecture: lecture.slides):
         slides = lecture.where.split(" ", 1)[1]
-        lines.append((slides, lecture.name, lecture.title + ("" if lecture.file else "  [still to come]")))
+        sets = ", ".join(name if minutes is None else f"{name} {minutes:g}" for name, minutes in lecture.data.items())
+        lines.append((slides, lecture.name, lecture.title + (f" ({sets})" if lecture.file else "  [still to come]")))
     widths = [max(len(line[i]) for line in lines) for i in range(2)]
     return "\n".join(f"{slides:<{widths[0]}}  {name:<{widths[1]}}  {about}" for slides, name, about in lines)

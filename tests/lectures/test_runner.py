@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from minidl import cli, data
+from minidl import cli, data, training
 from minidl.errors import InputError
 from minidl.lectures import slides
 from tests.processes import running
@@ -212,6 +212,8 @@ model = nn.Linear(2, 1, rng=0)
 history = talk.train(model, x, 2 * x[:, :1], epochs=talk.epochs(5, fast=2), batch_size=4, lr=0.1,
                      loss=lambda model, x, y: nn.mse_loss(model(x), y))
 talk.metric("epochs", len(history.loss), at_least=5)
+for asked in ({"about": "a line, 2 of 2", "name": "line"}, {"name": "another"}):
+    talk.train(model, x, 2 * x[:, :1], epochs=1, loss=lambda model, x, y: nn.mse_loss(model(x), y), **asked)
 talk.metric("last_rate", history.lr[-1], at_most=1e-9)
 talk.metric("size", talk.short(7, 3), at_most=3, always=True)
 seen = talk.look(nn.Sequential(nn.Linear(2, 3, rng=0), nn.ReLU()), x)
@@ -219,9 +221,24 @@ talk.metrics(layers=len(seen), units=seen[1].shape[1], least=seen[1].min())
 logits = np.eye(3, dtype=np.float32)[[0, 1, 2, 1]]
 talk.metrics(right=talk.right(nn.Sequential(), logits, np.array([0, 1, 2, 2])))
 talk.metrics(timed=len(talk.seconds(lambda: None, lambda: None, repeat=3)), margin=talk.load(margin=2).x_test.shape[1])
+with talk.doing("a search"):
+    talk.metrics(walked=sum(talk.each([1, 2], "a walk")))
+print(talk.of("plain,\\nwide", ["tied", "plain,\\nwide"]))
 talk.rows("rows", "a title", {"a": np.ones((2, 4, 4)), "b": (np.zeros((2, 4, 4)), "a note")})
 talk.finish()
 """
+
+
+def test_what_takes_a_while_is_named(tiny, a_place_of_its_own, monkeypatch, capsys):
+    tiny(1)
+    (a_place_of_its_own / "tiny.py").write_text(CALLS)
+    bars = []
+    monkeypatch.setattr(training, "fit", lambda *rest, fit=training.fit, description, **options: (
+        bars.append(description), fit(*rest, description=description, **options))[1])
+    assert cli.main(["lecture", "49", "--fast"]) == 0
+    assert bars == ["Linear", "a line, 2 of 2", "another"]
+    out = capsys.readouterr().out
+    assert "a search ... 0 s\n" in out and "plain, wide, 2 of 2\n" in out
 
 
 def test_a_shortened_run_is_short_and_held_only_to_bounds_that_always_hold(tiny, a_place_of_its_own, capsys):
@@ -230,7 +247,7 @@ def test_a_shortened_run_is_short_and_held_only_to_bounds_that_always_hold(tiny,
     assert cli.main(["lecture", "49", "--fast", "--out", "fast"]) == 0
     fast = read(a_place_of_its_own / "fast")
     assert fast["metrics"] == {"epochs": 2, "last_rate": pytest.approx(0.0, abs=1e-9), "size": 3, "layers": 2,
-                               "units": 3, "least": 0, "right": 3, "timed": 2, "margin": 144}
+                               "units": 3, "least": 0, "right": 3, "timed": 2, "margin": 144, "walked": 3}
     assert fast["bounds"]["epochs"] == {"at_most": None, "at_least": None} and fast["bounds"]["size"]["at_most"] == 3
     assert fast["figures"] == ["01-slide-49-rows.png"]
     assert cli.main(["lecture", "49", "--out", "full"]) == 1                # 7 is more than 3

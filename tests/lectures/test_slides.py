@@ -70,6 +70,25 @@ def test_a_lecture_without_a_file_is_still_to_come(monkeypatch, wanted, sentence
 
 
 @pytest.mark.parametrize("lecture", HERE, ids=[lecture.name for lecture in HERE])
+def test_the_list_tells_each_lectures_data_sets_and_how_long_its_usual_one_takes(lecture):
+    calls = [node for node in ast.walk(ast.parse(lecture.path.read_text(encoding="utf-8")))
+             if isinstance(node, ast.Call) and ast.unparse(node.func) == "lecture"]
+    data = [ast.literal_eval(keyword.value) for keyword in calls[0].keywords if keyword.arg == "data"] or [["digits"]]
+    assert list(lecture.data) == data[0]
+    line, = (line for line in slides.listing().splitlines() if f" {lecture.name} " in line)
+    assert f"({data[0][0]} {lecture.data[data[0][0]]:g}" in line and all(name in line for name in data[0])
+
+
+@pytest.mark.parametrize("lecture", HERE, ids=[lecture.name for lecture in HERE])
+def test_every_bar_of_a_lecture_says_what_trains(lecture):
+    for node in ast.walk(ast.parse(lecture.path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "talk.train":
+            assert {"about", "name", "progress"} & {keyword.arg for keyword in node.keywords}
+        if isinstance(node, ast.Name | ast.alias):
+            assert "tqdm" not in ast.unparse(node)
+
+
+@pytest.mark.parametrize("lecture", HERE, ids=[lecture.name for lecture in HERE])
 def test_lecture_files_are_readable_notebooks(lecture):
     text = lecture.path.read_text(encoding="utf-8")
     tree = ast.parse(text)

@@ -141,7 +141,10 @@ class ContrastiveDivergence(Module):
             dc = dc + excess
         rbm.W.grad, rbm.b.grad, rbm.c.grad = Tensor(dW), Tensor(db), Tensor(dc)
         losses = {"active": active.mean()}
-        return losses if self.chains is not None else {"error": ((v - self.fantasy)**2).sum() / len(v)} | losses
+        if self.chains is not None:
+            return losses
+        moved = (v - self.fantasy).reshape(-1)
+        return {"error": moved @ moved / len(v)} | losses
 
 
 def free_energy_difference(v: Array, p: Array, fantasy: Array, q: Array) -> tuple[Array, Array, Array]:

@@ -53,8 +53,8 @@ class PCA:
     The four verbs: `encode` (N, d) -> (N, k), `decode` (N, k) -> (N, d), `reconstruct`, `sample`. Arrays of another
     dtype are converted to that of the fit; Tensors stay Tensors and can be differentiated.
 
-    Rows of float32 whose squares are too large for it (values of 1e20, say) are computed in float64, and so are the
-    results. Raises InputError for k outside 1..min(N, d), fewer than two rows, values that are not finite or whose
+    Rows of float32 whose squares it cannot hold (of values such as 1e20 or 1e-20) are computed in float64, and so are
+    the results. Raises InputError for k outside 1..min(N, d), fewer than two rows, values that are not finite or whose
     squares in float64 are not, settings of another kind, another number of features than at the fit, data on another
     device, and a verb before `fit`.
     """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import minidl
 from minidl.errors import BoundMissed, InputError
 from minidl.files import atomic_write
-from minidl.lectures import runner
+from minidl.lectures import talk
 
 if TYPE_CHECKING:
     from minidl.lectures import slides
@@ -30,7 +30,7 @@ TEMPLATE = "{% extends 'lab/index.html.j2' %}" + "".join(
 ) + "{% block extra_css %}<style>main { max-width: 85em; margin: auto; } img { max-width: 100%; }</style>{% endblock %}"
 
 
-def write(found: slides.Lecture, options: runner.Options, path: str, *, executed: bool = False,
+def write(found: slides.Lecture, options: talk.Options, path: str, *, executed: bool = False,
           html: bool = False) -> Path:
     """Write the lecture's notebook, executed or not, or with `html` its page, and return the file's path.
 
@@ -55,7 +55,7 @@ def write(found: slides.Lecture, options: runner.Options, path: str, *, executed
     return target
 
 
-def notebook(found: slides.Lecture, options: runner.Options) -> Any:
+def notebook(found: slides.Lecture, options: talk.Options) -> Any:
     """The lecture as a notebook that has not been executed."""
     import jupytext
     from nbformat.v4 import new_code_cell
@@ -97,7 +97,7 @@ def execute(book: Any) -> BoundMissed | None:
     except CellExecutionError as error:
         if error.ename == "BoundMissed":
             return BoundMissed(error.evalue)
-        refused = {"InputError": InputError, "OtherData": runner.OtherData}.get(error.ename)
+        refused = {"InputError": InputError, "OtherData": talk.OtherData}.get(error.ename)
         if refused is None:
             raise
         raise refused(error.evalue) from None

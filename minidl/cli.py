@@ -15,7 +15,7 @@ from minidl.errors import BoundMissed, InputError
 
 if TYPE_CHECKING:
     from minidl.grading.manifest import Manifest
-    from minidl.lectures import runner, slides
+    from minidl.lectures import slides, talk
 
 _LECTURE_HELP = """\
 examples:
@@ -229,7 +229,7 @@ def _add_grade(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _lecture(arguments: argparse.Namespace) -> None:
-    from minidl.lectures import runner, slides
+    from minidl.lectures import runner, slides, talk
 
     if arguments.wanted == ["list"]:
         print(slides.listing())
@@ -244,7 +244,7 @@ def _lecture(arguments: argparse.Namespace) -> None:
         out = arguments.out
         if out and len(found) > 1:
             out = os.path.join(out, lecture.folder(slide))
-        options = runner.Options(
+        options = talk.Options(
             data=arguments.data, device=arguments.device, fast=arguments.fast, seed=arguments.seed, out=out,
             show=arguments.show, replay=arguments.replay, slide=slide, only=arguments.only)
         try:
@@ -252,13 +252,13 @@ def _lecture(arguments: argparse.Namespace) -> None:
                 runner.run(lecture, options)
             else:
                 _export(lecture, options, arguments)
-        except runner.OtherData as error:
+        except talk.OtherData as error:
             if len(found) == 1:
                 raise
             print(f"left out: {error}", flush=True)
 
 
-def _export(lecture: slides.Lecture, options: runner.Options, arguments: argparse.Namespace) -> None:
+def _export(lecture: slides.Lecture, options: talk.Options, arguments: argparse.Namespace) -> None:
     from minidl.lectures import export
 
     if arguments.replay or arguments.only:

@@ -9,7 +9,7 @@ import pytest
 
 import minidl
 from minidl import backend, cli, data
-from minidl.lectures import runner, slides
+from minidl.lectures import runner, slides, talk
 
 
 def said(capsys):
@@ -113,7 +113,7 @@ def test_an_output_folder_that_cannot_be_written_is_told_before_the_work(capsys,
 @pytest.mark.parametrize("error, code, sentence", [
     (KeyboardInterrupt(), 130, "stopped"), (KeyboardInterrupt("stopped after epoch 3"), 130, "after epoch 3"),
     (OSError(28, "No space left on device"), 2, "No space left"), (FloatingPointError("the loss became nan"), 1, "nan"),
-    (runner.BoundMissed("ratio is 1.2"), 1, "ratio is 1.2")])
+    (talk.BoundMissed("ratio is 1.2"), 1, "ratio is 1.2")])
 def test_what_ends_a_lecture_becomes_an_exit_code(capsys, monkeypatch, error, code, sentence):
     def run(wanted, options):
         raise error
@@ -145,7 +145,7 @@ def test_of_several_lectures_those_that_work_with_other_data_are_left_out(monkey
 
     def run(lecture, options):
         if lecture.name == "recurrent-networks":
-            raise runner.OtherData("it does not work with 'mnist'")
+            raise talk.OtherData("it does not work with 'mnist'")
         ran.append(lecture.name)
 
     monkeypatch.setattr(runner, "run", run)

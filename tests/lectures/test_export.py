@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from minidl import cli
-from minidl.lectures import export, runner, slides
+from minidl.lectures import export, runner, slides, talk
 from tests.processes import mentioned, running, wait_until
 
 LECTURES = [pytest.param(lecture, id=lecture.name) for lecture in slides.LECTURES if lecture.file]
@@ -38,7 +38,7 @@ def test_jupytext_leaves_every_code_cell_as_it_stands(extra, lecture):
     import jupytext
 
     text = lecture.path.read_text(encoding="utf-8")
-    for book, skipped in ((jupytext.reads(text, fmt="py:percent"), 0), (export.notebook(lecture, runner.Options()), 1)):
+    for book, skipped in ((jupytext.reads(text, fmt="py:percent"), 0), (export.notebook(lecture, talk.Options()), 1)):
         read = [cell.source for cell in book.cells[skipped:] if cell.cell_type == "code"]
         assert read == code_cells(text)
 
@@ -59,7 +59,7 @@ def test_an_open_notebook_begins_with_its_settings_and_is_not_overwritten(extra,
 def test_settings_are_those_that_a_lecture_in_a_notebook_runs_with(a_place_of_its_own, monkeypatch):
     monkeypatch.setattr(runner, "_options", None)
     runner.settings(data="mnist", seed=7, fast=True, out="here")
-    assert runner._options == runner.Options(data="mnist", seed=7, fast=True, out="here")
+    assert runner._options == talk.Options(data="mnist", seed=7, fast=True, out="here")
 
 
 @pytest.mark.parametrize("option", ["--notebook", "--html"])

@@ -69,6 +69,15 @@ def check_finite(name: str, verb: str, found: Any) -> None:
                          "replace or drop them")
 
 
+def projected(name: str, x: Any, mean: Array, axes: Array) -> Any:
+    """(x - mean) @ axes of rows x (N, d), a mean (d,) and axes (d, k): (N, k). Raises InputError unless it is finite."""
+    x = rows_that_meet(name, "encode", x, len(mean), mean)
+    with np.errstate(invalid="ignore", over="ignore"):        # some processors' products warn; the sentence says it
+        z = (x - mean) @ axes
+    check_finite(name, "encode", z)
+    return z
+
+
 def check_fitted(model: Any, learned: str) -> None:
     """Raise InputError unless the model has the attribute that `fit` gives it."""
     if not hasattr(model, learned):

@@ -14,10 +14,10 @@ from minidl.rows import (
     blocks,
     check_choice,
     check_count,
-    check_finite,
     check_fitted,
     dwarfs,
     mean_row,
+    projected,
     rows_of_floats,
     rows_that_meet,
     square,
@@ -121,8 +121,7 @@ class PCA:
     def encode(self, x: Any) -> Any:
         """Coordinates in the subspace: z = (x - mean) V', divided by the deviations if whitened. (N, d) -> (N, k)."""
         check_fitted(self, "components_")
-        z = (rows_that_meet("PCA", "encode", x, len(self.mean_), self.mean_) - self.mean_) @ self.components_.T
-        check_finite("PCA", "encode", z)
+        z = projected("PCA", x, self.mean_, self.components_.T)
         return z / self._deviations() if self.whiten else z
 
     def decode(self, code: Any) -> Any:

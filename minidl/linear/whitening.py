@@ -10,8 +10,8 @@ from minidl.rows import (
     check_amount,
     check_choice,
     check_count,
-    check_finite,
     check_fitted,
+    projected,
     rows_of_floats,
     rows_that_meet,
 )
@@ -74,9 +74,7 @@ class Whitening:
     def encode(self, x: Any) -> Any:
         """White coordinates: (N, d) -> (N, k)."""
         check_fitted(self, "matrix_")
-        z = (rows_that_meet("Whitening", "encode", x, len(self.mean_), self.mean_) - self.mean_) @ self.matrix_
-        check_finite("Whitening", "encode", z)
-        return z
+        return projected("Whitening", x, self.mean_, self.matrix_)
 
     def decode(self, code: Any) -> Any:
         """The data with these white coordinates: (N, k) -> (N, d)."""

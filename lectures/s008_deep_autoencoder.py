@@ -63,7 +63,15 @@ def validate(model):
     return squared_error(reconstruction, x_test)
 
 
-history = talk.train(model, seen, validate=validate, about=f"the network of {model.sizes[-1]} numbers", **settings)
+def look(model):
+    """What is drawn while it trains: the ten given back, and what random codes become, always the same draw."""
+    codes = model.gaussian_of(talk.on_host(model.encode(x_test[:1000]))).to(talk.device).astype(model.dtype)
+    return {"real data": some, "given back": model.reconstruct(x_test[chosen]),
+            "random codes": model.decode(codes.draw(len(some), talk.seed))}
+
+
+history = talk.train(model, seen, validate=validate, about=f"the network of {model.sizes[-1]} numbers", look=look,
+                     **settings)
 epochs = len(history.loss)
 if not reconstructions:            # nothing was left to train: the run before this one was stopped later on
     validate(model)

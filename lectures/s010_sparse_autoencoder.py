@@ -81,7 +81,8 @@ class Run:
         loader = data.Loader(rows, batch_size=batch_size, shuffle=batch_size < len(rows), device=talk.device,
                              rng=np.random.default_rng(talk.seed))
         history = talk.train(model, loader, epochs=epochs, optimizer=optimizer(model.parameters()), schedule=None,
-                             loss=self.loss, validate=self.look, about=about)
+                             loss=self.loss, validate=self.look, about=about,
+                             look=lambda model: pictures.filter_panels({"": filters_of(model)}))
         self.costs, self.seconds = history.validation, np.cumsum(history.seconds)
 
     def loss(self, model, x):

@@ -185,8 +185,16 @@ def measured(model, x, labels):
         return nn.cross_entropy(logits, labels).item(), talk.on_host(md.softmax(logits).data)
 
 
+def first_layer(model):
+    """The weights of the twenty neurons of the first layer that have the largest ones, as pictures."""
+    weights = talk.on_host(model[0].weight.data).T                                     # (neurons, pixels)
+    strongest = np.argsort(-(weights**2).sum(1))[:20]
+    return plotting.image_grid(talk.images(weights[strongest]), columns=10, symmetric=True,
+                               title="First-layer weights: red excites, blue inhibits")
+
+
 history = talk.train(model, x_train, labels, epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=0.5,
-                     about="the perceptron",
+                     about="the perceptron", look=first_layer,
                      loss=lambda model, x, labels: nn.cross_entropy(model(x), labels),
                      validate=lambda model: measured(model, x_test, y_test)[0])
 
@@ -231,10 +239,7 @@ talk.save(plotting.image_grid(talk.images(images.x_test[hardest]), columns=5, ca
 # twenty neurons with the largest weights.
 
 # %%
-weights = talk.on_host(model[0].weight.data).T                                         # (neurons, pixels)
-strongest = np.argsort(-(weights**2).sum(1))[:20]
-talk.save(plotting.image_grid(talk.images(weights[strongest]), columns=10, symmetric=True,
-                              title="First-layer weights: red excites, blue inhibits"), "weights")
+talk.save(first_layer(model), "weights")
 
 # %% [markdown]
 # ## What must come out

@@ -120,28 +120,35 @@ example = x_test[images.one_of_each()[3:4]]
 accuracy = lambda model, x: talk.right(model, x, y_test) / len(x)
 
 
-def train(model, about, lr, validate=None):
+def train(model, about, lr, validate=None, look=None):
     return talk.train(model, x_train, y_train, epochs=epochs, batch_size=batch_size, validate=validate, about=about,
                       optimizer=optim.Adam(model.parameters(), lr=lr),
-                      loss=lambda model, x, labels: nn.cross_entropy(model(x), labels))
+                      loss=lambda model, x, labels: nn.cross_entropy(model(x), labels), look=look)
+
+
+def on_its_way(model, title=""):
+    """A picture of the example on its way through the network."""
+    maps = talk.look(model, example)
+    return pictures.feature_maps(
+        example[0, :, :, 0], [plotting.Maps(name, maps[i][0, ..., :16], f"sees {fields[i]}x{fields[i]}")
+                              for i, name in stages.items()],
+        md.softmax(maps[-1][0]), names=images.classes, title=title)
 
 
 def watch(model):
-    """Keep a picture of the example on its way after some epochs; returns the share of wrong test images."""
-    epoch, maps = len(right), talk.look(model, example)
+    """Keep a picture of the example after some epochs; returns the share of wrong test images."""
+    epoch = len(right)
     right.append(accuracy(model, x_test))
     if epoch in (0, 1, 2, 3, 5, 10, 20, epochs):
-        film.append(pictures.feature_maps(
-            example[0, :, :, 0], [plotting.Maps(name, maps[i][0, ..., :16], f"sees {fields[i]}x{fields[i]}")
-                                  for i, name in stages.items()], md.softmax(maps[-1][0]), names=images.classes,
-            title=f"{epoch} epoch{'s' * (epoch != 1)}: {right[-1]:.1%} of the test images right"))
+        film.append(on_its_way(
+            model, f"{epoch} epoch{'s' * (epoch != 1)}: {right[-1]:.1%} of the test images right"))
     return 1.0 - right[-1]
 
 
 right: list[float] = []
 film: list = []
 watch(model.eval())
-history = train(model, "the convolutional network, 1 of 2", lr, watch)
+history = train(model, "the convolutional network, 1 of 2", lr, watch, look=on_its_way)
 talk.save(film, "learning")
 talk.save(film[-1], "feature-maps")
 

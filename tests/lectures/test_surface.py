@@ -256,6 +256,30 @@ def test_a_lecture_draws_its_trainings_and_trains_the_same(monkeypatch, tmp_path
     assert list(drawn.views[0].outputs) == ["codes", "a figure"]
 
 
+class Enough(BaseException):
+    """All trainings that are waited for have been drawn."""
+
+
+@pytest.mark.parametrize(("lecture", "trainings", "labels"), [
+    ("basic-networks", 1, [""]), ("convolutional-networks", 1, [""]), ("sparse-autoencoder", 4, [""]),
+    ("deep-autoencoder", 1, ["real data", "given back", "random codes"])])
+def test_a_lecture_shows_what_it_looks_at_while_it_trains(lecture, trainings, labels, monkeypatch):
+    class Waiting(Looked):
+        def live(self, seen):
+            super().live(seen)
+            if len(self.views) == trainings:
+                raise Enough
+
+    place = Waiting()
+    monkeypatch.setattr(surface, "opened", lambda show: place)
+    monkeypatch.setattr(watching.Pace, "__call__", lambda self, draw, last: last and draw())
+    monkeypatch.setattr(plotting, "png", lambda figure: b"")
+    monkeypatch.setattr(plotting, "film", lambda figures: b"")
+    with pytest.raises(Enough):
+        cli.main(["lecture", lecture, "--fast"])
+    assert [list(seen.outputs) for seen in place.views] == [labels] * trainings
+
+
 WATCHED = """\
 # %%
 import numpy as np

@@ -136,16 +136,20 @@ talk.metric("moons_network", right(network, new_points, new_moon), at_least=0.96
 # made for single points, which say nothing about new ones. There it is wrong without a doubt, and the cross-entropy
 # of new points shows it. That is overfitting; more data helps against it, and so do the tricks of this slide's last
 # lecture.
+#
+# `talk.train` makes the same steps. If they take long enough, a window or a notebook shows the boundary on its way.
 
 # %%
 points, moon = data.two_moons(100, noise=0.3, rng=talk.rng)
 new_points, new_moon = data.two_moons(2000, noise=0.3, rng=talk.rng)
 panels, rows, new_losses = {}, [], []
-for width in talk.each((2, 4, 300), "networks of three widths"):
+for width in (2, 4, 300):
     network = nn.mlp([2, width, 1], activation=nn.Tanh, rng=talk.rng)
-    with one_core():
-        for _ in train(network, points, moon, talk.short(1500, 100)):
-            pass
+    talk.train(network, data.Loader(points, moon[:, None].astype("float32"), batch_size=len(points), shuffle=False),
+               epochs=talk.short(1500, 100), optimizer=optim.Adam(network.parameters(), lr=0.02), schedule=None,
+               loss=lambda model, x, y: nn.binary_cross_entropy_with_logits(model(x), y),
+               about=f"a network of {width} hidden neurons",
+               look=lambda model: pictures.boundaries({"": probability(model)}, points, moon))
     known, new = right(network, points, moon), right(network, new_points, new_moon)
     new_losses.append(moon_loss(network, new_points, new_moon).item())
     panels[f"{width} hidden neurons\ntraining {known:.0%}, new {new:.0%}"] = probability(network)

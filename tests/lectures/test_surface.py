@@ -261,7 +261,7 @@ class Enough(BaseException):
 
 
 @pytest.mark.parametrize(("lecture", "trainings", "labels"), [
-    ("basic-networks", 1, [""]), ("convolutional-networks", 1, [""]), ("sparse-autoencoder", 4, [""]),
+    ("basic-networks", 4, [""]), ("convolutional-networks", 1, [""]), ("sparse-autoencoder", 4, [""]),
     ("deep-autoencoder", 1, ["real data", "given back", "random codes"])])
 def test_a_lecture_shows_what_it_looks_at_while_it_trains(lecture, trainings, labels, monkeypatch):
     class Waiting(Looked):

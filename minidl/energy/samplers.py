@@ -153,9 +153,10 @@ def gibbs(rbm: RBM, h: Array, k: int, stream: RandomStream) -> tuple[Array, Arra
 def complete(rbm: RBM, x: Any, known: Any, *, steps: int = 100, rng: Seed) -> Array:
     """Fill in what is not known of rows x (N, D) by Gibbs sampling with the rest held; (N, D).
 
-    `known`, (D,) or (N, D), is true where x holds; what x has elsewhere does not matter. The answer has x where it is
-    known, and elsewhere the mean of the visible units' probabilities over the second half of the steps. Raises
-    InputError for another shape of `known`, fewer than two steps, and values that the units cannot have.
+    `known`, (D,) or (N, D), is true where x holds; what x has elsewhere does not matter. A softmax unit is known as a
+    whole or not at all. The answer has x where it is known, and elsewhere the mean of the visible units' probabilities
+    over the second half of the steps. Raises InputError for another shape of `known`, fewer than two steps, and values
+    that the units cannot have.
     """
     x = rows_that_meet("RBM", "complete", array_of(x), rbm.visible.size, rbm.b.data)
     xp, stream = backend_of(x).xp, RandomStream.of(rng, "complete")

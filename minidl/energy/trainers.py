@@ -108,7 +108,7 @@ class ContrastiveDivergence(Module):
                  sparsity: tuple[float, float] | None = None, rng: Seed = 0) -> None:
         self.k = check_count("ContrastiveDivergence", "k", k)
         self.stream = RandomStream.of(rng, "ContrastiveDivergence")
-        self.chains = GibbsChains(rbm, chains, rng=self.stream) if isinstance(chains, int) else chains
+        self.chains = GibbsChains(rbm, chains, rng=self.stream) if isinstance(chains, int | np.integer) else chains
         self.sparsity = None if sparsity is None else _sparsity(sparsity)
         self.fantasy: Array = None
         self.centred, self._looked_at_data = bool(centred), False

@@ -30,8 +30,9 @@ class Estimate(NamedTuple):
     """log Z as annealed importance sampling has it.
 
     `standard_error` is that of log_z, by the delta method: the weights' standard deviation over their mean and the root
-    of their number. `effective_sample_size`, (sum w)^2 / sum w^2, is how many of the chains have a share in it; below
-    10 neither number means anything, for the weights that would matter most have probably not been drawn.
+    of their number; a mode that no chain has met is in none of them, so that it is rather too small.
+    `effective_sample_size`, (sum w)^2 / sum w^2, is how many of the chains have a share in it; below 10 neither number
+    means anything, for the weights that would matter most have probably not been drawn.
     `log_weights` (chains,) are on the host.
     """
 

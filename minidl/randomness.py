@@ -43,7 +43,7 @@ class RandomStream:
     """
 
     def __init__(self, rng: Seed) -> None:
-        self.host = generator(rng, "RandomStream")
+        self.host = generator(rng, type(self).__name__)
         self._on_device: dict[str, Any] = {}
 
     @classmethod

@@ -70,7 +70,7 @@ def check_finite(name: str, verb: str, found: Any) -> None:
 
 
 def projected(name: str, x: Any, mean: Array, axes: Array) -> Any:
-    """(x - mean) @ axes of rows x (N, d), a mean (d,) and axes (d, k): (N, k). Raises InputError unless it is finite."""
+    """(x - mean) @ axes: rows x (N, d), mean (d,), axes (d, k) -> (N, k). Raises InputError unless it is finite."""
     x = rows_that_meet(name, "encode", x, len(mean), mean)
     with np.errstate(invalid="ignore", over="ignore"):        # some processors' products warn; the sentence says it
         z = (x - mean) @ axes

@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 import minidl as md
-from minidl import InputError, RandomStream, autoencoders, data, linear, nn, optim, training
+from minidl import InputError, RandomStream, autoencoders, data, energy, linear, nn, optim, training
 from minidl.backend import backend_of
 from minidl.data import augmentation
 from minidl.data.embedded import DIGITS
+from minidl.energy.samplers import HostStream
 from minidl.nn.recurrent import Cell
 from minidl.randomness import generator
 from minidl.training.stateful import Streams
@@ -24,6 +25,7 @@ from tests.standin.device import install
 
 LIKE = np.zeros(1, np.float32)
 X = np.random.default_rng(0).random((12, 8), dtype=np.float32)
+ROWS = np.random.default_rng(0).integers(0, 2, (12, 3)).astype(np.float32)
 WIDE = np.random.default_rng(0).random((360, 90), dtype=np.float32)        # enough for PCA to begin with a draw
 IMAGES = np.random.default_rng(1).random((6, 5, 5, 1), dtype=np.float32)
 
@@ -88,8 +90,45 @@ def checked_along(rng):
     return points
 
 
+def machine(hidden=2, sd=1.0):
+    return energy.RBM(3, hidden, rng=0, sd=sd)
+
+
+def fitted_rbm():
+    return energy.BernoulliRBM(2, n_iter=1, batch_size=4, rng=0).fit(ROWS)
+
+
+def drawn_in_training(make):
+    """Of what trains a machine: the gradients after one batch."""
+    rbm = machine()
+    make(rbm)(rbm, ROWS)
+    return [rbm.W.grad.numpy()]
+
+
 # What each has drawn, as arrays, given an rng.
 CALLS = {
+    "energy.ais.ais": lambda rng: list(energy.ais(machine(), betas=20, chains=50, rng=rng)[:1]),
+    "energy.ais.reverse_ais": lambda rng: list(energy.reverse_ais(machine(), ROWS, betas=20, rng=rng)[:1]),
+    "energy.boltzmann.BoltzmannMachine": lambda rng: drawn_by(energy.BoltzmannMachine(3, rng=rng)),
+    "energy.boltzmann.BoltzmannMachine.gibbs": lambda rng: [energy.BoltzmannMachine(3, rng=0).gibbs(ROWS, rng=rng)],
+    "energy.boltzmann.BoltzmannMachine.sample":
+        lambda rng: [energy.BoltzmannMachine(3, rng=0).sample(9, rng, sweeps=2)],
+    "energy.estimator.BernoulliRBM":
+        lambda rng: [energy.BernoulliRBM(2, n_iter=1, batch_size=4, rng=rng).fit(ROWS).components_],
+    "energy.estimator.BernoulliRBM.gibbs": lambda rng: [fitted_rbm().gibbs(ROWS, rng)],
+    "energy.estimator.BernoulliRBM.sample": lambda rng: [fitted_rbm().sample(9, rng, steps=2)],
+    "energy.likelihood.pseudo_likelihood": lambda rng: [energy.pseudo_likelihood(machine(), ROWS, bits=1, rng=rng)],
+    "energy.rbm.RBM": lambda rng: drawn_by(energy.RBM(3, 2, rng=rng)),
+    "energy.rbm.RBM.sample": lambda rng: [machine().sample(9, rng, steps=2)],
+    "energy.samplers.HostStream": lambda rng: [HostStream(rng).uniform((3,), LIKE)],
+    "energy.samplers.GibbsChains": lambda rng: drawn_by(energy.GibbsChains(machine(), 9, rng=rng)),
+    "energy.samplers.TemperedChains": lambda rng: drawn_by(energy.TemperedChains(machine(), 9, betas=3, rng=rng)),
+    "energy.samplers.complete":
+        lambda rng: [energy.complete(machine(), ROWS, np.array([True, False, False]), steps=4, rng=rng)],
+    "energy.trainers.ContrastiveDivergence":
+        lambda rng: drawn_in_training(lambda rbm: energy.ContrastiveDivergence(rbm, rng=rng)),
+    "energy.trainers.DifferenceOfStatistics":
+        lambda rng: drawn_by(energy.DifferenceOfStatistics(energy.BoltzmannMachine(3, rng=0), chains=9, rng=rng)),
     "autoencoders.binary.BinaryAutoencoder": lambda rng: drawn_by(autoencoders.BinaryAutoencoder([4, 2], rng=rng)),
     "autoencoders.contractive.ContractiveAutoencoder":
         lambda rng: drawn_by(autoencoders.ContractiveAutoencoder([4, 3, 2], rng=rng)),

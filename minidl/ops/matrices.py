@@ -16,14 +16,20 @@ from minidl.tensor import Tensor, primitive
 
 @primitive(lambda g, y, x, k=0: tril(g, k))
 def tril(xp: Any, x: Any, k: int = 0) -> Array:
-    """The lower triangles of matrices (..., n, m), up to the k-th diagonal, and zeros above."""
-    return xp.tril(x, k)
+    """The lower triangles of matrices (..., n, m), up to the k-th diagonal, and zeros above.
+
+    Raises InputError for a k that is no whole number.
+    """
+    return xp.tril(x, _checked("tril: k", k))
 
 
 @primitive(lambda g, y, x, k=0: triu(g, k))
 def triu(xp: Any, x: Any, k: int = 0) -> Array:
-    """The upper triangles of matrices (..., n, m), from the k-th diagonal on, and zeros below."""
-    return xp.triu(x, k)
+    """The upper triangles of matrices (..., n, m), from the k-th diagonal on, and zeros below.
+
+    Raises InputError for a k that is no whole number.
+    """
+    return xp.triu(x, _checked("triu: k", k))
 
 
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
@@ -34,8 +40,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """
     x = operand(x)
     first, second = axes_of((axis1, axis2), x.ndim)
-    if not isinstance(offset, int | np.integer):
-        raise InputError(f"diagonal: offset is a whole number, not {offset!r:.60}")
+    offset = _checked("diagonal: offset", offset)
     rows = np.arange(max(0, -offset), min(x.shape[first], x.shape[second] - offset))
     return getitem(moveaxis(x, (first, second), (-2, -1)), (..., rows, rows + offset))
 
@@ -43,12 +48,13 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 def diag(x: Any, k: int = 0) -> Tensor:
     """Of a vector (n,) the matrix (n + |k|, n + |k|) with it on the k-th diagonal, of a matrix its k-th diagonal.
 
-    Raises InputError for another number of axes.
+    Raises InputError for another number of axes, and a k that is no whole number.
     """
     x = operand(x)
     if x.ndim not in (1, 2):
         raise InputError(f"diag: x has shape {x.shape}; a vector or a matrix will do, and md.diagonal takes the last "
                          "diagonals of more axes by axis1=-2, axis2=-1")
+    k = _checked("diag: k", k)
     return diagonal(x, k) if x.ndim == 2 else _diag(x, k)
 
 
@@ -63,3 +69,10 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     Errors are those of `diagonal`.
     """
     return sum(diagonal(x, offset, axis1, axis2), -1)
+
+
+def _checked(what: str, k: Any) -> int:
+    """Which diagonal, counted to the right of the main one."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer):
+        raise InputError(f"{what} is a whole number, not {k!r:.60}")
+    return int(k)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import minidl as md
-from minidl import InputError, Tensor, data, linear, metrics, nn, optim
+from minidl import InputError, Tensor, data, energy, linear, metrics, nn, optim
+from tests.energy.odd_input import ENERGY
 
 
 def frozen(a):
@@ -337,7 +338,8 @@ DATA = {
 # A room is added by its line here. The names that it must have are those that its package exports.
 ROOMS = {"operations": (OPERATIONS, md.__all__), "losses": (LOSSES, ()), "layers": (LAYERS, nn.__all__),
          "optimisers": (OPTIMIZERS, optim.__all__), "linear models": (LINEAR, linear.__all__),
-         "measures": (METRICS, metrics.__all__), "data": (DATA, data.__all__)}
+         "measures": (METRICS, metrics.__all__), "data": (DATA, data.__all__),
+         "machines of energy": (ENERGY, energy.__all__)}
 
 # No functions of data: modules, base classes, types, modes; and names that are in the table under another one.
 EXEMPT = {"InputError", "Primitive", "__version__", "custom", "debug", "devices", "graph", "nn", "no_grad", "ops",

@@ -12,7 +12,7 @@ import numpy as np
 from minidl.backend import Array, backend_of
 from minidl.data.loader import Loader
 from minidl.energy.rbm import RBM
-from minidl.energy.samplers import checked_betas
+from minidl.energy.samplers import check_rbm, checked_base, checked_betas
 from minidl.errors import InputError
 from minidl.randomness import RandomStream, Seed
 from minidl.rows import array_of, check_amount, check_count
@@ -72,8 +72,9 @@ def ais(rbm: RBM, *, betas: Any = 1000, chains: int = 100, base: Any = None, rng
     Source: R. Neal, "Annealed importance sampling", 2001; R. Salakhutdinov and I. Murray, "On the quantitative analysis
     of deep belief networks", 2008.
     """
+    check_rbm("ais", rbm)
     stream = RandomStream.of(rng, "ais")
-    base = _base(rbm, base)
+    base = rbm.b.data if base is None else checked_base("ais", rbm, base)
     xp = backend_of(base).xp
     v = rbm.visible.draw(rbm.visible.mean(xp.tile(base, (check_count("ais", "chains", chains), 1))), stream)
     return _anneal(rbm, v, base, _from_zero(betas), stream, checkpoint, progress)
@@ -89,9 +90,11 @@ def reverse_ais(rbm: RBM, v: Any, *, betas: Any = 1000, base: Any = None, rng: S
     Source: R. Grosse, Z. Ghahramani and R. Adams, "Sandwiching the marginal likelihood using bidirectional Monte
     Carlo", 2015.
     """
+    check_rbm("reverse_ais", rbm)
     v = rbm.checked("reverse_ais", array_of(v))
-    return _anneal(rbm, v, _base(rbm, base), _from_zero(betas)[::-1], RandomStream.of(rng, "reverse_ais"), checkpoint,
-                   progress)
+    check_count("reverse_ais", "the number of rows of v", len(v))
+    base = rbm.b.data if base is None else checked_base("reverse_ais", rbm, base)
+    return _anneal(rbm, v, base, _from_zero(betas)[::-1], RandomStream.of(rng, "reverse_ais"), checkpoint, progress)
 
 
 def _anneal(rbm: RBM, v: Array, base: Array, betas: np.ndarray, stream: RandomStream,
@@ -157,14 +160,6 @@ class _Annealing:
         """A number that another machine, other betas or another base would not have."""
         arrays = [*self.rbm.state_dict().values(), backend_of(self.base).to_host(self.base), self.betas]
         return zlib.crc32(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays))
-
-
-def _base(rbm: RBM, base: Any) -> Array:
-    base = rbm.b.data if base is None else rbm.device.put(
-        array_of(base) if hasattr(base, "dtype") else np.asarray(base)).astype(rbm.b.dtype)
-    if base.shape != rbm.b.shape or not bool(backend_of(base).xp.isfinite(base).all()):
-        raise InputError(f"ais: base is a finite bias for each of {len(rbm.b)} visible units, not {base.shape}")
-    return base
 
 
 def _from_zero(betas: Any) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minidl import ops
+from minidl.arguments import is_number, plain_array
 from minidl.backend import Array, Device, backend_of
 from minidl.energy.enumeration import check_enumerable, states
 from minidl.energy.samplers import gibbs_sweeps
@@ -151,8 +152,13 @@ def ising(shape: tuple[int, int], temperature: float, *, coupling: float = 1.0, 
     by the temperature; what is left of it beside x is a constant. With coupling 1 and no field, order sets in
     below the temperature 2 / log(1 + sqrt(2)) = 2.269 (Onsager 1944). `gibbs` draws all units that are no neighbours
     at a time: on sides of even lengths a sweep has two steps. Raises InputError for sides below 3, where a spin
-    would be its neighbour twice, and a temperature that is not above 0.
+    would be its neighbour twice, a temperature that is not above 0, and a coupling or field that is no finite number.
     """
+    if not isinstance(shape, tuple | list) or len(shape) != 2:
+        raise InputError(f"ising: shape is the grid's two sides, as (20, 20), not {shape!r:.60}")
+    for what, value in ("coupling", coupling), ("field", field):
+        if not (is_number(value) and np.isfinite(value)):
+            raise InputError(f"ising: {what} is a finite number, not {value!r:.60}")
     rows, columns = (check_count("ising", "a side", side, least=3) for side in shape)
     beta = 1.0 / check_amount("ising", "temperature", temperature, positive=True)
     places = np.arange(rows * columns).reshape(rows, columns)
@@ -170,7 +176,8 @@ def hopfield(patterns: Any) -> BoltzmannMachine:
 
     Source: J. Hopfield, "Neural networks and physical systems with emergent collective computational abilities", 1982.
     """
-    x = np.asarray(patterns, np.float64)
+    x = plain_array("hopfield", array_of(patterns))
+    x = backend_of(x).to_host(x).astype(np.float64)
     check_fractions("hopfield", x)
     if x.ndim != 2 or x.shape[1] < 2:
         raise InputError(f"hopfield: patterns are rows of two or more zeros and ones, not of shape {x.shape}")
@@ -187,6 +194,7 @@ def recall(machine: BoltzmannMachine, x: Any, *, sweeps: int = 100) -> Array:
     it; where both values are as likely a unit stays. Raises InputError for rows of another width, and data outside
     [0, 1].
     """
+    check_machine("recall", machine)
     x = rows_that_meet("recall", "recall", array_of(x), len(machine.b), machine.b.data).copy()
     check_fractions("recall", x)
     xp, couplings, b = backend_of(x).xp, machine.couplings, machine.b.data
@@ -198,6 +206,12 @@ def recall(machine: BoltzmannMachine, x: Any, *, sweeps: int = 100) -> Array:
         if bool((x == before).all()):
             break
     return x
+
+
+def check_machine(name: str, machine: Any) -> None:
+    """Raise InputError for what is no BoltzmannMachine."""
+    if not isinstance(machine, BoltzmannMachine):
+        raise InputError(f"{name}: takes a BoltzmannMachine, not a {type(machine).__name__}")
 
 
 def _of_spins(J: np.ndarray, field: np.ndarray) -> BoltzmannMachine:

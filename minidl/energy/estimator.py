@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import is_number
 from minidl.backend import Array, Device, backend_of
 from minidl.data.loader import Loader
 from minidl.energy.likelihood import pseudo_likelihood
 from minidl.energy.rbm import RBM
 from minidl.energy.samplers import gibbs
-from minidl.energy.trainers import ContrastiveDivergence, train
+from minidl.energy.trainers import ContrastiveDivergence, checked_sparsity, train
 from minidl.errors import InputError
 from minidl.nn.losses import check_fractions
 from minidl.optim import SGD, LinearLR
 from minidl.randomness import RandomStream, Seed, generator
-from minidl.rows import array_of, check_amount, check_count, check_fitted, rows_of_floats
+from minidl.rows import array_of, check_amount, check_choice, check_count, check_fitted, rows_of_floats
 from minidl.training.history import History
 
 
@@ -51,11 +52,17 @@ class BernoulliRBM:
                  k: int = 1, chains: int | None = 100, centred: bool = True, momentum: float = 0.0,
                  weight_cost: float = 0.0, sparsity: tuple[float, float] | None = None, rng: Seed = 0) -> None:
         name = type(self).__name__
-        self.n_components, self.batch_size = check_count(name, "n_components", n_components), batch_size
+        self.n_components = check_count(name, "n_components", n_components)
+        self.batch_size, self.k = check_count(name, "batch_size", batch_size), check_count(name, "k", k)
         self.learning_rate = check_amount(name, "learning_rate", learning_rate)
         self.weight_cost = check_amount(name, "weight_cost", weight_cost)
         self.n_iter = check_count(name, "n_iter", n_iter)
-        self.k, self.chains, self.centred, self.momentum, self.sparsity = k, chains, centred, momentum, sparsity
+        self.chains = None if chains is None else check_count(name, "chains", chains)
+        check_choice(name, "centred", centred, (True, False))
+        if not (is_number(momentum) and 0.0 <= momentum < 1.0):
+            raise InputError(f"{name}: momentum is a number of at least 0 and below 1, not {momentum!r:.60}")
+        self.centred, self.momentum = centred, momentum
+        self.sparsity = None if sparsity is None else checked_sparsity(name, sparsity)
         generator(rng, name)                     # refuses here what fit would
         self.rng = rng
 

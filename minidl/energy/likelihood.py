@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from minidl import ops
+from minidl.arguments import plain_array
 from minidl.backend import Array, backend_of
 from minidl.energy.enumeration import MOST, blocks_of_states, check_enumerable, states
 from minidl.energy.rbm import RBM
+from minidl.energy.samplers import check_rbm
 from minidl.energy.units import Bernoulli
 from minidl.errors import InputError
 from minidl.randomness import Seed, generator
@@ -40,10 +42,14 @@ def log_partition(rbm: RBM) -> float:
 def log_likelihood(rbm: RBM, v: Any, log_z: Any) -> Array:
     """log p(v) of rows v (N, D) -> (N,) of float64, with log Z: a number, or what `ais` has estimated.
 
-    Raises InputError for an estimate that is not to be believed, and data that the visible units cannot have.
+    Raises InputError for an estimate that is not to be believed, a log Z that is no number, and data that the visible
+    units cannot have.
     """
-    number = log_z.checked() if hasattr(log_z, "checked") else float(log_z)
-    return -rbm.free_energy(rbm.checked("log_likelihood", array_of(v))).astype(np.float64) - number
+    check_rbm("log_likelihood", rbm)
+    number = log_z.checked() if hasattr(log_z, "checked") else plain_array("log_likelihood", array_of(log_z))
+    if np.ndim(number):
+        raise InputError(f"log_likelihood: log_z is a number or what ais has estimated, not of shape {number.shape}")
+    return -rbm.free_energy(rbm.checked("log_likelihood", array_of(v))).astype(np.float64) - float(number)
 
 
 def exact_loss(rbm: RBM, v: Any) -> Tensor:
@@ -65,6 +71,7 @@ def pseudo_likelihood(rbm: RBM, v: Any, *, bits: int | None = None, rng: Seed | 
     that many units are drawn, by `rng`, for all rows, and the sum over them is scaled up. Raises InputError for data
     outside [0, 1], more bits than there are, and visible units that are not all binary.
     """
+    check_rbm("pseudo_likelihood", rbm)
     v = rbm.checked("pseudo_likelihood", array_of(v))
     if not isinstance(rbm.visible, Bernoulli):
         raise InputError(f"pseudo_likelihood: flips bits, and the visible units are {rbm.visible}")
@@ -89,13 +96,16 @@ def reconstruction_error(rbm: RBM, v: Any) -> Array:
     """The squared distance from rows v (N, D) to `reconstruct(v)` -> (N,): what CD seems to minimise, and does not.
 
     It is small for machines whose chains do not move, whatever else they believe (Hinton 2010, section 5).
+    Raises InputError for data that the visible units cannot have.
     """
+    check_rbm("reconstruction_error", rbm)
     v = rbm.checked("reconstruction_error", array_of(v))
     return ((v - rbm.reconstruct(v))**2).sum(1)
 
 
 def _enumerated(rbm: RBM, name: str, most: int) -> bool:
     """Whether it is the hidden layer whose states are to be enumerated."""
+    check_rbm(name, rbm)
     binary = [isinstance(units, Bernoulli) for units in (rbm.visible, rbm.hidden)]
     if not any(binary):
         raise InputError(f"{name}: the states of {rbm.visible} and {rbm.hidden} cannot be enumerated; one layer must "

@@ -59,8 +59,10 @@ class RBM(Module):
     # Energies ---------------------------------------------------------------------------------------------------------
 
     def energy(self, v: Any, h: Any) -> Any:
-        """E(v, h) of states v (N, D) and h (N, H) -> (N,)."""
+        """E(v, h) of states v (N, D) and h (N, H) -> (N,). Raises InputError for different N, other than 1."""
         v, h = self._rows("energy", v, self.visible), self._rows("energy", h, self.hidden)
+        if len(v) != len(h) and 1 not in (len(v), len(h)):
+            raise InputError(f"RBM.energy: v and h are pairs of states, as many of each, not {len(v)} and {len(h)}")
         recorded = isinstance(v, Tensor) or isinstance(h, Tensor)
         W, b, c = (p if recorded else p.data for p in (self.W, self.b, self.c))
         return self.visible.own(v) + self.hidden.own(h) - ops.sum((v @ W) * h, 1) - v @ b - h @ c

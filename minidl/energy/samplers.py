@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minidl.arguments import plain_array
 from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
 from minidl.nn.module import Buffer, Module
@@ -55,9 +56,11 @@ class GibbsChains(Module):
     """
 
     def __init__(self, rbm: RBM, n: int = 100, *, v: Any = None, rng: Seed) -> None:
+        check_rbm("GibbsChains", rbm)
         self.stream = RandomStream.of(rng, "GibbsChains")
         n = check_count("GibbsChains", "n", n)
         v = rbm.start(n, self.stream) if v is None else rbm.checked("chains", array_of(v))
+        check_count("GibbsChains", "the number of rows of v", len(v))
         self.v = Buffer(v.copy())
         self.h = Buffer(rbm.hidden.draw(rbm.hidden.mean(rbm.up(v)), self.stream))
 
@@ -77,20 +80,21 @@ class TemperedChains(Module):
     Gibbs step at every beta and of exchanges between neighbours, accepted so that each beta keeps its distribution
     (Metropolis). The hot chains move far, and what they find comes down: the last beta is 1, and its states are what
     `advance` returns. `v` is (betas, n, D), `h` (betas, n, H); `swapped` is the share of exchanges that were accepted.
-    Raises InputError for betas that do not rise from 0 or more to 1, no chains, and a machine of other sizes.
+    Raises InputError for betas that do not rise from 0 or more to 1, a base of another shape, no chains, and a machine
+    of other sizes.
 
     Source: G. Desjardins et al., "Tempered Markov chain Monte Carlo for training of restricted Boltzmann machines",
     2010.
     """
 
     def __init__(self, rbm: RBM, n: int = 20, *, betas: Any = 10, base: Any = None, rng: Seed) -> None:
+        check_rbm("TemperedChains", rbm)
         self.betas = checked_betas("TemperedChains", betas)
         self.stream = RandomStream.of(rng, "TemperedChains")
         T, xp = len(self.betas), backend_of(rbm.b.data).xp
         v = rbm.start(T * check_count("TemperedChains", "n", n), self.stream)
         self.v, self.h = Buffer(v.reshape(T, n, -1)), Buffer(xp.zeros((T, n, rbm.hidden.size), v.dtype))
-        self.base = Buffer(xp.zeros_like(rbm.b.data) if base is None else rbm.device.put(
-            np.array(array_of(base), rbm.b.dtype)))
+        self.base = Buffer(xp.zeros_like(rbm.b.data) if base is None else checked_base("TemperedChains", rbm, base))
         self.rounds = Buffer(rbm.device.put(np.zeros(3)))          # rounds, exchanges tried and accepted
         self._draw_hidden(rbm)
 
@@ -158,9 +162,10 @@ def complete(rbm: RBM, x: Any, known: Any, *, steps: int = 100, rng: Seed) -> Ar
     over the second half of the steps. Raises InputError for another shape of `known`, fewer than two steps, and values
     that the units cannot have.
     """
+    check_rbm("complete", rbm)
     x = rows_that_meet("RBM", "complete", array_of(x), rbm.visible.size, rbm.b.data)
     xp, stream = backend_of(x).xp, RandomStream.of(rng, "complete")
-    known = rbm.device.put(array_of(known) if hasattr(known, "dtype") else np.asarray(known))
+    known = rbm.device.put(plain_array("complete", array_of(known)))
     if known.dtype != bool or known.shape not in (x.shape, x.shape[1:]):
         raise InputError(f"complete: known is true or false for each of the {x.shape[1]} numbers, shape {x.shape[1:]} "
                          f"or {x.shape}, not {known.dtype} of shape {known.shape}")
@@ -183,11 +188,30 @@ def checked_betas(name: str, betas: Any) -> np.ndarray:
     """
     if isinstance(betas, int | np.integer):
         betas = np.linspace(0.0, 1.0, check_count(name, "betas", betas, least=2))
-    betas = np.asarray(betas, np.float64)
+    betas = plain_array(name, array_of(betas))
+    betas = backend_of(betas).to_host(betas).astype(np.float64)
     if betas.ndim != 1 or len(betas) < 2 or not (betas[0] >= 0 and (np.diff(betas) > 0).all() and betas[-1] == 1):
         raise InputError(f"{name}: betas are two or more inverse temperatures that rise from 0 or more to 1, or how "
                          f"many of them, not {betas!r:.60}")
     return betas
+
+
+def checked_base(name: str, rbm: RBM, base: Any) -> Array:
+    """Visible biases (D,) as a new array, where the machine is and in its dtype.
+
+    Raises InputError for another shape, and numbers that are not finite.
+    """
+    base = rbm.device.put(plain_array(name, array_of(base))).astype(rbm.b.dtype)
+    if base.shape != rbm.b.shape or not bool(backend_of(base).xp.isfinite(base).all()):
+        raise InputError(f"{name}: base is a finite bias for each of {len(rbm.b)} visible units, not {base.shape}")
+    return base
+
+
+def check_rbm(name: str, rbm: Any) -> None:
+    """Raise InputError for what is no restricted machine: it has two layers, of which one is found from the other."""
+    if not all(hasattr(rbm, part) for part in ("visible", "hidden", "propup")):
+        raise InputError(f"{name}: takes an RBM, not a {type(rbm).__name__}; that of a fitted BernoulliRBM is its "
+                         "machine_")
 
 
 def check_chains(chains: Any, rbm: RBM, v: tuple[int, ...], h: tuple[int, ...]) -> None:

@@ -7,15 +7,15 @@ import numpy as np
 
 from minidl import ops
 from minidl.backend import Array, backend_of
-from minidl.energy.boltzmann import BoltzmannMachine
+from minidl.energy.boltzmann import BoltzmannMachine, check_machine
 from minidl.energy.rbm import RBM
-from minidl.energy.samplers import GibbsChains, gibbs
+from minidl.energy.samplers import GibbsChains, check_rbm, gibbs
 from minidl.errors import InputError
 from minidl.nn.module import Buffer, Module
 from minidl.nn.sparsity import check_rho
 from minidl.optim import Optimizer, Schedule
 from minidl.randomness import RandomStream, Seed
-from minidl.rows import array_of, check_amount, check_count
+from minidl.rows import array_of, check_amount, check_choice, check_count, rows_of_floats
 from minidl.tensor import Tensor
 from minidl.training.history import History
 from minidl.training.loop import Batched, run
@@ -48,20 +48,25 @@ class DifferenceOfStatistics(Module):
 
     def __init__(self, machine: BoltzmannMachine, *, exact: bool = False, chains: int = 100, sweeps: int = 5,
                  rng: Seed = 0) -> None:
-        self.exact, self.sweeps = bool(exact), check_count("DifferenceOfStatistics", "sweeps", sweeps)
+        check_machine("DifferenceOfStatistics", machine)
+        check_choice("DifferenceOfStatistics", "exact", exact, (True, False))
+        self.exact, self.sweeps = exact, check_count("DifferenceOfStatistics", "sweeps", sweeps)
         self.stream = RandomStream.of(rng, "DifferenceOfStatistics")
         self.chains = Buffer(self._coins(check_count("DifferenceOfStatistics", "chains", chains), len(machine.b),
                                          machine.b.data))
 
     def __call__(self, machine: BoltzmannMachine, v: Any) -> dict[str, Array]:
-        """Write the gradients for data v (N, visible)."""
+        """Write the gradients for data v (N, visible). Raises InputError for no rows, and rows of another width."""
+        v = rows_of_floats("DifferenceOfStatistics", array_of(v))
+        if not len(v) or v.shape[1] != machine.visible:
+            raise InputError(f"DifferenceOfStatistics: learns from one or more rows of {machine.visible} numbers, v "
+                             f"has shape {v.shape}")
         if self.exact:
             (data, data_pairs), (model, model_pairs) = machine.statistics(v), machine.statistics()
         else:
             self._check(machine)
-            v, visible = array_of(v), machine.visible
             x = backend_of(v).xp.concatenate([v, self._coins(len(v), machine.hidden, v)], axis=1)
-            x = machine.gibbs(x, self.sweeps if machine.hidden else 0, rng=self.stream, clamp=visible)
+            x = machine.gibbs(x, self.sweeps if machine.hidden else 0, rng=self.stream, clamp=machine.visible)
             self.chains.data = machine.gibbs(self.chains.data, self.sweeps, rng=self.stream)
             (data, data_pairs), (model, model_pairs) = _means(x), _means(self.chains.data)
         dtype = machine.b.dtype
@@ -97,8 +102,8 @@ class ContrastiveDivergence(Module):
 
     Returns the losses `active`, the mean of the hidden units, and of CD `error`, the squared distance from the data to
     the chains' ends, summed over a row, which does not measure the likelihood. `fantasy` (n, D) are the chains' states
-    after the last call. Raises InputError for k below 1, a sparsity that is none, and data that the visible units
-    cannot have: on a GPU it looks at the first batch alone.
+    after the last call. Raises InputError for k below 1, chains and a sparsity that are none, no rows, and data that
+    the visible units cannot have: on a GPU it looks at the first batch alone.
 
     Source: G. Hinton, "Training products of experts by minimizing contrastive divergence", 2002; T. Tieleman, "Training
     restricted Boltzmann machines using approximations to the likelihood gradient", 2008.
@@ -106,12 +111,17 @@ class ContrastiveDivergence(Module):
 
     def __init__(self, rbm: RBM, *, k: int = 1, chains: int | Chains | None = None, centred: bool = False,
                  sparsity: tuple[float, float] | None = None, rng: Seed = 0) -> None:
+        check_rbm("ContrastiveDivergence", rbm)
+        check_choice("ContrastiveDivergence", "centred", centred, (True, False))
         self.k = check_count("ContrastiveDivergence", "k", k)
         self.stream = RandomStream.of(rng, "ContrastiveDivergence")
         self.chains = GibbsChains(rbm, chains, rng=self.stream) if isinstance(chains, int | np.integer) else chains
-        self.sparsity = None if sparsity is None else _sparsity(sparsity)
+        if not (self.chains is None or hasattr(self.chains, "advance")):
+            raise InputError("ContrastiveDivergence: chains is how many, chains of your own such as TemperedChains, or "
+                             f"None, not {chains!r:.60}")
+        self.sparsity = None if sparsity is None else checked_sparsity("ContrastiveDivergence", sparsity)
         self.fantasy: Array = None
-        self.centred, self._looked_at_data = bool(centred), False
+        self.centred, self._looked_at_data = centred, False
         if centred:
             v = rbm.visible.mean(rbm.b.data.copy())
             self.v_offset, self.h_offset = Buffer(v), Buffer(rbm.hidden.mean(rbm.up(v)))
@@ -119,8 +129,11 @@ class ContrastiveDivergence(Module):
     def __call__(self, rbm: RBM, v: Any) -> dict[str, Array]:
         """Write the gradients for data v (N, D), which may be Tensors."""
         v = array_of(v)
-        if isinstance(v, np.ndarray) or not self._looked_at_data:
+        on_device = type(v) is type(rbm.b.data) and not isinstance(v, np.ndarray)
+        if not (on_device and self._looked_at_data):
             v, self._looked_at_data = rbm.checked("train", v), True
+        if not len(v):
+            raise InputError("ContrastiveDivergence: there are no rows to learn from")
         p = rbm.hidden.mean(rbm.up(v))
         if self.chains is None:
             self.fantasy, q = gibbs(rbm, rbm.hidden.draw(p, self.stream), self.k, self.stream)
@@ -179,8 +192,9 @@ def train(machine: Any, loader: Batched, optimizer: Optimizer, trainer: Any, *, 
     return run(step, loader, {name: part for name, part in parts.items() if part is not None}, epochs=epochs, **more)
 
 
-def _sparsity(sparsity: Any) -> tuple[float, float]:
+def checked_sparsity(name: str, sparsity: Any) -> tuple[float, float]:
+    """The target and the cost. Raises InputError, in `name`'s name, unless they are a pair of numbers in range."""
     if not isinstance(sparsity, tuple | list) or len(sparsity) != 2:
-        raise InputError("ContrastiveDivergence: sparsity is a target between 0 and 1 and its cost, as (0.1, 0.1), not "
+        raise InputError(f"{name}: sparsity is a target between 0 and 1 and its cost, as (0.1, 0.1), not "
                          f"{sparsity!r:.60}")
-    return check_rho(sparsity[0]), check_amount("ContrastiveDivergence", "the cost of sparsity", sparsity[1])
+    return check_rho(sparsity[0]), check_amount(name, "the cost of sparsity", sparsity[1])

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # matplotlib.image.imread says that PNG images come as floats from 0 to 1. Of grey PNGs with 2 or 4 bits a pixel it
-# returns numbers far above 1: Pillow (since 9 at least) has already spread such pixels over 0..255 when matplotlib
+# returns numbers far above 1: Pillow has already spread such pixels over 0..255 when matplotlib
 # divides them by 3 or 15, the largest value of the file's own depth.
 #
 # Seen with matplotlib 3.11.2 and Pillow 13.0.0, on CPython 3.11, Linux x86-64:

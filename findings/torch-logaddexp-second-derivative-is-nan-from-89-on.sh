@@ -10,8 +10,8 @@
 #   float64  difference 800: by the larger 0, by the smaller nan
 # Matters for gradient penalties, Hessians and Newton steps through log-likelihoods: differences of a hundred nats between
 # two hypotheses are usual for whole images, and one NaN spreads to every parameter.
-# Source: torch/csrc's derivatives.yaml, whose rule for logaddexp divides by 1 + exp(other - self): its own derivative is
-# infinity times 0.
+# Source: PyTorch's tools/autograd/derivatives.yaml, whose rule for logaddexp divides by 1 + exp(other - self): where that
+# overflows, differentiating the rule meets infinity.
 # minidl's second derivative is finite there (tests/ops/test_elementary.py); with large numbers its parity test compares
 # first derivatives alone (tests/parity/test_ops_torch.py).
 set -euo pipefail

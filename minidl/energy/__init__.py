@@ -1,7 +1,9 @@
-"""Machines of energy: Boltzmann machines, restricted and not, their chains and their likelihood (slides 95-100)."""
+"""Machines of energy: Boltzmann machines, restricted and not, their chains and their likelihood (slides 95-114)."""
 from minidl.energy.ais import Estimate, ais, reverse_ais
 from minidl.energy.boltzmann import BoltzmannMachine, hopfield, ising, recall
+from minidl.energy.deep_belief import DeepBeliefNet
 from minidl.energy.estimator import BernoulliRBM
+from minidl.energy.greedy import pretrain
 from minidl.energy.likelihood import (
     exact_loss,
     log_likelihood,
@@ -15,8 +17,8 @@ from minidl.energy.trainers import ContrastiveDivergence, DifferenceOfStatistics
 from minidl.energy.units import Bernoulli, Gaussian, Joint, Softmax, Units
 
 __all__ = [
-    "RBM", "Bernoulli", "BernoulliRBM", "BoltzmannMachine", "ContrastiveDivergence", "DifferenceOfStatistics",
-    "Estimate", "Gaussian", "GibbsChains", "Joint", "Softmax", "TemperedChains", "Units", "ais", "complete",
-    "exact_loss", "hopfield", "ising", "log_likelihood", "log_partition", "pseudo_likelihood", "recall",
-    "reconstruction_error", "reverse_ais", "train",
+    "RBM", "Bernoulli", "BernoulliRBM", "BoltzmannMachine", "ContrastiveDivergence", "DeepBeliefNet",
+    "DifferenceOfStatistics", "Estimate", "Gaussian", "GibbsChains", "Joint", "Softmax", "TemperedChains", "Units",
+    "ais", "complete", "exact_loss", "hopfield", "ising", "log_likelihood", "log_partition", "pretrain",
+    "pseudo_likelihood", "recall", "reconstruction_error", "reverse_ais", "train",
 ]

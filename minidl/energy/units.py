@@ -39,6 +39,10 @@ class Units:
         """The logarithm of the sum over all states: fields (..., size) -> (...); of a Tensor a recorded Tensor."""
         raise NotImplementedError
 
+    def log_prob(self, field: Any, s: Any) -> Any:
+        """log p(s | field): fields and states (..., size) -> (...); of Tensors a recorded Tensor."""
+        return ops.sum(field * s, -1) - self.own(s) - self.log_partition(field)
+
     def rise(self, x: Array, low: float, high: float) -> Array:
         """log_partition(high x) - log_partition(low x): fields x (N, size) -> (N,)."""
         return self.log_partition(high * x) - self.log_partition(low * x)
@@ -73,6 +77,10 @@ class Bernoulli(Units):
         size = xp.abs(field)
         positive = 0.5 * (field.sum(-1, dtype=np.float64) + size.sum(-1, dtype=np.float64))
         return (positive + _log_of_product(xp, _one_plus_exp(xp, size, -1.0))).astype(field.dtype)
+
+    def log_prob(self, field: Any, s: Any) -> Any:
+        """log p(s | field): fields and states (..., size) -> (...); of Tensors a recorded Tensor."""
+        return ops.sum(field * s, -1) - self.own(s) - self.log_partition(field)
 
     def rise(self, x: Array, low: float, high: float) -> Array:
         # softplus(t) = max(t, 0) + log(1 + exp(-|t|)), and the logarithms of many factors are one logarithm.

@@ -1,0 +1,96 @@
+"""Greedy layerwise training (slides 100, 107): each machine learns what the one below makes of the data."""
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Array, backend_of
+from minidl.data.loader import Loader
+from minidl.energy.deep_belief import DeepBeliefNet
+from minidl.energy.trainers import ContrastiveDivergence, train
+from minidl.errors import InputError
+from minidl.optim import SGD, LinearLR
+from minidl.randomness import RandomStream, Seed
+from minidl.rows import array_of, blocks, check_choice, check_count
+from minidl.training.history import History
+
+
+def pretrain(net: DeepBeliefNet, x: Any, labels: Any = None, *, epochs: int | Sequence[int],
+             lr: float | Sequence[float] = 0.05, momentum: float | Sequence[float] = 0.0, weight_cost: float = 0.0,
+             batch_size: int = 100, states: bool = False, first: int = 0, rng: Seed,
+             checkpoint: str | os.PathLike[str] | None = None, progress: bool = True, description: str = "",
+             **trainer: Any) -> list[History]:
+    """Train the net's machines one after the other, from layer `first` on; returns the history of each.
+
+    The lowest one learns x (N, D); each further one learns the means of the hidden units below, or with `states`
+    states that are drawn, which is what slide 108's bound is about. The top machine of a net with labels gets `labels`,
+    (N,) whole numbers, beside them. A machine whose visible biases are all 0 begins with those of what it learns.
+    `epochs`, `lr` and `momentum` are one number, or one for each machine: Gaussian units need small rates. The rate
+    falls linearly to 0. `trainer` are the keywords of ContrastiveDivergence: `k`, `chains`, `centred`, `sparsity`.
+
+    With `checkpoint`, a path, each machine has a file of its own beside it, and an interrupted training goes on where
+    it was. Raises InputError for another number of epochs, rates or momenta than machines, labels that do not fit, and
+    what `train` and ContrastiveDivergence refuse.
+    """
+    if not isinstance(net, DeepBeliefNet):
+        raise InputError(f"pretrain: trains a DeepBeliefNet, not a {type(net).__name__}")
+    check_choice("pretrain", "states", states, (True, False))
+    n, stream = len(net.layers), RandomStream.of(rng, "pretrain")
+    each = {name: _each(name, value, n) for name, value in
+            {"epochs": epochs, "lr": lr, "momentum": momentum}.items()}
+    rows = net.layers[0].checked("train", array_of(x))
+    histories = []
+    for i in range(check_count("pretrain", "first", first, least=0), n):
+        rbm = net.layers[i]
+        below = _beside(_rows(net, rows, i, states, stream), labels, net.labels if i == n - 1 else 0)
+        if not bool((rbm.b.data != 0).any()):                # fresh; not one that begins as a mirrored machine
+            rbm.set_biases(below)
+        loader = Loader(backend_of(below).to_host(below), batch_size=min(batch_size, len(below)),
+                        rng=stream, device=net.device)
+        optimizer = SGD(rbm.named_parameters(), lr=each["lr"][i], momentum=each["momentum"][i],
+                        weight_decay=lambda name, p: weight_cost if name == "W" else 0.0)
+        schedule = LinearLR(optimizer, 1.0, 0.0, total_iters=each["epochs"][i] * len(loader))
+        histories.append(train(
+            rbm, loader, optimizer, ContrastiveDivergence(rbm, rng=stream, **trainer), epochs=each["epochs"][i],
+            schedule=schedule, progress=progress, description=f"{description or 'layer'} {i + 1} of {n}",
+            checkpoint=None if checkpoint is None else _numbered(Path(checkpoint), i + 1)))
+    return histories
+
+
+def _rows(net: DeepBeliefNet, x: Array, depth: int, states: bool, stream: RandomStream) -> Array:
+    """What the machine at this depth learns from x (N, D): means, or states drawn, of its visible units."""
+    if depth == 0:
+        return x
+    parts = []
+    for rows in blocks(x):
+        below = net.features(rows, depth)
+        parts.append(net.layers[depth - 1].hidden.draw(below, stream) if states else below)
+    return backend_of(x).xp.concatenate(parts)
+
+
+def _beside(rows: Array, labels: Any, classes: int) -> Array:
+    if not classes:
+        return rows
+    given = np.asarray([] if labels is None else backend_of(array_of(labels)).to_host(array_of(labels)))
+    if given.shape != (len(rows),) or not np.issubdtype(given.dtype, np.integer) or not (
+            (given >= 0) & (given < classes)).all():
+        raise InputError(f"pretrain: the net's labels are a whole number from 0 to {classes - 1} for each of the "
+                         f"{len(rows)} rows of x, not {labels!r:.60}")
+    xp = backend_of(rows).xp
+    return xp.concatenate([rows, (xp.asarray(given)[:, None] == xp.arange(classes)).astype(rows.dtype)], 1)
+
+
+def _each(name: str, value: Any, n: int) -> list[Any]:
+    """One number for each of n machines."""
+    values = [value] * n if not isinstance(value, list | tuple) else list(value)
+    if len(values) != n:
+        raise InputError(f"pretrain: {name} is one number, or one for each of the {n} machines, not {value!r:.60}")
+    return values
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.stem}-layer-{number}{path.suffix or '.npz'}")

@@ -1,4 +1,4 @@
-"""Gradient clipping, between `backward` and `step`: as functions, and as transforms for a training loop's list."""
+"""Clipping of gradients, between `backward` and `step`, as functions and transforms; and of weights, after it."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ from minidl.backend import backend_of
 from minidl.errors import InputError
 from minidl.modes import no_grad
 from minidl.tensor import Tensor
+from minidl.writes import mark_written
 
 
 @no_grad()
@@ -37,6 +38,18 @@ def clip_grad_value_(params: Tensor | Iterable[Tensor], clip_value: float) -> No
         if p.grad is not None:
             g = p.grad.data
             backend_of(g).xp.clip(g, -clip_value, clip_value, out=g)
+
+
+def clip_weights_(params: Tensor | Iterable[Tensor], value: float) -> None:
+    """Limit each element of each parameter to [-value, value]; raises InputError unless that is above 0.
+
+    Source: M. Arjovsky, S. Chintala and L. Bottou, "Wasserstein GAN", 2017, algorithm 1.
+    """
+    _above_zero("clip_weights_: value", value)
+    listed = _listed(params)
+    for p in listed:
+        backend_of(p.data).xp.clip(p.data, -value, value, out=p.data)
+    mark_written(listed)
 
 
 class ClipGradNorm:

@@ -1,8 +1,23 @@
 """Generative adversarial nets: the game of two players, its losses, penalties and variants (slides 28-74)."""
 from minidl.adversarial.game import Extra, Turn, train
 from minidl.adversarial.gan import GAN
+from minidl.adversarial.hacks import FeatureMatching, HistoricalAveraging, Unrolled
+from minidl.adversarial.layers import MinibatchDiscrimination, MinibatchStd, Virtual, VirtualBatchNorm
 from minidl.adversarial.losses import LOSSES, Loss, hinge, least_squares, minimax, non_saturating, wasserstein
+from minidl.adversarial.pairings import (
+    AuxiliaryGAN,
+    BiGAN,
+    ConditionalGAN,
+    InfoGAN,
+    Information,
+    Joined,
+    Naming,
+    TwoHeads,
+)
 from minidl.adversarial.penalties import Drift, GradientPenalty, WeightClipping
 
-__all__ = ["GAN", "LOSSES", "Drift", "Extra", "GradientPenalty", "Loss", "Turn", "WeightClipping", "hinge",
-           "least_squares", "minimax", "non_saturating", "train", "wasserstein"]
+__all__ = ["GAN", "LOSSES", "AuxiliaryGAN", "BiGAN", "ConditionalGAN", "Drift", "Extra", "FeatureMatching",
+           "GradientPenalty", "HistoricalAveraging", "InfoGAN", "Information", "Joined", "Loss",
+           "MinibatchDiscrimination", "MinibatchStd", "Naming", "Turn", "TwoHeads", "Unrolled", "Virtual",
+           "VirtualBatchNorm", "WeightClipping", "hinge", "least_squares", "minimax", "non_saturating", "train",
+           "wasserstein"]

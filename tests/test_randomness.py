@@ -94,6 +94,10 @@ def machine(hidden=2, sd=1.0):
     return energy.RBM(3, hidden, rng=0, sd=sd)
 
 
+def deep():
+    return energy.DeepBoltzmannMachine(3, 2, 2, rng=0, sd=1.0)
+
+
 def fitted_rbm():
     return energy.BernoulliRBM(2, n_iter=1, batch_size=4, rng=0).fit(ROWS)
 
@@ -113,6 +117,14 @@ CALLS = {
     "energy.boltzmann.BoltzmannMachine.gibbs": lambda rng: [energy.BoltzmannMachine(3, rng=0).gibbs(ROWS, rng=rng)],
     "energy.boltzmann.BoltzmannMachine.sample":
         lambda rng: [energy.BoltzmannMachine(3, rng=0).sample(9, rng, sweeps=2)],
+    "energy.deep_boltzmann.DeepBoltzmannMachine":
+        lambda rng: drawn_by(energy.DeepBoltzmannMachine(3, 2, 2, rng=rng)),
+    "energy.deep_boltzmann.DeepBoltzmannMachine.complete":
+        lambda rng: [deep().complete(ROWS, np.array([True, False, False]), steps=4, rng=rng)],
+    "energy.deep_boltzmann.DeepBoltzmannMachine.sample": lambda rng: [deep().sample(9, rng, steps=2)],
+    "energy.deep_boltzmann.ShapeBM": lambda rng: drawn_by(energy.ShapeBM(3, 2, 2, patch=2, rng=rng)),
+    "energy.mean_field.MeanFieldPCD":
+        lambda rng: drawn_by(energy.MeanFieldPCD(deep(), chains=9, rng=rng)),
     "energy.estimator.BernoulliRBM":
         lambda rng: [energy.BernoulliRBM(2, n_iter=1, batch_size=4, rng=rng).fit(ROWS).components_],
     "energy.estimator.BernoulliRBM.gibbs": lambda rng: [fitted_rbm().gibbs(ROWS, rng)],

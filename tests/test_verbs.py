@@ -20,7 +20,7 @@ from minidl.autoencoders import (
     SparseAutoencoder,
     StackedAutoencoder,
 )
-from minidl.energy import RBM, BernoulliRBM, Gaussian
+from minidl.energy import RBM, BernoulliRBM, DeepBoltzmannMachine, Gaussian, ShapeBM
 from minidl.linear import PCA, KMeans, LogisticPCA, MiniBatchKMeans, Whitening
 from minidl.verbs import Verbs
 from tests.standin.device import install
@@ -51,6 +51,10 @@ CASES = {
     "RBM": Case(lambda: RBM(16, 6, rng=0, sd=0.5), (6,), remembers=False),
     "BernoulliRBM": Case(lambda: BernoulliRBM(6, n_iter=2, batch_size=16, chains=8), (6,)),
     "RBM, Gaussian": Case(lambda: RBM(Gaussian(16), 6, rng=0, sd=0.1), (6,), remembers=False),
+    "DeepBoltzmannMachine": Case(lambda: DeepBoltzmannMachine(16, 6, 3, rng=0, sd=0.5), (6,), remembers=False),
+    "DeepBoltzmannMachine, folded": Case(lambda: DeepBoltzmannMachine(12, 6, 4, rng=0, sd=0.5).as_rbm(), (6,),
+                                         remembers=False),
+    "ShapeBM": Case(lambda: ShapeBM(4, 2, 3, patch=3, rng=0, sd=0.5), (8,), remembers=False),
     "Autoencoder": Case(lambda: Autoencoder(nn.mlp([16, 3], rng=0), nn.mlp([3, 16], rng=0), input_shape=(16,),
                                             code_shape=(3,)), (3,)),
     "DeepAutoencoder": Case(lambda: DeepAutoencoder([16, 8, 3], rng=0), (3,)),

@@ -2,15 +2,11 @@
 from minidl.energy.ais import Estimate, ais, reverse_ais
 from minidl.energy.boltzmann import BoltzmannMachine, hopfield, ising, recall
 from minidl.energy.deep_belief import DeepBeliefNet
+from minidl.energy.deep_boltzmann import DeepBoltzmannMachine, ShapeBM
 from minidl.energy.estimator import BernoulliRBM
 from minidl.energy.greedy import pretrain
-from minidl.energy.likelihood import (
-    exact_loss,
-    log_likelihood,
-    log_partition,
-    pseudo_likelihood,
-    reconstruction_error,
-)
+from minidl.energy.likelihood import exact_loss, log_likelihood, log_partition, pseudo_likelihood, reconstruction_error
+from minidl.energy.mean_field import MeanFieldPCD, lower_bound
 from minidl.energy.rbm import RBM
 from minidl.energy.samplers import GibbsChains, TemperedChains, complete
 from minidl.energy.trainers import ContrastiveDivergence, DifferenceOfStatistics, train
@@ -18,7 +14,8 @@ from minidl.energy.units import Bernoulli, Gaussian, Joint, Softmax, Units
 
 __all__ = [
     "RBM", "Bernoulli", "BernoulliRBM", "BoltzmannMachine", "ContrastiveDivergence", "DeepBeliefNet",
-    "DifferenceOfStatistics", "Estimate", "Gaussian", "GibbsChains", "Joint", "Softmax", "TemperedChains", "Units",
-    "ais", "complete", "exact_loss", "hopfield", "ising", "log_likelihood", "log_partition", "pretrain",
-    "pseudo_likelihood", "recall", "reconstruction_error", "reverse_ais", "train",
+    "DeepBoltzmannMachine", "DifferenceOfStatistics", "Estimate", "Gaussian", "GibbsChains", "Joint", "MeanFieldPCD",
+    "ShapeBM", "Softmax", "TemperedChains", "Units", "ais", "complete", "exact_loss", "hopfield", "ising",
+    "log_likelihood", "log_partition", "lower_bound", "pretrain", "pseudo_likelihood", "recall",
+    "reconstruction_error", "reverse_ais", "train",
 ]

@@ -216,9 +216,9 @@ def check_rbm(name: str, rbm: Any) -> None:
 
 def check_chains(chains: Any, rbm: RBM, v: tuple[int, ...], h: tuple[int, ...]) -> None:
     """Raise InputError unless chains of visible states `v` (..., D) and hidden states `h` (..., H) fit the machine."""
-    if (v[-1], h[-1]) != rbm.W.shape:
+    if (v[-1], h[-1]) != (rbm.visible.size, rbm.hidden.size):
         raise InputError(f"{type(chains).__name__}: its chains have {v[-1]} visible and {h[-1]} hidden units, this "
-                         f"machine {rbm.W.shape[0]} and {rbm.W.shape[1]}; make chains for it")
+                         f"machine {rbm.visible.size} and {rbm.hidden.size}; make chains for it")
 
 
 def _independent(linked: np.ndarray, clamp: int) -> Iterator[np.ndarray]:

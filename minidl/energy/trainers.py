@@ -16,7 +16,7 @@ from minidl.nn.sparsity import check_rho
 from minidl.optim import Optimizer, Schedule
 from minidl.randomness import RandomStream, Seed
 from minidl.rows import array_of, check_amount, check_choice, check_count, rows_of_floats
-from minidl.tensor import Tensor
+from minidl.tensor import Parameter, Tensor
 from minidl.training.history import History
 from minidl.training.loop import Batched, run
 
@@ -112,6 +112,9 @@ class ContrastiveDivergence(Module):
     def __init__(self, rbm: RBM, *, k: int = 1, chains: int | Chains | None = None, centred: bool = False,
                  sparsity: tuple[float, float] | None = None, rng: Seed = 0) -> None:
         check_rbm("ContrastiveDivergence", rbm)
+        if not isinstance(rbm.W, Parameter):
+            raise InputError("ContrastiveDivergence: this machine is a DeepBoltzmannMachine, folded; MeanFieldPCD "
+                             "trains that")
         check_choice("ContrastiveDivergence", "centred", centred, (True, False))
         self.k = check_count("ContrastiveDivergence", "k", k)
         self.stream = RandomStream.of(rng, "ContrastiveDivergence")

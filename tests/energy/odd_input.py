@@ -13,6 +13,10 @@ def machine(kind=energy.RBM):
     return kind(3, 2, rng=0)
 
 
+def deep():
+    return energy.DeepBoltzmannMachine(3, 2, 2, rng=0)
+
+
 def learned():
     return energy.BernoulliRBM(2, n_iter=1, rng=0).fit(BITS)
 
@@ -109,6 +113,30 @@ ENERGY = {
         lambda a: energy.ContrastiveDivergence(machine(), rng=0)(machine(), a),
         *[lambda a, option=option: energy.ContrastiveDivergence(machine(), **{option: a})
           for option in ("k", "chains", "centred", "sparsity", "rng")]],
+    "DeepBoltzmannMachine": [
+        *[lambda a, i=i: energy.DeepBoltzmannMachine(*[3, 2, 2][:i], a, *[3, 2, 2][i + 1:], rng=0) for i in range(3)],
+        *[lambda a, option=option: energy.DeepBoltzmannMachine(3, 2, 2, **{"rng": 0, option: a})
+          for option in ("rng", "sd")],
+        *verbs(deep, "encode", "decode", "reconstruct", "free_energy", "loss", "set_biases", "mean_field"),
+        lambda a: deep().mean_field(BITS, rounds=a), lambda a: deep().sample(a, 0, steps=2),
+        lambda a: deep().sample(1, 0, steps=a),
+        *[lambda a, i=i: deep().energy(*[a if j == i else ROWS[:, :width] for j, width in enumerate((3, 2, 2))])
+          for i in range(3)],
+        lambda a: deep().complete(a, np.array([True, False, False]), steps=2, rng=0),
+        lambda a: deep().complete(BITS, a, steps=2, rng=0),
+        *[lambda a, option=option: deep().complete(BITS, BITS > 0, **{"steps": 2, "rng": 0, option: a})
+          for option in ("steps", "rng")]],
+    "ShapeBM": [
+        *[lambda a, i=i: energy.ShapeBM(*[3, 2, 2][:i], a, *[3, 2, 2][i + 1:], patch=2, rng=0) for i in range(3)],
+        *[lambda a, option=option: energy.ShapeBM(3, 2, 2, **{"patch": 2, "rng": 0, option: a})
+          for option in ("patch", "rng", "sd")]],
+    "MeanFieldPCD": [
+        energy.MeanFieldPCD, lambda a: energy.MeanFieldPCD(deep())(deep(), a),
+        *[lambda a, option=option: energy.MeanFieldPCD(deep(), **{option: a})
+          for option in ("rounds", "k", "chains", "centred", "rng")]],
+    "lower_bound": [lambda a: energy.lower_bound(a, BITS, 0.0), lambda a: energy.lower_bound(deep(), a, 0.0),
+                    lambda a: energy.lower_bound(deep(), BITS, a),
+                    lambda a: energy.lower_bound(deep(), BITS, 0.0, rounds=a)],
     "DifferenceOfStatistics": [
         energy.DifferenceOfStatistics,
         *[lambda a, exact=exact: energy.DifferenceOfStatistics(machine(energy.BoltzmannMachine), exact=exact)(

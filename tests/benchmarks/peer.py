@@ -5,6 +5,7 @@ used, as in a user's script.
 """
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,30 @@ class Minidl:
             logits = nn.linear(md.relu(nn.linear(z, *w["d"])), *w["o"])
             loss = nn.binary_cross_entropy_with_logits(logits, x, "sum") \
                 + nn.kl_unit_gaussian(mean, log_variance, "sum")
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss.item()
+
+        return step
+
+    def iwae(self, d: Any, p: Any) -> Any:
+        """A step of an importance-weighted autoencoder with Adam."""
+        w = {name: _parameters(pair) for name, pair in d["w"].items()}
+        x, eps = md.Tensor(d["x"]), md.Tensor(d["eps"])
+        optimizer = optim.Adam([t for pair in w.values() for t in pair], lr=1e-3)
+
+        def dense(h: Any, first: str, second: str) -> Any:
+            return md.tanh(nn.linear(md.tanh(nn.linear(h, *w[first])), *w[second]))
+
+        def step() -> float:
+            h = dense(x, "e1", "e2")
+            mean, log_variance = nn.linear(h, *w["mu"]), nn.linear(h, *w["lv"])
+            z = mean + eps * md.exp(0.5 * log_variance)                                          # (k, B, 50)
+            logits = nn.linear(dense(z, "d1", "d2"), *w["o"])
+            log_p = -nn.binary_cross_entropy_with_logits(logits, md.broadcast_to(x, logits.shape), "none").sum(-1)
+            log_w = log_p - 0.5 * (z * z).sum(-1) + 0.5 * (eps * eps + log_variance).sum(-1)
+            loss = math.log(p["k"]) - md.logsumexp(log_w, 0).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

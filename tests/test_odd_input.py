@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import minidl as md
-from minidl import InputError, Tensor, data, energy, linear, metrics, nn, optim
+from minidl import InputError, Tensor, data, energy, linear, metrics, nn, optim, variational
 from tests.energy.odd_input import ENERGY
+from tests.variational.odd_input import VARIATIONAL
 
 
 def frozen(a):
@@ -339,13 +340,14 @@ DATA = {
 ROOMS = {"operations": (OPERATIONS, md.__all__), "losses": (LOSSES, ()), "layers": (LAYERS, nn.__all__),
          "optimisers": (OPTIMIZERS, optim.__all__), "linear models": (LINEAR, linear.__all__),
          "measures": (METRICS, metrics.__all__), "data": (DATA, data.__all__),
-         "machines of energy": (ENERGY, energy.__all__)}
+         "machines of energy": (ENERGY, energy.__all__),
+         "variational": (VARIATIONAL, variational.__all__)}
 
 # No functions of data: modules, base classes, types, modes; and names that are in the table under another one.
 EXEMPT = {"InputError", "Primitive", "__version__", "custom", "debug", "devices", "graph", "nn", "no_grad", "ops",
           "optim", "tune", "Activation", "Buffer", "Module", "init", "linear", "Optimizer", "Schedule", "RMSProp",
-          "DescriptionLength", "Dataset", "Entry", "TEXTS", "augmentation", "cache_folder", "catalogue", "data_folders",
-          "fetchable", "names"}
+          "DescriptionLength", "Dataset", "Entry", "Units", "TEXTS", "augmentation", "cache_folder", "catalogue",
+          "data_folders", "fetchable", "names"}
 CALLS = [pytest.param(call, id=f"{room}: {name} {i}") for room, (table, _) in ROOMS.items()
          for name, calls in table.items() for i, call in enumerate(calls)]
 

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 import minidl as md
-from minidl import InputError, RandomStream, autoencoders, data, energy, linear, nn, optim, training
+from minidl import InputError, RandomStream, autoencoders, data, energy, linear, nn, optim, training, variational
+from minidl.autoencoders.convolutional import stages
 from minidl.backend import backend_of
 from minidl.data import augmentation
 from minidl.data.embedded import DIGITS
@@ -159,6 +160,21 @@ CALLS = {
         lambda rng: [with_codes(autoencoders.BinaryAutoencoder).draw_codes(30, rng)],
     "autoencoders.codes.CodeGaussian.draw":
         lambda rng: [with_codes(autoencoders.DeepAutoencoder).codes.draw(3, rng)],
+    "autoencoders.convolutional.stages": lambda rng: [p.numpy() for network in stages(
+        "stages", (4, 4, 1), (2,), code=2, rng=rng, hidden=(), up="upsample", kernel_size=None, activation=nn.ELU)
+        for p in network.parameters()],
+    "variational.base.VariationalAutoencoder": lambda rng: drawn_by(variational.VariationalAutoencoder(
+        nn.mlp([8, 4], rng=0), nn.mlp([2, 8], rng=0), input_shape=[8], code=2, rng=rng)),
+    "variational.base.VariationalAutoencoder.draw_codes":
+        lambda rng: [variational.VAE([8, 2], rng=0).draw_codes(3, rng)],
+    "variational.base.VariationalAutoencoder.log_likelihood":
+        lambda rng: [variational.VAE([8, 2], rng=0).log_likelihood(X, k=3, rng=rng)],
+    "variational.base.VariationalAutoencoder.sample":
+        lambda rng: [variational.VAE([8, 2], rng=0).sample(3, rng, means=False)],
+    "variational.convolutional.ConvolutionalVAE":
+        lambda rng: drawn_by(variational.ConvolutionalVAE((4, 4, 1), (2,), code=2, rng=rng)),
+    "variational.measures.kl_by_sampling": lambda rng: list(variational.kl_by_sampling(X, X, n=5, rng=rng)),
+    "variational.vae.VAE": lambda rng: drawn_by(variational.VAE([8, 4, 2], rng=rng)),
     "data.augmentation.shift": lambda rng: [augmentation.shift(IMAGES, rng, pixels=2)],
     "data.augmentation.rotate": lambda rng: [augmentation.rotate(IMAGES, rng, degrees=20)],
     "data.augmentation.flip": lambda rng: [augmentation.flip(IMAGES, rng)],

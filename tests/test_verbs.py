@@ -22,6 +22,7 @@ from minidl.autoencoders import (
 )
 from minidl.energy import RBM, BernoulliRBM, DeepBoltzmannMachine, Gaussian, ShapeBM
 from minidl.linear import PCA, KMeans, LogisticPCA, MiniBatchKMeans, Whitening
+from minidl.variational import VAE, ConvolutionalVAE, VariationalAutoencoder
 from minidl.verbs import Verbs
 from tests.standin.device import install
 
@@ -69,6 +70,12 @@ CASES = {
                                                 (6,), code_dtype="uint8"),
     **{f"ConvolutionalAutoencoder, {up}": Case(lambda up=up: ConvolutionalAutoencoder(
         (4, 4, 1), (2,), code=3, up=up, rng=0), (3,), shape=(4, 4, 1)) for up in ("transposed", "upsample", "unpool")},
+    "VariationalAutoencoder": Case(lambda: VariationalAutoencoder(
+        nn.mlp([16, 6], rng=0), nn.mlp([3, 16], rng=0), input_shape=[16], code=3, rng=0), (3,), remembers=False),
+    "VAE": Case(lambda: VAE([16, 8, 3], rng=0), (3,), remembers=False),
+    "VAE, linear": Case(lambda: VAE([16, 8, 3], rng=0, output="linear", sd=None), (3,), remembers=False),
+    "ConvolutionalVAE": Case(lambda: ConvolutionalVAE((4, 4, 1), (2,), code=3, rng=0), (3,), shape=(4, 4, 1),
+                             remembers=False),
 }
 every_model = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 

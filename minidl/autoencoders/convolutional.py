@@ -44,36 +44,48 @@ class ConvolutionalAutoencoder(Autoencoder):
     def __init__(self, input_shape: Sequence[int], channels: Sequence[int] = (16, 32), *, code: int, rng: Seed,
                  hidden: Sequence[int] = (), up: str = "transposed", kernel_size: int | None = None,
                  output: str = "linear", activation: nn.Activation = nn.ELU) -> None:
-        if up not in DOUBLINGS:
-            raise InputError(f"ConvolutionalAutoencoder: up is one of {', '.join(map(repr, DOUBLINGS))}, not {up!r}")
-        kernel_size = DOUBLINGS[up] if kernel_size is None else kernel_size
-        _check_sizes(input_shape, channels, [*hidden, code], kernel_size, odd=up != "transposed")
-        rng = generator(rng, "ConvolutionalAutoencoder")
-        self.up, self.kernel_size = up, kernel_size
-        steps = list(zip([input_shape[2], *channels], channels, strict=False))               # (channels before, after)
-        coarse = (input_shape[0] >> len(channels), input_shape[1] >> len(channels), channels[-1])
-        widths = [int(np.prod(coarse)), *hidden, code]
-        halve = partial(nn.halving, by="stride" if up == "transposed" else "pool", kernel_size=kernel_size, rng=rng)
-        double = partial(nn.doubling, by=up, kernel_size=kernel_size, rng=rng)
-        encoder: list[nn.Module] = []
-        for before, after in steps:
-            encoder += halve(before, after, activation=activation)
-        encoder += [nn.Flatten(), *nn.mlp(widths, rng=rng, activation=activation)]
-        decoder = [*nn.mlp(widths[::-1], rng=rng, activation=activation, output_activation=activation),
-                   nn.Unflatten(coarse)]
-        for after, before in reversed(steps):
-            decoder += double(before, after, activation=activation)
-        super().__init__(nn.Sequential(*encoder), nn.Sequential(*decoder[:-1]), input_shape=input_shape,
-                         code_shape=[code], output=output)
+        networks = stages(type(self).__name__, input_shape, channels, code=code, rng=rng, hidden=hidden, up=up,
+                          kernel_size=kernel_size, activation=activation)
+        self.up = up
+        super().__init__(*networks, input_shape=input_shape, code_shape=[code], output=output)
 
     def describe(self) -> str:
         shape = "x".join(map(str, self.input_shape))
         return f"ConvolutionalAutoencoder({shape} to {self.code_shape[0]}, up={self.up!r}, output={self.output!r})"
 
 
-def _check_sizes(input_shape: Sequence[int], channels: Sequence[int], widths: Sequence[int], kernel_size: int,
-                 odd: bool) -> None:
-    name = "ConvolutionalAutoencoder"
+def stages(name: str, input_shape: Sequence[int], channels: Sequence[int], *, code: int, rng: Seed,
+           hidden: Sequence[int], up: str, kernel_size: int | None, activation: nn.Activation, numbers: int = 1,
+           classes: int = 0) -> tuple[nn.Sequential, nn.Sequential]:
+    """The encoder and the decoder of a ConvolutionalAutoencoder, in whose name errors are said.
+
+    The encoder may give several `numbers` for each of the code; and both may see `classes` beside what they take: the
+    encoder as further channels (N, H, W, C + classes), the decoder as further numbers (N, code + classes). Raises
+    InputError as ConvolutionalAutoencoder does.
+    """
+    if up not in DOUBLINGS:
+        raise InputError(f"{name}: up is one of {', '.join(map(repr, DOUBLINGS))}, not {up!r}")
+    kernel_size = DOUBLINGS[up] if kernel_size is None else kernel_size
+    _check_sizes(name, input_shape, channels, [*hidden, code], kernel_size, odd=up != "transposed")
+    rng = generator(rng, name)
+    steps = list(zip([input_shape[2], *channels], channels, strict=False))                   # (channels before, after)
+    coarse = (input_shape[0] >> len(channels), input_shape[1] >> len(channels), channels[-1])
+    widths = [int(np.prod(coarse)), *hidden]
+    halve = partial(nn.halving, by="stride" if up == "transposed" else "pool", kernel_size=kernel_size, rng=rng)
+    double = partial(nn.doubling, by=up, kernel_size=kernel_size, rng=rng)
+    encoder: list[nn.Module] = []
+    for i, (before, after) in enumerate(steps):
+        encoder += halve(before + (0 if i else classes), after, activation=activation)
+    encoder += [nn.Flatten(), *nn.mlp([*widths, numbers * code], rng=rng, activation=activation)]
+    decoder = [*nn.mlp([code + classes, *widths[::-1]], rng=rng, activation=activation, output_activation=activation),
+               nn.Unflatten(coarse)]
+    for after, before in reversed(steps):
+        decoder += double(before, after, activation=activation)
+    return nn.Sequential(*encoder), nn.Sequential(*decoder[:-1])
+
+
+def _check_sizes(name: str, input_shape: Sequence[int], channels: Sequence[int], widths: Sequence[int],
+                 kernel_size: int, odd: bool) -> None:
     if len(input_shape) != 3 or min(input_shape) < 1:
         raise InputError(f"{name}: input_shape is that of one image, (H, W, C), such as (28, 28, 1), not "
                          f"{tuple(input_shape)}")

@@ -97,6 +97,13 @@ def machine(hidden=2, sd=1.0):
 
 def deep():
     return energy.DeepBoltzmannMachine(3, 2, 2, rng=0, sd=1.0)
+    return energy.DeepBeliefNet([3, 4, 2], rng=0, sd=1.0)
+
+
+def pretrained_by(rng):
+    net = deep()
+    energy.pretrain(net, ROWS, epochs=1, rng=rng, progress=False)
+    return drawn_by(net)
 
 
 def fitted_rbm():
@@ -114,6 +121,10 @@ def drawn_in_training(make):
 CALLS = {
     "energy.ais.ais": lambda rng: list(energy.ais(machine(), betas=20, chains=50, rng=rng)[:1]),
     "energy.ais.reverse_ais": lambda rng: list(energy.reverse_ais(machine(), ROWS, betas=20, rng=rng)[:1]),
+    "energy.belief_net.SigmoidBeliefNet": lambda rng: drawn_by(energy.SigmoidBeliefNet([3, 2], rng=rng)),
+    "energy.belief_net.SigmoidBeliefNet.draw": lambda rng: energy.SigmoidBeliefNet([9, 9], rng=0).draw(9, rng),
+    "energy.belief_net.SigmoidBeliefNet.sample":
+        lambda rng: [energy.SigmoidBeliefNet([9, 9], rng=0, sd=1.0).sample(9, rng)],
     "energy.boltzmann.BoltzmannMachine": lambda rng: drawn_by(energy.BoltzmannMachine(3, rng=rng)),
     "energy.boltzmann.BoltzmannMachine.gibbs": lambda rng: [energy.BoltzmannMachine(3, rng=0).gibbs(ROWS, rng=rng)],
     "energy.boltzmann.BoltzmannMachine.sample":
@@ -126,6 +137,13 @@ CALLS = {
     "energy.deep_boltzmann.ShapeBM": lambda rng: drawn_by(energy.ShapeBM(3, 2, 2, patch=2, rng=rng)),
     "energy.mean_field.MeanFieldPCD":
         lambda rng: drawn_by(energy.MeanFieldPCD(deep(), chains=9, rng=rng)),
+    "energy.deep_belief.DeepBeliefNet": lambda rng: drawn_by(energy.DeepBeliefNet([3, 2, 2], rng=rng)),
+    "energy.deep_belief.DeepBeliefNet.add": lambda rng: drawn_by(energy.DeepBeliefNet([3, 2], rng=0).add(9, rng=rng)),
+    "energy.deep_belief.DeepBeliefNet.classifier":
+        lambda rng: drawn_by(energy.DeepBeliefNet([3, 2], rng=0).classifier(9, rng=rng)),
+    "energy.deep_belief.DeepBeliefNet.lower_bound": lambda rng: [deep().lower_bound(ROWS, 0.0, draws=1, rng=rng)],
+    "energy.deep_belief.DeepBeliefNet.sample": lambda rng: [deep().sample(9, rng, steps=2)],
+    "energy.greedy.pretrain": pretrained_by,
     "energy.estimator.BernoulliRBM":
         lambda rng: [energy.BernoulliRBM(2, n_iter=1, batch_size=4, rng=rng).fit(ROWS).components_],
     "energy.estimator.BernoulliRBM.gibbs": lambda rng: [fitted_rbm().gibbs(ROWS, rng)],

@@ -21,6 +21,7 @@ from minidl.autoencoders import (
     StackedAutoencoder,
 )
 from minidl.energy import RBM, BernoulliRBM, DeepBoltzmannMachine, Gaussian, ShapeBM
+from minidl.energy import RBM, BernoulliRBM, DeepBeliefNet, Gaussian, SigmoidBeliefNet
 from minidl.linear import PCA, KMeans, LogisticPCA, MiniBatchKMeans, Whitening
 from minidl.variational import VAE, ConvolutionalVAE, VariationalAutoencoder
 from minidl.verbs import Verbs
@@ -56,6 +57,10 @@ CASES = {
     "DeepBoltzmannMachine, folded": Case(lambda: DeepBoltzmannMachine(12, 6, 4, rng=0, sd=0.5).as_rbm(), (6,),
                                          remembers=False),
     "ShapeBM": Case(lambda: ShapeBM(4, 2, 3, patch=3, rng=0, sd=0.5), (8,), remembers=False),
+    "DeepBeliefNet": Case(lambda: DeepBeliefNet([16, 8, 6], rng=0, sd=0.5), (6,), remembers=False),
+    "DeepBeliefNet, labels": Case(lambda: DeepBeliefNet([16, 8, 6], labels=3, rng=0, sd=0.5), (8,), remembers=False),
+    "SigmoidBeliefNet": Case(lambda: SigmoidBeliefNet([16, 4, 3], rng=0, sd=0.5), (3,), tensors=("decode",),
+                             remembers=False),
     "Autoencoder": Case(lambda: Autoencoder(nn.mlp([16, 3], rng=0), nn.mlp([3, 16], rng=0), input_shape=(16,),
                                             code_shape=(3,)), (3,)),
     "DeepAutoencoder": Case(lambda: DeepAutoencoder([16, 8, 3], rng=0), (3,)),

@@ -1,5 +1,6 @@
 """Machines of energy: Boltzmann machines, restricted and not, their chains and their likelihood (slides 95-114)."""
 from minidl.energy.ais import Estimate, ais, reverse_ais
+from minidl.energy.belief_net import SigmoidBeliefNet, narrow_net, tied_net
 from minidl.energy.boltzmann import BoltzmannMachine, hopfield, ising, recall
 from minidl.energy.deep_belief import DeepBeliefNet
 from minidl.energy.deep_boltzmann import DeepBoltzmannMachine, ShapeBM
@@ -15,7 +16,7 @@ from minidl.energy.units import Bernoulli, Gaussian, Joint, Softmax, Units
 __all__ = [
     "RBM", "Bernoulli", "BernoulliRBM", "BoltzmannMachine", "ContrastiveDivergence", "DeepBeliefNet",
     "DeepBoltzmannMachine", "DifferenceOfStatistics", "Estimate", "Gaussian", "GibbsChains", "Joint", "MeanFieldPCD",
-    "ShapeBM", "Softmax", "TemperedChains", "Units", "ais", "complete", "exact_loss", "hopfield", "ising",
-    "log_likelihood", "log_partition", "lower_bound", "pretrain", "pseudo_likelihood", "recall",
-    "reconstruction_error", "reverse_ais", "train",
+    "ShapeBM", "SigmoidBeliefNet", "Softmax", "TemperedChains", "Units", "ais", "complete", "exact_loss", "hopfield",
+    "ising", "log_likelihood", "log_partition", "lower_bound", "narrow_net", "pretrain", "pseudo_likelihood", "recall",
+    "reconstruction_error", "reverse_ais", "tied_net", "train",
 ]

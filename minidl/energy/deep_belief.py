@@ -6,17 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from minidl import nn
+from minidl import nn, ops
 from minidl.autoencoders.deep import DeepAutoencoder
 from minidl.backend import Array, Device, backend_of
+from minidl.energy.enumeration import check_enumerable, log_table, states
+from minidl.energy.likelihood import log_z_of
 from minidl.energy.rbm import RBM
 from minidl.energy.samplers import HostStream
 from minidl.energy.units import Bernoulli, Gaussian, Softmax, Units, units_of
 from minidl.errors import InputError
 from minidl.nn.module import Module
 from minidl.randomness import RandomStream, Seed, generator
-from minidl.rows import array_of, blocks, check_count, rows_that_meet
+from minidl.rows import array_of, blocks, check_choice, check_count, rows_that_meet
 from minidl.tensor import Parameter, Tensor
+
+_MOST = 16                 # hidden units whose states are summed over
 
 
 class DeepBeliefNet(Module):
@@ -49,7 +53,7 @@ class DeepBeliefNet(Module):
         if others := [unit for unit in units[1:-1] if not isinstance(unit, Bernoulli)]:
             raise InputError(f"DeepBeliefNet: units between the first and the last layer are binary, not {others[0]}")
         if labels is not None and len(units) < 3:
-            raise InputError("DeepBeliefNet: labels stand beside a hidden layer, so that there are three sizes or more; "
+            raise InputError("DeepBeliefNet: labels stand beside a hidden layer, so there are three or more sizes; "
                              "of two, RBM([784, Softmax(10)], 500, rng=0) has them beside the data")
         rng = generator(rng, "DeepBeliefNet")
         self.labels = 0 if labels is None else check_count("DeepBeliefNet", "labels", labels, least=2)
@@ -78,7 +82,9 @@ class DeepBeliefNet(Module):
         if self.labels or not isinstance(top.hidden, Bernoulli):
             raise InputError(f"DeepBeliefNet.add: a machine goes on top of binary hidden units without labels, not of "
                              f"{'labels' if self.labels else top.hidden}")
-        rbm = RBM(top.hidden, hidden, rng=rng, sd=sd).to(self.device).astype(top.b.dtype)
+        check_choice("DeepBeliefNet.add", "mirrored", mirrored, (True, False))
+        rbm = RBM(top.hidden, hidden, rng=generator(rng, "DeepBeliefNet.add"), sd=sd)
+        rbm.to(self.device).astype(top.b.dtype)
         if mirrored:
             if rbm.hidden.size != top.visible.size:
                 raise InputError(f"DeepBeliefNet.add: the mirrored machine of {top.visible.size} visible units has as "
@@ -201,11 +207,51 @@ class DeepBeliefNet(Module):
         if self.labels:
             raise InputError("DeepBeliefNet.lower_bound: is of nets without labels")
         x = self.layers[0].checked("lower_bound", array_of(x))
-        z = float(log_z.checked() if hasattr(log_z, "checked") else log_z)
+        z = log_z_of("DeepBeliefNet.lower_bound", log_z)
         stream = RandomStream.of(rng, "DeepBeliefNet.lower_bound")
         draws = check_count("DeepBeliefNet.lower_bound", "draws", draws)
         total = sum(self._log_ratio(self.draw_up(x, stream)) for _ in range(draws if len(self.layers) > 1 else 1))
         return total / (draws if len(self.layers) > 1 else 1) - z
+
+    def exact_bound(self, x: Any, log_z: Any) -> Array:
+        """Slide 108's bound, the mean of `lower_bound` over all draws of Q: rows x (N, D) -> (N,) of float64.
+
+        Sums over all states of the hidden layers below the last. Raises InputError for more than 16 units in one of
+        them, or in two neighbours, and for what `lower_bound` refuses.
+        """
+        return self._over_states("exact_bound", x, log_z)
+
+    def log_likelihood(self, x: Any, log_z: Any) -> Array:
+        """log P(x), exact, by the sums of `exact_bound`: rows x (N, D) -> (N,) of float64."""
+        return self._over_states("log_likelihood", x, log_z)
+
+    def _over_states(self, verb: str, x: Any, log_z: Any) -> Array:
+        """Layer by layer down from log P(h(l-1)) of all states: what `_below` makes of it, at last for rows x."""
+        name = f"DeepBeliefNet.{verb}"
+        if self.labels:
+            raise InputError(f"{name}: is of nets without labels")
+        x = self.layers[0].checked(verb, array_of(x))
+        for i, rbm in enumerate(self.layers[:-1]):
+            check_enumerable(name, rbm.hidden.size + (rbm.visible.size if i else 0), rbm.visible.size, _MOST)
+        z = log_z_of(name, log_z)
+        rows = [x, *(states(rbm.hidden.size, self.top.b.data) for rbm in self.layers[:-1])]
+        value = -self.top.free_energy(rows[-1]).astype(np.float64) - z
+        for i in range(len(self.layers) - 2, -1, -1):
+            value = backend_of(x).xp.concatenate([self._below(verb, i, some, rows[i + 1], value)
+                                                  for some in blocks(rows[i], 64)])
+        return value
+
+    def _below(self, verb: str, i: int, below: Array, above: Array, value: Array) -> Array:
+        """Of states below (N, D) of layer i, given the value (M,) of each state above (M, H): (N,).
+
+        log P(below) = log sum_h P(below | h) exp(value), or the bound, sum_h Q(h | below) log of the same over Q.
+        """
+        rbm = self.layers[i]
+        score = log_table(rbm.visible, rbm.down(above), below).astype(np.float64) + value
+        if verb == "log_likelihood":
+            return ops.logsumexp(score, 1)
+        log_q = log_table(rbm.hidden, self.upward(i).up(below), above).T.astype(np.float64)
+        return (backend_of(score).xp.exp(log_q) * (score - log_q)).sum(1)
 
     def _log_ratio(self, states: list[Array]) -> Array:
         """log P*(states) - log Q(states above the first | the first), of the top machine without log Z: (N,)."""
@@ -222,10 +268,12 @@ class DeepBeliefNet(Module):
         """The net unrolled (slide 100): an autoencoder that begins with these weights up, and transposed down.
 
         The weights are copies. Logistic units, with a linear code if the last units are Gaussian. Raises InputError for
-        a net with labels.
+        a net with labels, or with units that are neither binary nor Gaussian.
         """
-        if self.labels:
-            raise InputError("DeepBeliefNet.autoencoder: is of nets without labels")
+        ends = self.layers[0].visible, self.top.hidden
+        if self.labels or not all(isinstance(units, Bernoulli | Gaussian) for units in ends):
+            raise InputError("DeepBeliefNet.autoencoder: is of nets without labels, of binary and Gaussian units, not "
+                             f"of {self.describe()}")
         code = nn.Sigmoid if isinstance(self.top.hidden, Bernoulli) else None
         output = "linear" if isinstance(self.layers[0].visible, Gaussian) else "logits"
         sizes = [self.layers[0].visible.size, *(rbm.hidden.size for rbm in self.layers)]
@@ -242,11 +290,11 @@ class DeepBeliefNet(Module):
         weights are those without the label unit's.
         """
         sizes = [self.layers[0].visible.size, *(rbm.hidden.size for rbm in self.layers), classes]
-        network = nn.mlp(sizes, rng=rng, activation=nn.Sigmoid)
+        network = nn.mlp(sizes, rng=generator(rng, "DeepBeliefNet.classifier"), activation=nn.Sigmoid)
         ends = [rbm.visible.size for rbm in self.layers]
         ends[-1] -= self.labels
         _copy(network, [(self.upward(i).W.data[:end], self.upward(i).c.data) for i, end in enumerate(ends)])
-        return network.to(self.device)
+        return network.to(self.device).astype(self.top.b.dtype)
 
     def describe(self) -> str:
         units = [self.layers[0].visible, *(rbm.hidden for rbm in self.layers)]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -34,3 +35,8 @@ def blocks_of_states(n: int, like: Array, rows: int = _ROWS) -> Iterator[Array]:
     for start in range(0, 2**n, rows):
         numbers = np.arange(start, min(start + rows, 2**n))
         yield device.put(((numbers[:, None] >> np.arange(n - 1, -1, -1)) & 1).astype(like.dtype))
+
+
+def log_table(units: Any, field: Any, s: Any) -> Any:
+    """log p(s | field) of each state and each field, of Units: (M, size) and (N, size) -> (N, M)."""
+    return (field @ s.T - units.own(s)).T - units.log_partition(field)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.arguments import plain_array
 from minidl.backend import Array, backend_of
 from minidl.data.loader import Loader
 from minidl.energy.deep_belief import DeepBeliefNet
@@ -15,7 +16,7 @@ from minidl.energy.trainers import ContrastiveDivergence, train
 from minidl.errors import InputError
 from minidl.optim import SGD, LinearLR
 from minidl.randomness import RandomStream, Seed
-from minidl.rows import array_of, blocks, check_choice, check_count
+from minidl.rows import array_of, blocks, check_amount, check_choice, check_count
 from minidl.training.history import History
 
 
@@ -43,14 +44,20 @@ def pretrain(net: DeepBeliefNet, x: Any, labels: Any = None, *, epochs: int | Se
     each = {name: _each(name, value, n) for name, value in
             {"epochs": epochs, "lr": lr, "momentum": momentum}.items()}
     rows = net.layers[0].checked("train", array_of(x))
+    check_count("pretrain", "the number of rows of x", len(rows))
+    check_amount("pretrain", "weight_cost", weight_cost)
+    if check_count("pretrain", "first", first, least=0) >= n:
+        raise InputError(f"pretrain: first is below {n}, the number of machines, not {first}")
+    for epochs_of_one in each["epochs"][first:]:
+        check_count("pretrain", "epochs", epochs_of_one)
     histories = []
-    for i in range(check_count("pretrain", "first", first, least=0), n):
+    for i in range(first, n):
         rbm = net.layers[i]
         below = _beside(_rows(net, rows, i, states, stream), labels, net.labels if i == n - 1 else 0)
         if not bool((rbm.b.data != 0).any()):                # fresh; not one that begins as a mirrored machine
             rbm.set_biases(below)
-        loader = Loader(backend_of(below).to_host(below), batch_size=min(batch_size, len(below)),
-                        rng=stream, device=net.device)
+        loader = Loader(backend_of(below).to_host(below), batch_size=batch_size, rng=stream,
+                        device=net.device)
         optimizer = SGD(rbm.named_parameters(), lr=each["lr"][i], momentum=each["momentum"][i],
                         weight_decay=lambda name, p: weight_cost if name == "W" else 0.0)
         schedule = LinearLR(optimizer, 1.0, 0.0, total_iters=each["epochs"][i] * len(loader))
@@ -75,7 +82,8 @@ def _rows(net: DeepBeliefNet, x: Array, depth: int, states: bool, stream: Random
 def _beside(rows: Array, labels: Any, classes: int) -> Array:
     if not classes:
         return rows
-    given = np.asarray([] if labels is None else backend_of(array_of(labels)).to_host(array_of(labels)))
+    given = plain_array("pretrain", array_of([] if labels is None else labels))
+    given = backend_of(given).to_host(given)
     if given.shape != (len(rows),) or not np.issubdtype(given.dtype, np.integer) or not (
             (given >= 0) & (given < classes)).all():
         raise InputError(f"pretrain: the net's labels are a whole number from 0 to {classes - 1} for each of the "

@@ -46,10 +46,16 @@ def log_likelihood(rbm: RBM, v: Any, log_z: Any) -> Array:
     units cannot have.
     """
     check_rbm("log_likelihood", rbm)
-    number = log_z.checked() if hasattr(log_z, "checked") else plain_array("log_likelihood", array_of(log_z))
+    z = log_z_of("log_likelihood", log_z)
+    return -rbm.free_energy(rbm.checked("log_likelihood", array_of(v))).astype(np.float64) - z
+
+
+def log_z_of(name: str, log_z: Any) -> float:
+    """A number, or what `ais` has estimated, as a float. Raises InputError for an estimate not to be believed."""
+    number = log_z.checked() if hasattr(log_z, "checked") else plain_array(name, array_of(log_z))
     if np.ndim(number):
-        raise InputError(f"log_likelihood: log_z is a number or what ais has estimated, not of shape {number.shape}")
-    return -rbm.free_energy(rbm.checked("log_likelihood", array_of(v))).astype(np.float64) - float(number)
+        raise InputError(f"{name}: log_z is a number or what ais has estimated, not of shape {number.shape}")
+    return float(number)
 
 
 def exact_loss(rbm: RBM, v: Any) -> Tensor:

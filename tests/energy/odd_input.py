@@ -36,6 +36,14 @@ def trained(epochs):
                         energy.ContrastiveDivergence(rbm), epochs=epochs, progress=False)
 
 
+def deep():
+    return energy.DeepBeliefNet([3, 2, 2], rng=0)
+
+
+def layerwise(**options):
+    return energy.pretrain(deep(), **{"x": BITS, "epochs": 1, "rng": 0, "progress": False} | options)
+
+
 def verbs(make, *names):
     """What is made anew for each call, asked by each of these names."""
     return [lambda a, name=name: getattr(make(), name)(a) for name in names]
@@ -64,6 +72,39 @@ ENERGY = {
         *[lambda a, option=option: energy.BoltzmannMachine(3, rng=0).gibbs(BITS, **{"rng": 0, option: a})
           for option in ("sweeps", "clamp", "rng")],
         lambda a: energy.BoltzmannMachine(3, rng=0).sample(a, 0, sweeps=1)],
+    "SigmoidBeliefNet": [
+        lambda a: energy.SigmoidBeliefNet(a, rng=0), lambda a: energy.SigmoidBeliefNet([3, a], rng=0),
+        lambda a: energy.SigmoidBeliefNet([3, 2], rng=a), lambda a: energy.SigmoidBeliefNet([3, 2], rng=0, sd=a),
+        *verbs(lambda: energy.SigmoidBeliefNet([3, 2], rng=0), "log_joint", "log_marginal", "log_likelihood", "loss",
+               "posterior", "encode", "decode", "reconstruct"),
+        lambda a: energy.SigmoidBeliefNet([3, 2], rng=0).log_joint(BITS, a),
+        lambda a: energy.SigmoidBeliefNet([3, 2], rng=0).draw(a, 0),
+        lambda a: energy.SigmoidBeliefNet([3, 2], rng=0).sample(1, a)],
+    "tied_net": [lambda a: energy.tied_net(a, 2), lambda a: energy.tied_net(machine(), a)],
+    "narrow_net": [energy.narrow_net, lambda a: energy.narrow_net([0.5, 0.5], strength=a)],
+    "DeepBeliefNet": [
+        lambda a: energy.DeepBeliefNet(a, rng=0), lambda a: energy.DeepBeliefNet([3, a], rng=0),
+        *[lambda a, option=option: energy.DeepBeliefNet([3, 2, 2], **{"rng": 0, option: a})
+          for option in ("labels", "rng", "sd")],
+        lambda a: deep().add(a, rng=0),
+        *[lambda a, option=option: deep().add(2, **{"rng": 0, option: a}) for option in ("rng", "mirrored", "sd")],
+        *verbs(deep, "encode", "decode", "reconstruct", "features"),
+        lambda a: deep().features(BITS, a), lambda a: deep().sample(a, 0, steps=2), lambda a: deep().sample(1, a),
+        lambda a: deep().sample(1, 0, steps=a), lambda a: deep().sample(1, 0, steps=2, label=a),
+        lambda a: energy.DeepBeliefNet([3, 2, 2], labels=2, rng=0).sample(1, 0, steps=2, label=a),
+        lambda a: energy.DeepBeliefNet([3, 2, 2], labels=2, rng=0).predict(a), lambda a: deep().predict_proba(a),
+        lambda a: deep().lower_bound(a, 0.0, rng=0), lambda a: deep().lower_bound(BITS, a, rng=0),
+        lambda a: deep().lower_bound(BITS, 0.0, draws=a, rng=0), lambda a: deep().lower_bound(BITS, 0.0, rng=a),
+        lambda a: deep().exact_bound(a, 0.0), lambda a: deep().exact_bound(BITS, a),
+        lambda a: deep().log_likelihood(a, 0.0), lambda a: deep().log_likelihood(BITS, a),
+        lambda a: deep().classifier(a, rng=0), lambda a: deep().classifier(2, rng=a)],
+    "pretrain": [
+        lambda a: energy.pretrain(a, BITS, epochs=1, rng=0),
+        lambda a: energy.pretrain(energy.DeepBeliefNet([3, 2, 2], labels=2, rng=0), BITS, a, epochs=1, rng=0,
+                                  progress=False),
+        *[lambda a, option=option: layerwise(**{option: a})
+          for option in ("x", "epochs", "lr", "momentum", "weight_cost", "batch_size", "states", "first", "rng", "k",
+                         "chains", "centred", "sparsity")]],
     "ising": [lambda a: energy.ising(a, 1.0), lambda a: energy.ising((a, 3), 1.0), lambda a: energy.ising((3, 3), a),
               *[lambda a, option=option: energy.ising((3, 3), 1.0, **{option: a})
                 for option in ("coupling", "field", "device")]],

@@ -52,16 +52,14 @@ class HistoricalAveraging(Extra):
 
     def _cost(self, who: str, params: list[Tensor]) -> Tensor | None:
         self.turns[who] += 1
-        past = self.means[who]
-        cost = None
-        if past:
-            cost = self.weight * sum((ops.sum((p - Tensor(m.copy()))**2) for p, m in zip(params, past, strict=True)),
-                                     start=Tensor(0.0))
-            for p, m in zip(params, past, strict=True):
-                m += (p.data - m) / self.turns[who]
-        else:
+        past = self.means[who] = [p.device.put(m) for p, m in zip(params, self.means[who], strict=False)]
+        if not past:
             self.means[who] = [p.data.copy() for p in params]
-        return cost
+            return None
+        apart = [ops.sum((p - Tensor(m.copy()))**2) for p, m in zip(params, past, strict=True)]
+        for p, m in zip(params, past, strict=True):
+            m += (p.data - m) / self.turns[who]
+        return self.weight * ops.sum(ops.stack(apart))
 
     def state_dict(self) -> dict[str, Any]:
         """The means (copies on the host) and the numbers of turns."""
@@ -100,4 +98,3 @@ class Unrolled(Extra):
                                    state)
             params = dict(zip(params, after.values(), strict=True))
         return params
-

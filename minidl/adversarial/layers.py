@@ -93,6 +93,7 @@ class VirtualBatchNorm(Module):
         if not self.rows:
             raise InputError("VirtualBatchNorm: stands within Virtual(network, reference), which shows it the "
                              "reference batch")
+        self.expect(x, ..., "N", self.weight.size)
         places = tuple(range(1, x.ndim - 1))
         n = self.rows
         mean, square = (ops.mean(a[:n], (0, *places), keepdims=True) for a in (x, x * x))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minidl as md
-from minidl import InputError, data, nn, optim, training
+from minidl import InputError, data, nn, optim
 from minidl.adversarial import (
     GAN,
     ConditionalGAN,
@@ -68,7 +68,7 @@ class Run:
                   for k, v in part.state_dict().items()}
         state |= {f"history/{k}": v for k, v in history.items() if k != "seconds"}
         return state | {"samples": self.gan.sample(5, 0, label=1), "noise": self.gan.noise(2),
-                        "points": self.extras[0].stream.uniform((3,), X)}
+                        "points": [e.stream.uniform((3,), X) for e in self.extras if isinstance(e, GradientPenalty)]}
 
 
 def same(a, b):
@@ -111,16 +111,163 @@ def test_a_game_killed_within_an_epoch_resumes_from_its_last_save_bit_for_bit(tm
     assert len(steps) == EPOCHS * STEPS - 7
 
 
-def test_what_is_left_out_of_a_run_would_be_missed(unbroken):
-    """Each of these changes the run that the test above compares: none of them is idle."""
-    for change in (lambda run: run.extras.pop(0), lambda run: run.extras.pop(1), lambda run: run.extras.pop(2),
-                   lambda run: run.extras.pop(3), lambda run: run.schedules.pop(), lambda run: setattr(run, "d_steps", 1),
-                   lambda run: setattr(run.average, "decay", 0.0)):
-        run = Run()
-        first = run.extras[0]
-        change(run)
-        run.extras.insert(0, first) if first not in run.extras else None
-        if first is run.extras[0] and len(run.extras) == 5 and change.__code__.co_consts[-1:] == (0,):
-            continue
-        state = run()
-        assert any(not np.array_equal(state[name], unbroken[name]) for name in unbroken if name in state)
+CHANGES = {
+    "the penalty": lambda run: run.extras.pop(0), "historical averaging": lambda run: run.extras.pop(1),
+    "drift": lambda run: run.extras.pop(2), "unrolling": lambda run: run.extras.pop(3),
+    "a schedule": lambda run: run.schedules.pop(), "the number of steps": lambda run: setattr(run, "d_steps", 1),
+    "the average": lambda run: setattr(run.average, "decay", 0.0)}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_none_of_what_the_resumed_game_has_is_idle(change, unbroken):
+    run = Run()
+    change(run)
+    assert not np.array_equal(run()["samples"], unbroken["samples"])
+
+
+# Turns ----------------------------------------------------------------------------------------------------------------
+
+
+def plain_game(**options):
+    gan = GAN(nn.mlp([2, 6, 3], rng=1), nn.mlp([3, 6, 1], rng=2), latent=2, rng=0, **options)
+    optimizers = [optim.SGD(p, lr=0.1) for p in (gan.generator_parameters(), gan.discriminator.parameters())]
+    return gan, data.Loader(X, batch_size=6, rng=0), *optimizers
+
+
+def test_the_generator_has_every_second_turn_and_the_two_never_move_together():
+    gan, loader, sgd_g, sgd_d = plain_game()
+    moved, before = [], [gan.generator.state_dict(), gan.discriminator.state_dict()]
+
+    class Looks(Extra):
+        def _moved(self):
+            now = [gan.generator.state_dict(), gan.discriminator.state_dict()]
+            found = "".join(who for who, a, b in zip("GD", before, now, strict=True)
+                            if any(not np.array_equal(a[k], b[k]) for k in a))
+            before[:] = now
+            return found
+
+        def discriminator(self, turn):
+            moved.append(self._moved())              # in the generator's turn before
+
+        def stepped(self, turn):
+            moved.append(self._moved())
+
+    history = train(gan, loader, sgd_g, sgd_d, epochs=2, d_steps=2, extras=[Looks()], progress=False)
+    assert moved == ["", "D", "", "D", "G", "D", "", "D"] + ["G", "D", "", "D"] * 2
+    assert {*history} >= {"discriminator", "generator", "real", "fake"} and not gan.training
+
+
+def test_a_turns_gradients_are_those_of_the_two_costs_against_the_other_as_it_is_then():
+    gan, loader, sgd_g, sgd_d = plain_game()
+    twin, _, twin_g, twin_d = plain_game()
+    train(gan, data.Loader(X[:6], batch_size=6, shuffle=False), sgd_g, sgd_d, epochs=1, progress=False)
+    fake = twin.generator(twin.noise(6))
+    cost = md.mean(md.softplus(-twin.discriminator(X[:6]))) + md.mean(md.softplus(twin.discriminator(fake.detach())))
+    cost.backward()
+    twin_d.step()
+    twin_g.zero_grad()
+    md.mean(md.softplus(-twin.discriminator(fake))).backward()
+    twin_g.step()
+    for name, value in twin.state_dict().items():
+        np.testing.assert_allclose(gan.state_dict()[name], value, atol=1e-7, err_msg=name)
+
+
+def test_every_kind_of_switch_plays_in_float32_alone(only_float32):
+    for loss, extras in ((wasserstein(), [GradientPenalty(rng=0), Drift(), HistoricalAveraging()]),
+                         (hinge(), [WeightClipping(), FeatureMatching()]), (non_saturating(), [Unrolled(2)])):
+        train(*plain_game(), epochs=2, loss=loss, extras=extras, progress=False)
+
+
+@pytest.mark.parametrize("d_steps", [1, 2])
+def test_on_a_device_the_game_is_that_of_the_host(d_steps):
+    """But for its random draws, which each device has of its own: there are none here."""
+    device, states = install(), []
+    for where in "cpu", device:
+        gan, _, sgd_g, sgd_d = plain_game()
+        gan.to(where)
+        gan.noise = lambda n, gan=gan: gan.device.put(np.linspace(-1, 1, 2 * n, dtype=np.float32).reshape(n, 2))
+        history = train(gan, data.Loader(X, batch_size=6, shuffle=False, device=where), sgd_g, sgd_d, epochs=2,
+                        d_steps=d_steps, average=optim.EMA(gan.generator), progress=False,
+                        extras=[HistoricalAveraging(), GradientPenalty(at="real", rng=0), Unrolled(1), WeightClipping(1.)])
+        states.append({**{k: v for k, v in gan.state_dict().items()}, **{k: v for k, v in history.items() if k != "seconds"}})
+    for name, value in states[0].items():
+        np.testing.assert_allclose(value, states[1][name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_on_a_device_everything_that_draws_plays_and_resumes_from_an_epochs_start(tmp_path):
+    device = install()
+    whole = Run(device=device)()
+    Run(device=device)(tmp_path / "game.npz", epochs=2)
+    resumed = Run(device=device)(tmp_path / "game.npz")
+    for name in (name for name in whole if name.startswith(("gan/", "history/"))):
+        np.testing.assert_allclose(whole[name], resumed[name], rtol=1e-5, atol=1e-7, err_msg=name)
+
+
+# What is refused ------------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_diverges_stops_the_run_with_a_sentence_and_the_last_good_checkpoint_stays(tmp_path):
+    path = tmp_path / "game.npz"
+    Run(extras=[])(path, epochs=1)
+    good = path.read_bytes()
+    worse = Run(extras=[])
+    worse.loader = data.Loader(X, Y, batch_size=6, rng=np.random.default_rng(5), classes=2)
+    turns = iter(range(99))
+    real = non_saturating().real
+    broken = Loss(lambda s: real(s) * (math.nan if next(turns) == 2 else 1.0), *non_saturating()[1:])
+    with pytest.raises(FloatingPointError, match="the loss 'discriminator' became nan in epoch 2 .*; try a smaller rate"):
+        train(worse.gan, worse.loader, worse.adam_g, worse.adam_d, epochs=3, loss=broken, d_steps=2,
+              schedules=worse.schedules, average=worse.average, checkpoint=path, checkpoint_every=3, progress=False)
+    assert path.read_bytes() == good
+
+
+SENTENCES = {
+    "another loss": (lambda g, l, a, b: train(g, l, a, b, epochs=1, loss="kl"), "adversarial.train: loss"),
+    "no GAN": (lambda g, l, a, b: train(g.generator, l, a, b, epochs=1), "trains a GAN, not a Sequential"),
+    "optimisers exchanged": (lambda g, l, a, b: train(g, l, b, a, epochs=1),
+                             "optimizer_g has the parameters of the generator alone, as optim.Adam"),
+    "an optimiser of both": (lambda g, l, a, b: train(g, l, a, optim.SGD(g.parameters()), epochs=1),
+                             "optimizer_d has the parameters of the discriminator alone"),
+    "an extra that is none": (lambda g, l, a, b: train(g, l, a, b, epochs=1, extras=[3]), "extras are Extras, such as"),
+    "an average of both": (lambda g, l, a, b: train(g, l, a, b, epochs=1, average=optim.EMA(g)),
+                           "average is of the generator"),
+    "no turns": (lambda g, l, a, b: train(g, l, a, b, epochs=1, d_steps=0), "d_steps"),
+}
+
+
+@pytest.mark.parametrize("call, sentence", SENTENCES.values(), ids=SENTENCES)
+def test_what_does_not_fit_gets_a_sentence(call, sentence):
+    with pytest.raises(InputError, match=sentence):
+        call(*plain_game())
+
+
+@pytest.mark.parametrize("last, interval", [(nn.Tanh, r"\[-1, 1\]"), (nn.Sigmoid, r"\[0, 1\]")])
+def test_data_that_the_generator_could_never_make_get_a_sentence(last, interval):
+    gan = GAN(nn.mlp([2, 3], rng=0, output_activation=last), nn.Linear(3, 1, rng=0), latent=2, rng=0)
+    optimizers = [optim.SGD(p, lr=0.1) for p in (gan.generator_parameters(), gan.discriminator.parameters())]
+    with pytest.raises(InputError, match=f"which gives numbers in {interval}, and the data go from -2 to 3; scale them"):
+        train(gan, data.Loader(X[:2] * 0 + [[-2], [3]], batch_size=2, rng=0), *optimizers, epochs=1)
+
+
+def test_labels_that_are_missing_or_none_get_a_sentence():
+    run = Run()
+    run.loader = data.Loader(X, batch_size=6, rng=0)
+    with pytest.raises(InputError, match="ConditionalGAN: learns from data and labels, .* these batches have no labels"):
+        run()
+    with pytest.raises(InputError, match="ConditionalGAN.sample: label is a class from 0 to 1, or one for each of 3"):
+        run.gan.sample(3, 0, label=2)
+
+
+def test_a_checkpoint_of_a_game_with_other_extras_is_refused(tmp_path):
+    Run()(tmp_path / "game.npz", epochs=1)
+    with pytest.raises(InputError):
+        Run(extras=[GradientPenalty(rng=0)])(tmp_path / "game.npz")
+
+
+def test_a_run_without_a_batch_of_its_packs_size_says_what_to_do():
+    with pytest.raises(InputError, match="drop_last=True"):
+        gan, loader, *_ = plain_game()
+        packed = GAN(gan.generator, nn.mlp([9, 1], rng=0), latent=2, pack=3, rng=0)
+        train(packed, loader, *(optim.SGD(p) for p in (packed.generator_parameters(), packed.discriminator.parameters())),
+              epochs=1, progress=False)
+

@@ -95,8 +95,11 @@ def machine(hidden=2, sd=1.0):
     return energy.RBM(3, hidden, rng=0, sd=sd)
 
 
-def deep():
+def two_layers():
     return energy.DeepBoltzmannMachine(3, 2, 2, rng=0, sd=1.0)
+
+
+def deep():
     return energy.DeepBeliefNet([3, 4, 2], rng=0, sd=1.0)
 
 
@@ -132,11 +135,11 @@ CALLS = {
     "energy.deep_boltzmann.DeepBoltzmannMachine":
         lambda rng: drawn_by(energy.DeepBoltzmannMachine(3, 2, 2, rng=rng)),
     "energy.deep_boltzmann.DeepBoltzmannMachine.complete":
-        lambda rng: [deep().complete(ROWS, np.array([True, False, False]), steps=4, rng=rng)],
-    "energy.deep_boltzmann.DeepBoltzmannMachine.sample": lambda rng: [deep().sample(9, rng, steps=2)],
+        lambda rng: [two_layers().complete(ROWS, np.array([True, False, False]), steps=4, rng=rng)],
+    "energy.deep_boltzmann.DeepBoltzmannMachine.sample": lambda rng: [two_layers().sample(9, rng, steps=2)],
     "energy.deep_boltzmann.ShapeBM": lambda rng: drawn_by(energy.ShapeBM(3, 2, 2, patch=2, rng=rng)),
     "energy.mean_field.MeanFieldPCD":
-        lambda rng: drawn_by(energy.MeanFieldPCD(deep(), chains=9, rng=rng)),
+        lambda rng: drawn_by(energy.MeanFieldPCD(two_layers(), chains=9, rng=rng)),
     "energy.deep_belief.DeepBeliefNet": lambda rng: drawn_by(energy.DeepBeliefNet([3, 2, 2], rng=rng)),
     "energy.deep_belief.DeepBeliefNet.add": lambda rng: drawn_by(energy.DeepBeliefNet([3, 2], rng=0).add(9, rng=rng)),
     "energy.deep_belief.DeepBeliefNet.classifier":

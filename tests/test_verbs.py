@@ -20,8 +20,7 @@ from minidl.autoencoders import (
     SparseAutoencoder,
     StackedAutoencoder,
 )
-from minidl.energy import RBM, BernoulliRBM, DeepBoltzmannMachine, Gaussian, ShapeBM
-from minidl.energy import RBM, BernoulliRBM, DeepBeliefNet, Gaussian, SigmoidBeliefNet
+from minidl.energy import RBM, BernoulliRBM, DeepBeliefNet, DeepBoltzmannMachine, Gaussian, ShapeBM, SigmoidBeliefNet
 from minidl.linear import PCA, KMeans, LogisticPCA, MiniBatchKMeans, Whitening
 from minidl.variational import VAE, ConvolutionalVAE, VariationalAutoencoder
 from minidl.verbs import Verbs

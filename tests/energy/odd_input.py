@@ -13,7 +13,7 @@ def machine(kind=energy.RBM):
     return kind(3, 2, rng=0)
 
 
-def deep():
+def two_layers():
     return energy.DeepBoltzmannMachine(3, 2, 2, rng=0)
 
 
@@ -158,26 +158,26 @@ ENERGY = {
         *[lambda a, i=i: energy.DeepBoltzmannMachine(*[3, 2, 2][:i], a, *[3, 2, 2][i + 1:], rng=0) for i in range(3)],
         *[lambda a, option=option: energy.DeepBoltzmannMachine(3, 2, 2, **{"rng": 0, option: a})
           for option in ("rng", "sd")],
-        *verbs(deep, "encode", "decode", "reconstruct", "free_energy", "loss", "set_biases", "mean_field"),
-        lambda a: deep().mean_field(BITS, rounds=a), lambda a: deep().sample(a, 0, steps=2),
-        lambda a: deep().sample(1, 0, steps=a),
-        *[lambda a, i=i: deep().energy(*[a if j == i else ROWS[:, :width] for j, width in enumerate((3, 2, 2))])
+        *verbs(two_layers, "encode", "decode", "reconstruct", "free_energy", "loss", "set_biases", "mean_field"),
+        lambda a: two_layers().mean_field(BITS, rounds=a), lambda a: two_layers().sample(a, 0, steps=2),
+        lambda a: two_layers().sample(1, 0, steps=a),
+        *[lambda a, i=i: two_layers().energy(*[a if j == i else ROWS[:, :width] for j, width in enumerate((3, 2, 2))])
           for i in range(3)],
-        lambda a: deep().complete(a, np.array([True, False, False]), steps=2, rng=0),
-        lambda a: deep().complete(BITS, a, steps=2, rng=0),
-        *[lambda a, option=option: deep().complete(BITS, BITS > 0, **{"steps": 2, "rng": 0, option: a})
+        lambda a: two_layers().complete(a, np.array([True, False, False]), steps=2, rng=0),
+        lambda a: two_layers().complete(BITS, a, steps=2, rng=0),
+        *[lambda a, option=option: two_layers().complete(BITS, BITS > 0, **{"steps": 2, "rng": 0, option: a})
           for option in ("steps", "rng")]],
     "ShapeBM": [
         *[lambda a, i=i: energy.ShapeBM(*[3, 2, 2][:i], a, *[3, 2, 2][i + 1:], patch=2, rng=0) for i in range(3)],
         *[lambda a, option=option: energy.ShapeBM(3, 2, 2, **{"patch": 2, "rng": 0, option: a})
           for option in ("patch", "rng", "sd")]],
     "MeanFieldPCD": [
-        energy.MeanFieldPCD, lambda a: energy.MeanFieldPCD(deep())(deep(), a),
-        *[lambda a, option=option: energy.MeanFieldPCD(deep(), **{option: a})
+        energy.MeanFieldPCD, lambda a: energy.MeanFieldPCD(two_layers())(two_layers(), a),
+        *[lambda a, option=option: energy.MeanFieldPCD(two_layers(), **{option: a})
           for option in ("rounds", "k", "chains", "centred", "rng")]],
-    "lower_bound": [lambda a: energy.lower_bound(a, BITS, 0.0), lambda a: energy.lower_bound(deep(), a, 0.0),
-                    lambda a: energy.lower_bound(deep(), BITS, a),
-                    lambda a: energy.lower_bound(deep(), BITS, 0.0, rounds=a)],
+    "lower_bound": [lambda a: energy.lower_bound(a, BITS, 0.0), lambda a: energy.lower_bound(two_layers(), a, 0.0),
+                    lambda a: energy.lower_bound(two_layers(), BITS, a),
+                    lambda a: energy.lower_bound(two_layers(), BITS, 0.0, rounds=a)],
     "DifferenceOfStatistics": [
         energy.DifferenceOfStatistics,
         *[lambda a, exact=exact: energy.DifferenceOfStatistics(machine(energy.BoltzmannMachine), exact=exact)(

@@ -196,10 +196,18 @@ class Talk:
         if schedule == "cosine":
             schedule = CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
         with one_core():           # several would spend more time on waiting for each other than on these products
-            what = about or name or type(model).__name__
-            return training.fit(model, loader, optimizer, epochs=epochs, schedule=schedule, description=what,
-                                checkpoint=self.checkpoint(name) if name else None,
-                                watch=self._watch(model, x, loader.device, look, what), **options)
+            look = look or watching.reconstructions(model, x, getattr(self, "_shape", ()), loader.device)
+            return training.fit(model, loader, optimizer, epochs=epochs, schedule=schedule, **options,
+                                **self.shown(model, about or name or type(model).__name__, name=name, look=look))
+
+    def shown(self, model: Module, about: str, *, name: str = "",
+              look: Callable[[Any], Any] | None = None) -> dict[str, Any]:
+        """For a training other than `train`: the keywords by which `training.run` and its like show and keep it.
+
+        `about`, `name` and `look` are those of `train`; without a look there are its curves alone.
+        """
+        return {"description": about, "checkpoint": self.checkpoint(name) if name else None,
+                "watch": self._watch(model, look, about)}
 
     def of(self, name: str, names: Iterable[str]) -> str:
         """Which of several this is: "contractive, 3 of 7"."""
@@ -347,13 +355,12 @@ class Talk:
             self._print(f"slide {self._options.slide}: {', '.join(its) or 'no picture of its own'}")
         self._surface.stay()
 
-    def _watch(self, model: Module, x: Any, device: Device, look: Callable[[Any], Any] | None, name: str) -> Any:
+    def _watch(self, model: Module, look: Callable[[Any], Any] | None, name: str) -> Any:
         """What draws a training, if there is a place for that."""
         self._surface.ready()
         if not self._surface.draws:
             return None
-        title = f"{self.lecture.where}: {name or type(model).__name__} while it trains"
-        look = look or watching.reconstructions(model, x, getattr(self, "_shape", ()), device)
+        title = f"{self.lecture.where}: {name} while it trains"
         return watching.Watch(self._surface, title, model, look, self.images, self.rng, self._pace)
 
     def _print(self, text: str) -> None:

@@ -71,8 +71,8 @@ def plain_machine(hidden=plain):
 dense = energy.DeepBoltzmannMachine(side * side, 4 * units, tops, rng=talk.rng)
 numbers = lambda machine: sum(p.size for p in machine.parameters())
 talk.save(pictures.cover(images_of(everything[3:4])[0], patch), "patches")
-talk.table(["machine", "hidden units", "weights to the pixels", "all parameters"], [
-    [f"RBM, {plain} hidden units", plain, f"{side * side * plain:,}", f"{numbers(plain_machine()):,}"],
+talk.table(["machine", "hidden units", "weights W1", "all parameters"], [
+    ["RBM", plain, f"{side * side * plain:,}", f"{numbers(plain_machine()):,}"],
     ["two layers, every unit sees all", 4 * units + tops, f"{dense.W1.size:,}", f"{numbers(dense):,}"],
     ["ShapeBM", 4 * units + tops, f"{shape_machine().W1.size:,}", f"{numbers(shape_machine()):,}"]])
 talk.say(f"Four patches of {patch} x {patch} pixels cover {side} x {side}. With the same hidden units the shared weights "
@@ -268,7 +268,7 @@ talk.say(f"Of a hidden ninth the ShapeBM says {of_image['ShapeBM'].mean():.2f} n
          f"the ShapeBM is better than the RBM by {gain:.2f} with a standard error of {error:.2f}, for {wins} of "
          f"{len(test)} shapes" + (", a difference that this many shapes can show." if gain > 2 * error else
                                   "; that is not beyond doubt with so few shapes."))
-talk.table(["machine", "log-score", "better than the one above by", "for so many shapes"], [
+talk.table(["machine", "log-score", "better than above by", "for shapes"], [
     [name, float(values.mean()), *([f"{better[name][0]:.2f} +- {better[name][1]:.2f}", f"{better[name][2]} of "
                                     f"{len(test)}"] if name in better else ["", ""])]
     for name, values in of_image.items()])

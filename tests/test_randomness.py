@@ -120,6 +120,14 @@ def drawn_in_training(make):
     return [rbm.W.grad.numpy()]
 
 
+def dreamt(rng):
+    net = energy.DeepBeliefNet([3, 2, 2], rng=0)
+    net.untie()
+    trainer = energy.WakeSleep(net, rng=rng)
+    trainer(net, ROWS)
+    return trainer.asleep
+
+
 # What each has drawn, as arrays, given an rng.
 CALLS = {
     "energy.ais.ais": lambda rng: list(energy.ais(machine(), betas=20, chains=50, rng=rng)[:1]),
@@ -163,6 +171,7 @@ CALLS = {
         lambda rng: drawn_in_training(lambda rbm: energy.ContrastiveDivergence(rbm, rng=rng)),
     "energy.trainers.DifferenceOfStatistics":
         lambda rng: drawn_by(energy.DifferenceOfStatistics(energy.BoltzmannMachine(3, rng=0), chains=9, rng=rng)),
+    "energy.wake_sleep.WakeSleep": dreamt,
     "autoencoders.binary.BinaryAutoencoder": lambda rng: drawn_by(autoencoders.BinaryAutoencoder([4, 2], rng=rng)),
     "autoencoders.contractive.ContractiveAutoencoder":
         lambda rng: drawn_by(autoencoders.ContractiveAutoencoder([4, 3, 2], rng=rng)),

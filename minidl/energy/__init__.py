@@ -12,11 +12,12 @@ from minidl.energy.rbm import RBM
 from minidl.energy.samplers import GibbsChains, TemperedChains, complete
 from minidl.energy.trainers import ContrastiveDivergence, DifferenceOfStatistics, train
 from minidl.energy.units import Bernoulli, Gaussian, Joint, Softmax, Units
+from minidl.energy.wake_sleep import WakeSleep
 
 __all__ = [
     "RBM", "Bernoulli", "BernoulliRBM", "BoltzmannMachine", "ContrastiveDivergence", "DeepBeliefNet",
     "DeepBoltzmannMachine", "DifferenceOfStatistics", "Estimate", "Gaussian", "GibbsChains", "Joint", "MeanFieldPCD",
-    "ShapeBM", "SigmoidBeliefNet", "Softmax", "TemperedChains", "Units", "ais", "complete", "exact_loss", "hopfield",
-    "ising", "log_likelihood", "log_partition", "lower_bound", "narrow_net", "pretrain", "pseudo_likelihood", "recall",
-    "reconstruction_error", "reverse_ais", "tied_net", "train",
+    "ShapeBM", "SigmoidBeliefNet", "Softmax", "TemperedChains", "Units", "WakeSleep", "ais", "complete", "exact_loss",
+    "hopfield", "ising", "log_likelihood", "log_partition", "lower_bound", "narrow_net", "pretrain",
+    "pseudo_likelihood", "recall", "reconstruction_error", "reverse_ais", "tied_net", "train",
 ]

@@ -17,6 +17,12 @@ def two_layers():
     return energy.DeepBoltzmannMachine(3, 2, 2, rng=0)
 
 
+def belief_net(labels=None):
+    net = energy.DeepBeliefNet([3, 4, 2], labels=labels, rng=0)
+    net.untie()
+    return net
+
+
 def learned():
     return energy.BernoulliRBM(2, n_iter=1, rng=0).fit(BITS)
 
@@ -184,6 +190,10 @@ ENERGY = {
             machine(energy.BoltzmannMachine), a) for exact in (True, False)],
         *[lambda a, option=option: energy.DifferenceOfStatistics(machine(energy.BoltzmannMachine), **{option: a})
           for option in ("exact", "chains", "sweeps", "rng")]],
+    "WakeSleep": [
+        energy.WakeSleep, lambda a: energy.WakeSleep(belief_net())(a, BITS),
+        *[lambda a, labels=labels: energy.WakeSleep(belief_net(labels))(belief_net(labels), a) for labels in (None, 2)],
+        *[lambda a, option=option: energy.WakeSleep(belief_net(), **{option: a}) for option in ("k", "chains", "rng")]],
     "train": [trained],
     **{units.__name__: [units] for units in (energy.Units, energy.Bernoulli, energy.Gaussian, energy.Softmax,
                                              energy.Joint)},

@@ -73,9 +73,9 @@ def clamped(n, steps):
         return [talk.on_host(net.sample(n, talk.seed, steps=steps, label=label)) for label in range(K)]
 
 
-measured = [errors()]
+greedy_errors = errors()
 steps = talk.short(200, 5)
-greedy_dreams = clamped(10, steps)
+greedy_dreams = clamped(30, steps)
 
 # %% [markdown]
 # ## Awake and asleep
@@ -97,20 +97,22 @@ loader = data.Loader(np.concatenate([x_train, md.one_hot(y_train, K).numpy()], 1
                      rng=talk.rng, device=talk.device)
 epochs, trainer = talk.epochs(plan.epochs), energy.WakeSleep(net, rng=talk.rng)
 optimizer = optim.SGD(net.named_parameters(), lr=plan.up_down, momentum=0.5)
-looks = sorted({max(1, round(epochs * i / 12)) for i in range(1, 13)})
 
 
 def measure(history):
-    if len(history.seconds) in looks:
-        measured.append(errors())
+    for name, error in zip(("by_energy", "by_pass"), errors(), strict=True):
+        history.setdefault(name, []).append(error)
 
 
 with one_core():
     history = energy.train(net, loader, optimizer, trainer, epochs=epochs, after_epoch=measure,
                            schedule=optim.LinearLR(optimizer, 1.0, 0.0, total_iters=epochs * len(loader)),
-                           **talk.shown(net, "wake-sleep", look=lambda net: {"dreams": trainer.asleep[0][:20]}))
-by_energy, by_pass = np.transpose(measured)
-talk.save(plotting.curves({"by free energy": ([0, *looks], by_energy), "up and down": ([0, *looks], by_pass)},
+                           **talk.shown(net, "wake-sleep", name="up-down",
+                                        look=lambda net: {"dreams": trainer.asleep[0][:20]}))
+by_energy, by_pass = ([start, *history[name]] for start, name in zip(greedy_errors, ("by_energy", "by_pass"),
+                                                                    strict=True))
+talk.save(plotting.curves({"by free energy": (range(epochs + 1), by_energy),
+                           "up and down": (range(epochs + 1), by_pass)},
                           x="epochs of wake-sleep (0: the greedy net)", y="wrong test images, %",
                           title="All layers at once, after one by one"), "errors")
 talk.say(f"By free energy the greedy net is wrong on {by_energy[0]:.1f} % of the test images, after wake-sleep on "
@@ -143,16 +145,21 @@ def recognised(dreams):
     return float((y_train[nearest] == np.repeat(range(K), len(dreams[0]))).mean())
 
 
-dreams = clamped(10, steps)
-for name, title, found in (("greedy", "after greedy training", greedy_dreams), ("refitted", "after wake-sleep", dreams)):
-    talk.save(plotting.image_grid(talk.images(np.concatenate(found)),
-                                  title=f"A row for each label that is held, {title}"), f"dreams-{name}")
-talk.say(f"Of 100 images of the greedy net {100 * recognised(greedy_dreams):.0f} look most like a training image of the "
-         f"label that was held, after wake-sleep {100 * recognised(dreams):.0f}.")
+dreams = clamped(30, steps)
+def columns(dreams, title, n=5):
+    """A column for each label, with n images."""
+    return plotting.image_grid(talk.images(np.concatenate([label[i:i + 1] for i in range(n) for label in dreams])),
+                               title=title)
+
+
+talk.save(columns(greedy_dreams, "Labels 0 to 9 held, after greedy training"), "dreams-greedy", slides=[113])
+talk.save(columns(dreams, "Labels 0 to 9 held, after wake-sleep"), "dreams-refitted", slides=[113])
+talk.say(f"Of 300 images that the greedy net dreams {300 * recognised(greedy_dreams):.0f} look most like a training "
+         f"image of the label that was held, after wake-sleep {300 * recognised(dreams):.0f}.")
 times = [2**i for i in range(talk.short(9, 3))]
-talk.save([plotting.image_grid(talk.images(np.concatenate(clamped(2, n)).reshape(K, 2, -1).swapaxes(0, 1).reshape(
-    2 * K, -1)), title=f"Labels 0 to 9 held: after {n} step{'s' * (n > 1)} of Gibbs sampling") for n in times], "thinking")
-talk.say(f"Two chains for each label, all from noise, and what they show after up to {times[-1]} steps.")
+talk.save([columns(clamped(2, n), f"Labels 0 to 9 held: after {n} step{'s' * (n > 1)} of Gibbs sampling", 2)
+           for n in times], "thinking")
+talk.say(f"Two chains for each label, from noise, and what they show after up to {times[-1]} steps.")
 
 # %% [markdown]
 # ## Efficient, but not optimal
@@ -204,8 +211,8 @@ talk.say(f"The bound on the test images is {greedy_bound.mean():.2f} nats after 
 # The weights of a unit in the first layer can be looked at. Those of a deeper one are weights of units, and nobody sees
 # those. Two questions can be asked of any layer.
 #
-# *Which image excites the unit most?* Climb: change the pixels along the gradient of the unit's input, and keep the norm
-# of the image that of the data. In the first layer the answer is known, $W_j / |W_j|$.
+# *Which image excites the unit most?* Climb: change the pixels along the gradient of the unit's input, and keep the
+# image's norm that of the data. In the first layer the answer is known: its weights, $W_j / |W_j|$ times that norm.
 
 # %% name="layers" slides=[114] needs=["up-down"]
 held, depths = net.top.visible.size - K, range(1, len(net.layers) + 1)
@@ -220,10 +227,10 @@ def inputs(x, depth):
     return below @ net.top.W[:held] + net.top.c                          # no label says anything
 
 
-def exciting(depth, units, climb=talk.short(200, 20)):
+def exciting(depth, units):
     """For each unit the image (n, D) that excites it most, found by gradient ascent from random pixels."""
     x = put(talk.rng.random((len(units), net.layers[0].visible.size), dtype=np.float32))
-    for _ in range(climb):
+    for _ in range(talk.short(200, 20)):
         image = md.Tensor(x, requires_grad=True)
         slope = md.grad(md.sum(inputs(image, depth)[range(len(units)), units]), [image])[0].data
         x = sized(x + 0.3 * sized(slope))
@@ -264,7 +271,7 @@ talk.rows("exciting", "What excites a unit most", {"weights of\nlayer 1": grey(w
     f"layer {depth}": grey(x) for depth, x in excited.items()}})
 closed = alike(excited[1], put(weights))
 same = {depth: float(np.median(alike(excited[depth], again[depth]))) for depth in depths}
-talk.say(f"Grey is 0. In layer 1 climbing finds the weights (cosine {closed.min():.3f} or more). From other pixels it "
+talk.say(f"Grey is 0. In layer 1 climbing finds the weights (a cosine of {closed.min():.3f}). From other pixels it "
          "ends at the same image in layer 1, and at images whose cosine is "
          + " and ".join(f"{same[depth]:.2f} in layer {depth}" for depth in depths[1:]) + ".")
 talk.rows("averages", "What the net dreams of while the unit is on", {
@@ -306,5 +313,5 @@ talk.metric("bound_greedy", greedy_bound.mean())
 talk.metric("bound", refitted_bound.mean())
 talk.metric("bound_gain", gain.mean())
 talk.metric("climbing_finds_the_weights", closed.min(), at_least=0.999, always=True)
-talk.metric("class_share_gain", shares[-1] - shares[1])
+talk.metric("class_share_gain", shares[-1] - shares[0])
 talk.finish()

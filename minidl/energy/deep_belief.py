@@ -122,10 +122,13 @@ class DeepBeliefNet(Module):
             x = self.layers[i].hidden.mean(self.upward(i).up(x))
         return x
 
-    def draw_up(self, x: Array, stream: RandomStream) -> list[Array]:
-        """States of each layer given x (N, D), unchecked: [x, h1, ..., h(l-1)], each drawn given the one below."""
+    def draw_up(self, x: Array, stream: RandomStream, depth: int | None = None) -> list[Array]:
+        """States of each layer given x (N, D), unchecked: [x, h1, ..., h(depth)], each drawn given the one below.
+
+        `depth` is by default that of the top machine's visible units.
+        """
         states = [x]
-        for i, rbm in enumerate(self.layers[:-1]):
+        for i, rbm in enumerate(self.layers[:len(self.layers) - 1 if depth is None else depth]):
             states.append(rbm.hidden.draw(rbm.hidden.mean(self.upward(i).up(states[-1])), stream))
         return states
 

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from minidl.arguments import plain_array
-from minidl.backend import Array, backend_of
+from minidl.backend import Array, Device, backend_of
 from minidl.data.loader import Loader
 from minidl.energy.deep_belief import DeepBeliefNet
+from minidl.energy.samplers import HostStream
 from minidl.energy.trainers import ContrastiveDivergence, train
 from minidl.errors import InputError
 from minidl.optim import SGD, LinearLR
 from minidl.randomness import RandomStream, Seed
-from minidl.rows import array_of, blocks, check_amount, check_choice, check_count
+from minidl.rows import array_of, check_amount, check_choice, check_count
 from minidl.training.history import History
 
 
@@ -27,11 +28,12 @@ def pretrain(net: DeepBeliefNet, x: Any, labels: Any = None, *, epochs: int | Se
              **trainer: Any) -> list[History]:
     """Train the net's machines one after the other, from layer `first` on; returns the history of each.
 
-    The lowest one learns x (N, D); each further one learns the means of the hidden units below, or with `states`
-    states that are drawn, which is what slide 108's bound is about. The top machine of a net with labels gets `labels`,
-    (N,) whole numbers, beside them. A machine whose visible biases are all 0 begins with those of what it learns.
-    `epochs`, `lr` and `momentum` are one number, or one for each machine: Gaussian units need small rates. The rate
-    falls linearly to 0. `trainer` are the keywords of ContrastiveDivergence: `k`, `chains`, `centred`, `sparsity`.
+    The lowest one learns x (N, D); each further one learns the means of the hidden units below, or with `states` their
+    states, drawn anew for each batch, which is what slide 108's bound is about. The top machine of a net with labels
+    gets `labels`, (N,) whole numbers, beside them. A machine whose visible biases are all 0 begins with those of what
+    it learns. `epochs`, `lr` and `momentum` are one number, or one for each machine: Gaussian units need small rates.
+    The rate falls linearly to 0. `trainer` are the keywords of ContrastiveDivergence: `k`, `chains`, `centred`,
+    `sparsity`.
 
     With `checkpoint`, a path, each machine has a file of its own beside it, and an interrupted training goes on where
     it was. Raises InputError for another number of epochs, rates or momenta than machines, labels that do not fit, and
@@ -53,11 +55,13 @@ def pretrain(net: DeepBeliefNet, x: Any, labels: Any = None, *, epochs: int | Se
     histories = []
     for i in range(first, n):
         rbm = net.layers[i]
-        below = _beside(_rows(net, rows, i, states, stream), labels, net.labels if i == n - 1 else 0)
+        beside = _label_rows(rows, labels, net.labels) if i == n - 1 and net.labels else rows[:, :0]
+        below = _joined(net.features(rows, i), beside)
         if not bool((rbm.b.data != 0).any()):                # fresh; not one that begins as a mirrored machine
             rbm.set_biases(below)
-        loader = Loader(backend_of(below).to_host(below), batch_size=batch_size, rng=stream,
-                        device=net.device)
+        drawn = states and i > 0
+        loader = Loader(backend_of(rows).to_host(_joined(rows, beside) if drawn else below), batch_size=batch_size,
+                        augment=_Draw(net, i) if drawn else None, rng=stream, device=net.device)
         optimizer = SGD(rbm.named_parameters(), lr=each["lr"][i], momentum=each["momentum"][i],
                         weight_decay=lambda name, p: weight_cost if name == "W" else 0.0)
         schedule = LinearLR(optimizer, 1.0, 0.0, total_iters=each["epochs"][i] * len(loader))
@@ -68,28 +72,31 @@ def pretrain(net: DeepBeliefNet, x: Any, labels: Any = None, *, epochs: int | Se
     return histories
 
 
-def _rows(net: DeepBeliefNet, x: Array, depth: int, states: bool, stream: RandomStream) -> Array:
-    """What the machine at this depth learns from x (N, D): means, or states drawn, of its visible units."""
-    if depth == 0:
-        return x
-    parts = []
-    for rows in blocks(x):
-        below = net.features(rows, depth)
-        parts.append(net.layers[depth - 1].hidden.draw(below, stream) if states else below)
-    return backend_of(x).xp.concatenate(parts)
+class _Draw:
+    """Of a batch of data, and labels beside them, states of the hidden layer at this depth beside the labels."""
+
+    def __init__(self, net: DeepBeliefNet, depth: int) -> None:
+        self.net, self.depth = net, depth
+
+    def __call__(self, batch: Array, rng: np.random.Generator) -> Array:
+        width = self.net.layers[0].visible.size
+        rows = batch[:, :width].astype(self.net.top.b.dtype)
+        return _joined(self.net.draw_up(rows, HostStream(rng), self.depth)[-1], batch[:, width:])
 
 
-def _beside(rows: Array, labels: Any, classes: int) -> Array:
-    if not classes:
-        return rows
+def _joined(rows: Array, beside: Array) -> Array:
+    return backend_of(rows).xp.concatenate([rows, beside], 1) if beside.shape[1] else rows
+
+
+def _label_rows(x: Array, labels: Any, classes: int) -> Array:
+    """The softmax unit's rows of labels (N,), beside x (N, D): (N, classes)."""
     given = plain_array("pretrain", array_of([] if labels is None else labels))
     given = backend_of(given).to_host(given)
-    if given.shape != (len(rows),) or not np.issubdtype(given.dtype, np.integer) or not (
+    if given.shape != (len(x),) or not np.issubdtype(given.dtype, np.integer) or not (
             (given >= 0) & (given < classes)).all():
         raise InputError(f"pretrain: the net's labels are a whole number from 0 to {classes - 1} for each of the "
-                         f"{len(rows)} rows of x, not {labels!r:.60}")
-    xp = backend_of(rows).xp
-    return xp.concatenate([rows, (xp.asarray(given)[:, None] == xp.arange(classes)).astype(rows.dtype)], 1)
+                         f"{len(x)} rows of x, not {labels!r:.60}")
+    return Device(backend_of(x)).put((given[:, None] == np.arange(classes)).astype(x.dtype))
 
 
 def _each(name: str, value: Any, n: int) -> list[Any]:

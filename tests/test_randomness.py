@@ -13,7 +13,19 @@ import pytest
 from PIL import Image
 
 import minidl as md
-from minidl import InputError, RandomStream, autoencoders, data, energy, linear, nn, optim, training, variational
+from minidl import (
+    InputError,
+    RandomStream,
+    adversarial,
+    autoencoders,
+    data,
+    energy,
+    linear,
+    nn,
+    optim,
+    training,
+    variational,
+)
 from minidl.autoencoders.convolutional import stages
 from minidl.backend import backend_of
 from minidl.data import augmentation
@@ -130,6 +142,12 @@ def dreamt(rng):
 
 # What each has drawn, as arrays, given an rng.
 CALLS = {
+    "adversarial.dcgan.dcgan_discriminator":
+        lambda rng: drawn_by(adversarial.dcgan_discriminator((6, 6, 1), channels=1, rng=rng)),
+    "adversarial.dcgan.dcgan_generator":
+        lambda rng: drawn_by(adversarial.dcgan_generator((6, 6, 1), latent=2, channels=1, rng=rng)),
+    "adversarial.vaegan.VAEGAN": lambda rng: drawn_by(adversarial.VAEGAN(
+        nn.Linear(2, 4, rng=0), nn.Linear(2, 2, rng=0), nn.Linear(2, 1, rng=0), latent=2, rng=rng)),
     "energy.ais.ais": lambda rng: list(energy.ais(machine(), betas=20, chains=50, rng=rng)[:1]),
     "energy.ais.reverse_ais": lambda rng: list(energy.reverse_ais(machine(), ROWS, betas=20, rng=rng)[:1]),
     "energy.belief_net.SigmoidBeliefNet": lambda rng: drawn_by(energy.SigmoidBeliefNet([3, 2], rng=rng)),

@@ -10,6 +10,7 @@ import pytest
 import minidl
 import minidl as md
 from minidl import nn
+from minidl.adversarial import VAEGAN, BiGAN
 from minidl.autoencoders import (
     Autoencoder,
     BinaryAutoencoder,
@@ -60,6 +61,10 @@ CASES = {
     "DeepBeliefNet, labels": Case(lambda: DeepBeliefNet([16, 8, 6], labels=3, rng=0, sd=0.5), (8,), remembers=False),
     "SigmoidBeliefNet": Case(lambda: SigmoidBeliefNet([16, 4, 3], rng=0, sd=0.5), (3,), tensors=("decode",),
                              remembers=False),
+    "VAEGAN": Case(lambda: VAEGAN(nn.mlp([16, 8, 6], rng=0), nn.mlp([3, 16], rng=0), nn.mlp([16, 8, 1], rng=0),
+                                  latent=3, rng=0), (3,), remembers=False),
+    "BiGAN": Case(lambda: BiGAN(nn.mlp([3, 16], rng=0), nn.mlp([16, 3], rng=0), nn.mlp([19, 1], rng=0), latent=3,
+                                rng=0), (3,), remembers=False),
     "Autoencoder": Case(lambda: Autoencoder(nn.mlp([16, 3], rng=0), nn.mlp([3, 16], rng=0), input_shape=(16,),
                                             code_shape=(3,)), (3,)),
     "DeepAutoencoder": Case(lambda: DeepAutoencoder([16, 8, 3], rng=0), (3,)),

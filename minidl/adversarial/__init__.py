@@ -1,4 +1,6 @@
 """Generative adversarial nets: the game of two players, its losses, penalties and variants (slides 28-74)."""
+from minidl.adversarial.cyclegan import Cycle, CycleGAN
+from minidl.adversarial.dcgan import dcgan_discriminator, dcgan_generator, dcgan_rules
 from minidl.adversarial.game import Extra, Turn, train
 from minidl.adversarial.gan import GAN
 from minidl.adversarial.hacks import FeatureMatching, HistoricalAveraging, Unrolled
@@ -15,9 +17,12 @@ from minidl.adversarial.pairings import (
     TwoHeads,
 )
 from minidl.adversarial.penalties import Drift, GradientPenalty, WeightClipping
+from minidl.adversarial.vaegan import VAEGAN, Similarity
 
-__all__ = ["GAN", "LOSSES", "AuxiliaryGAN", "BiGAN", "ConditionalGAN", "Drift", "Extra", "FeatureMatching",
-           "GradientPenalty", "HistoricalAveraging", "InfoGAN", "Information", "Joined", "Loss",
-           "MinibatchDiscrimination", "MinibatchStd", "Naming", "Turn", "TwoHeads", "Unrolled", "Virtual",
-           "VirtualBatchNorm", "WeightClipping", "hinge", "least_squares", "minimax", "non_saturating", "train",
-           "wasserstein"]
+__all__ = [
+    "GAN", "LOSSES", "VAEGAN", "AuxiliaryGAN", "BiGAN", "ConditionalGAN", "Cycle", "CycleGAN", "Drift", "Extra",
+    "FeatureMatching", "GradientPenalty", "HistoricalAveraging", "InfoGAN", "Information", "Joined", "Loss",
+    "MinibatchDiscrimination", "MinibatchStd", "Naming", "Similarity", "Turn", "TwoHeads", "Unrolled", "Virtual",
+    "VirtualBatchNorm", "WeightClipping", "dcgan_discriminator", "dcgan_generator", "dcgan_rules", "hinge",
+    "least_squares", "minimax", "non_saturating", "train", "wasserstein",
+]

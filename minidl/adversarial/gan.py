@@ -49,7 +49,7 @@ class GAN(Module):
 
     def noise(self, n: int) -> Array:
         """Standard normal noise (n, latent), drawn from the game's own stream."""
-        return self.stream.normal((n, self.latent), self._like())
+        return self.stream.normal((n, self.latent), self.like)
 
     def real(self, batch: Sight) -> Sight:
         """What the discriminator sees of a batch of data."""
@@ -90,12 +90,7 @@ class GAN(Module):
 
     def check_data(self, batch: Sight) -> None:
         """Raise InputError for data that the generator could never make."""
-        last = list(self.generator)[-1] if isinstance(self.generator, Sequential) else None
-        low = {Tanh: -1.0, Sigmoid: 0.0}.get(type(last))                                        # type: ignore[arg-type]
-        x = array_of(batch[0])
-        if low is not None and x.size and not (low <= float(x.min()) and float(x.max()) <= 1.0):
-            raise InputError(f"{type(self).__name__}: the generator ends in {last}, which gives numbers in "
-                             f"[{low:g}, 1], and the data go from {float(x.min()):g} to {float(x.max()):g}; scale them")
+        check_range(type(self).__name__, self.generator, batch[0])
 
     def _packed(self, part: Any) -> Any:
         if self.pack == 1:
@@ -113,26 +108,29 @@ class GAN(Module):
         """The data that noise stands for: (N, latent) -> (N, ...); of a Tensor a recorded Tensor."""
         if isinstance(code, Tensor):
             return self.generator(code)
-        return self._generate(code)
+        return self.made_by(self.generator, code)
 
     def sample(self, n: int, rng: Seed) -> Array:
         """n new items (n, ...) of standard normal noise, drawn on the host: the same on every device."""
         n = check_count(type(self).__name__, "n", n, least=0)
         z = generator(rng, f"{type(self).__name__}.sample").standard_normal((n, self.latent), dtype=np.float32)
-        return self._generate(self.device.put(z).astype(self._like().dtype))
+        return self.made_by(self.generator, self.device.put(z).astype(self.like.dtype))
 
-    def _generate(self, z: Array, *beside: Array) -> Array:
-        was = self.generator.training
-        self.generator.eval()
+    def made_by(self, network: Module, *given: Array) -> Array:
+        """What one of the networks makes of arrays (N, ...), unrecorded and in evaluation mode: (N, ...)."""
+        was = network.training
+        network.eval()
         try:
             with no_grad():
-                parts = [self.generator(*(Tensor(a[rows]) for a in (z, *beside))).data
-                         for rows in slices(max(len(z), 1), _ROWS)]
+                parts = [network(*(Tensor(a[rows]) for a in given)).data for rows in slices(max(len(given[0]), 1),
+                                                                                           _ROWS)]
         finally:
-            self.generator.train(was)
-        return backend_of(z).xp.concatenate(parts)
+            network.train(was)
+        return backend_of(given[0]).xp.concatenate(parts)
 
-    def _like(self) -> Array:
+    @property
+    def like(self) -> Array:
+        """An array of the networks' dtype and device."""
         return self.generator.parameters()[0].data
 
     @property
@@ -142,3 +140,14 @@ class GAN(Module):
 
     def describe(self) -> str:
         return f"{type(self).__name__}(latent={self.latent}{f', pack={self.pack}' if self.pack > 1 else ''})"
+
+
+def check_range(who: str, network: Module, x: Any) -> None:
+    """Raise InputError, in `who`'s name, for data that the network's last layer could never make: x (N, ...)."""
+    network = getattr(network, "network", network)                                        # within Joined
+    last = list(network)[-1] if isinstance(network, Sequential) else None
+    low = {Tanh: -1.0, Sigmoid: 0.0}.get(type(last))                                            # type: ignore[arg-type]
+    x = array_of(x)
+    if low is not None and x.size and not (low <= float(x.min()) and float(x.max()) <= 1.0):
+        raise InputError(f"{who}: the generator ends in {last}, which gives numbers in "
+                         f"[{low:g}, 1], and the data go from {float(x.min()):g} to {float(x.max()):g}; scale them")

@@ -10,15 +10,12 @@ from minidl.adversarial.game import Extra, Turn
 from minidl.adversarial.gan import GAN, Sight
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
-from minidl.modes import no_grad
 from minidl.nn.layers import Sequential
 from minidl.nn.losses import cross_entropy
 from minidl.nn.module import Module
 from minidl.randomness import Seed, generator
-from minidl.rows import array_of, check_amount, check_count, slices
+from minidl.rows import array_of, check_amount, check_count
 from minidl.tensor import Tensor
-
-_ROWS = 1024
 
 
 class Joined(Module):
@@ -90,7 +87,7 @@ class ConditionalGAN(GAN):
 
     def _rows(self, y: Array) -> Array:
         xp = backend_of(y).xp
-        return (y[:, None] == xp.arange(self.classes)).astype(self._like().dtype)
+        return (y[:, None] == xp.arange(self.classes)).astype(self.like.dtype)
 
     def sample(self, n: int, rng: Seed, *, label: int | Any = None) -> Array:
         """n new items (n, ...): of one class, of the classes `label` (n,), or by default of classes drawn evenly.
@@ -106,7 +103,7 @@ class ConditionalGAN(GAN):
             raise InputError(f"{type(self).__name__}.sample: label is a class from 0 to {self.classes - 1}, or one for "
                              f"each of {n} items, not {label!r:.60}")
         labels = self.device.put(np.broadcast_to(given, (n,)).copy())
-        return self._generate(self.device.put(z).astype(self._like().dtype), self._rows(labels))
+        return self.made_by(self.generator, self.device.put(z).astype(self.like.dtype), self._rows(labels))
 
 
 class AuxiliaryGAN(ConditionalGAN):
@@ -171,9 +168,9 @@ class InfoGAN(GAN):
         """n new items (n, ...) with codes drawn as in training."""
         draws = generator(rng, "InfoGAN.sample")
         n = check_count("InfoGAN", "n", n, least=0)
-        z, pick, codes = (self.device.put(a.astype(self._like().dtype)) for a in (
+        z, pick, codes = (self.device.put(a.astype(self.like.dtype)) for a in (
             draws.standard_normal((n, self.latent)), draws.random((n, 1)), draws.random((n, self.codes))))
-        return self._generate(self._coded(z, pick, codes))
+        return self.made_by(self.generator, self._coded(z, pick, codes))
 
     def _coded(self, z: Array, pick: Array, codes: Array) -> Array:
         xp, plain = backend_of(z).xp, self.latent - self.classes - self.codes
@@ -234,14 +231,7 @@ class BiGAN(GAN):
         """The codes of x: (N, ...) -> (N, latent); of a Tensor a recorded Tensor."""
         if isinstance(x, Tensor):
             return self.encoder(x)
-        was = self.encoder.training
-        self.encoder.eval()
-        try:
-            with no_grad():
-                parts = [self.encoder(Tensor(x[rows])).data for rows in slices(max(len(x), 1), _ROWS)]
-        finally:
-            self.encoder.train(was)
-        return backend_of(x).xp.concatenate(parts)
+        return self.made_by(self.encoder, x)
 
     def reconstruct(self, x: Any) -> Any:
         """`decode(encode(x))`: (N, ...) -> (N, ...)."""

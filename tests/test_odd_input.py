@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import minidl as md
-from minidl import InputError, Tensor, data, energy, linear, metrics, nn, optim, variational
+from minidl import InputError, Tensor, adversarial, data, energy, linear, metrics, nn, optim, variational
+from tests.adversarial.odd_input import ADVERSARIAL
 from tests.energy.odd_input import ENERGY
 from tests.variational.odd_input import VARIATIONAL
 
@@ -222,6 +223,7 @@ OPTIMIZERS = {
                   lambda a: optim.LBFGS([parameter()], max_iter=a)],
     "clip_grad_norm_": [lambda a: optim.clip_grad_norm_(a, 1.0), lambda a: optim.clip_grad_norm_([parameter()], a)],
     "clip_grad_value_": [lambda a: optim.clip_grad_value_(a, 1.0), lambda a: optim.clip_grad_value_([parameter()], a)],
+    "clip_weights_": [lambda a: optim.clip_weights_(a, 1.0), lambda a: optim.clip_weights_([parameter()], a)],
     "ClipGradNorm": [optim.ClipGradNorm], "ClipGradValue": [optim.ClipGradValue],
     "GradientNoise": [lambda a: optim.GradientNoise(a, rng=0), lambda a: optim.GradientNoise(rng=a),
                       lambda a: optim.GradientNoise(rng=0)(a)],
@@ -340,14 +342,14 @@ DATA = {
 ROOMS = {"operations": (OPERATIONS, md.__all__), "losses": (LOSSES, ()), "layers": (LAYERS, nn.__all__),
          "optimisers": (OPTIMIZERS, optim.__all__), "linear models": (LINEAR, linear.__all__),
          "measures": (METRICS, metrics.__all__), "data": (DATA, data.__all__),
-         "machines of energy": (ENERGY, energy.__all__),
+         "machines of energy": (ENERGY, energy.__all__), "adversarial nets": (ADVERSARIAL, adversarial.__all__),
          "variational": (VARIATIONAL, variational.__all__)}
 
 # No functions of data: modules, base classes, types, modes; and names that are in the table under another one.
 EXEMPT = {"InputError", "Primitive", "__version__", "custom", "debug", "devices", "graph", "nn", "no_grad", "ops",
           "optim", "tune", "Activation", "Buffer", "Module", "init", "linear", "Optimizer", "Schedule", "RMSProp",
           "DescriptionLength", "Dataset", "Entry", "Units", "TEXTS", "augmentation", "cache_folder", "catalogue",
-          "data_folders", "fetchable", "names"}
+          "data_folders", "fetchable", "names", "Extra", "LOSSES", "Loss", "Turn"}
 CALLS = [pytest.param(call, id=f"{room}: {name} {i}") for room, (table, _) in ROOMS.items()
          for name, calls in table.items() for i, call in enumerate(calls)]
 

@@ -148,6 +148,35 @@ CALLS = {
         lambda rng: drawn_by(adversarial.dcgan_generator((6, 6, 1), latent=2, channels=1, rng=rng)),
     "adversarial.vaegan.VAEGAN": lambda rng: drawn_by(adversarial.VAEGAN(
         nn.Linear(2, 4, rng=0), nn.Linear(2, 2, rng=0), nn.Linear(2, 1, rng=0), latent=2, rng=rng)),
+def game(make=adversarial.GAN, inputs=2, **options):
+    """A function of an rng: a game of two small networks."""
+    return lambda rng: make(nn.Linear(inputs, 3, rng=0), nn.Linear(5, 1, rng=0), latent=2, rng=rng, **options)
+
+
+def infogan(rng):
+    return adversarial.InfoGAN(nn.Linear(4, 3, rng=0), nn.Linear(3, 1, rng=0), latent=4, classes=2, codes=1, rng=rng)
+
+
+def bigan(rng):
+    return adversarial.BiGAN(nn.Linear(2, 3, rng=0), nn.Linear(3, 2, rng=0), nn.Linear(5, 1, rng=0), latent=2, rng=rng)
+
+
+conditional = game(adversarial.ConditionalGAN, 4, classes=2)
+
+# What each has drawn, as arrays, given an rng.
+CALLS = {
+    "adversarial.gan.GAN": lambda rng: [game()(rng).noise(3)],
+    "adversarial.gan.GAN.sample": lambda rng: [game()(0).sample(3, rng)],
+    "adversarial.layers.MinibatchDiscrimination":
+        lambda rng: drawn_by(adversarial.MinibatchDiscrimination(3, 2, 2, rng=rng)),
+    "adversarial.pairings.AuxiliaryGAN": lambda rng: [game(adversarial.AuxiliaryGAN, 4, classes=2)(rng).noise(3)],
+    "adversarial.pairings.BiGAN": lambda rng: [bigan(rng).noise(3)],
+    "adversarial.pairings.ConditionalGAN": lambda rng: [conditional(rng).noise(3)],
+    "adversarial.pairings.ConditionalGAN.sample": lambda rng: [conditional(0).sample(3, rng)],
+    "adversarial.pairings.InfoGAN": lambda rng: [infogan(rng).noise(3)],
+    "adversarial.pairings.InfoGAN.sample": lambda rng: [infogan(0).sample(3, rng)],
+    "adversarial.penalties.GradientPenalty":
+        lambda rng: [adversarial.GradientPenalty(rng=rng).stream.uniform((3,), LIKE)],
     "energy.ais.ais": lambda rng: list(energy.ais(machine(), betas=20, chains=50, rng=rng)[:1]),
     "energy.ais.reverse_ais": lambda rng: list(energy.reverse_ais(machine(), ROWS, betas=20, rng=rng)[:1]),
     "energy.belief_net.SigmoidBeliefNet": lambda rng: drawn_by(energy.SigmoidBeliefNet([3, 2], rng=rng)),

@@ -82,8 +82,10 @@ def train(gan: GAN, loader: Loader, optimizer_g: Optimizer, optimizer_d: Optimiz
     loss = loss_of("adversarial.train", loss)
     check_count("adversarial.train", "d_steps", d_steps)
     _check_players(gan, optimizer_g, optimizer_d, average)
-    if bad := [extra for extra in extras if not isinstance(extra, Extra)]:
-        raise InputError(f"adversarial.train: extras are Extras, such as [GradientPenalty(rng=0)], not {bad[0]!r:.60}")
+    for name, given, kind, such in (("extras", extras, Extra, "[GradientPenalty(rng=0)]"),
+                                    ("schedules", schedules, Schedule, "[optim.LinearLR(optimizer_g, 1.0, 0.0, 500)]")):
+        if not isinstance(given, list | tuple) or not all(isinstance(one, kind) for one in given):
+            raise InputError(f"adversarial.train: {name} are a list, such as {such}, not {given!r:.60}")
     turns = _Turns()
 
     def step(given: Any) -> dict[str, Any]:

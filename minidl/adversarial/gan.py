@@ -61,7 +61,7 @@ class GAN(Module):
 
     def judge(self, seen: Sight, params: dict[str, Tensor] | None = None) -> tuple[Tensor, Sight]:
         """The discriminator's scores (N / pack,), and what else it says. `params` stand in for its parameters."""
-        seen = tuple(self._packed(part) for part in seen)
+        seen = self._seen(seen)
         said = self.discriminator(*seen) if params is None else functional_call(self.discriminator, params, *seen)
         scores, *more = said if isinstance(said, tuple) else (said,)
         if scores.size != len(seen[0]):
@@ -74,7 +74,7 @@ class GAN(Module):
 
         Raises InputError unless it is a Sequential or has a method `features`.
         """
-        seen = tuple(self._packed(part) for part in seen)
+        seen = self._seen(seen)
         body: Any = getattr(self.discriminator, "features", None)
         if body is None and isinstance(self.discriminator, Sequential):
             body = self.discriminator[:-1]
@@ -92,9 +92,12 @@ class GAN(Module):
         """Raise InputError for data that the generator could never make."""
         check_range(type(self).__name__, self.generator, batch[0])
 
+    def _seen(self, seen: Sight) -> Sight:
+        for part in seen:
+            check_items(type(self).__name__, part)
+        return seen if self.pack == 1 else tuple(self._packed(part) for part in seen)
+
     def _packed(self, part: Any) -> Any:
-        if self.pack == 1:
-            return part
         if len(part) % self.pack:
             raise InputError(f"{type(self).__name__}: a batch is a multiple of the pack of {self.pack}, not "
                              f"{len(part)}; data.Loader(..., drop_last=True) leaves the smaller last one out")
@@ -151,3 +154,9 @@ def check_range(who: str, network: Module, x: Any) -> None:
     if low is not None and x.size and not (low <= float(x.min()) and float(x.max()) <= 1.0):
         raise InputError(f"{who}: the generator ends in {last}, which gives numbers in "
                          f"[{low:g}, 1], and the data go from {float(x.min()):g} to {float(x.max()):g}; scale them")
+
+
+def check_items(who: str, x: Any) -> None:
+    """Raise InputError, in `who`'s name, for what is no array or Tensor of items (N, ...)."""
+    if not getattr(x, "ndim", 0):
+        raise InputError(f"{who}: items are an array or a Tensor (N, ...), not {x!r:.60}")

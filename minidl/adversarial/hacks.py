@@ -16,6 +16,7 @@ class FeatureMatching(Extra):
     """The generator shall match the mean of the discriminator's features, instead of fooling it.
 
     It pays `weight` times the squared distance between the means of `gan.features` over data and over what it made.
+    Raises InputError for a weight below 0.
 
     Source: T. Salimans et al., "Improved techniques for training GANs", 2016, section 3.1.
     """
@@ -33,6 +34,8 @@ class FeatureMatching(Extra):
 
 class HistoricalAveraging(Extra):
     """Each player pays `weight` times the squared distance of its parameters to their mean over all its past turns.
+
+    Raises InputError for a weight below 0.
 
     Source: T. Salimans et al., "Improved techniques for training GANs", 2016, section 3.3.
     """
@@ -76,7 +79,7 @@ class Unrolled(Extra):
     """The generator plays against the discriminator that `steps` steps of its optimiser from now would make.
 
     Its gradient goes through these steps: it sees how the discriminator will answer. The steps use this turn's items
-    and are forgotten. Raises InputError for an optimiser that `optim.stepped` does not know.
+    and are forgotten. Raises InputError for steps below 1, and an optimiser that `optim.stepped` does not know.
 
     Source: L. Metz et al., "Unrolled generative adversarial networks", 2017.
     """

@@ -9,7 +9,7 @@ from minidl import ops
 from minidl.errors import InputError
 from minidl.nn.module import Buffer, Module
 from minidl.randomness import Seed, generator
-from minidl.rows import check_count
+from minidl.rows import check_amount, check_count
 from minidl.tensor import Parameter, Tensor
 
 
@@ -58,6 +58,7 @@ class MinibatchStd(Module):
         self.group = check_count("MinibatchStd", "group", group, least=2)
 
     def forward(self, x: Any) -> Tensor:
+        self.expect(x, ..., "N", "C")
         x = x if isinstance(x, Tensor) else Tensor(x)
         check_batch("MinibatchStd", len(x))
         size = self.group if len(x) % self.group == 0 else len(x)
@@ -78,6 +79,7 @@ class VirtualBatchNorm(Module):
 
     (N, ..., C) -> (N, ..., C), within a `Virtual` network, which puts the reference before the batch. The mean and the
     mean square of each channel are those of the reference, with the item itself as one more. Then weight and bias.
+    Raises InputError for features below 1, an eps below 0, and outside of a Virtual.
 
     Source: T. Salimans et al., "Improved techniques for training GANs", 2016, section 3.5.
     """
@@ -87,13 +89,13 @@ class VirtualBatchNorm(Module):
     def __init__(self, features: int, *, eps: float = 1e-5) -> None:
         size = check_count("VirtualBatchNorm", "features", features)
         self.weight, self.bias = Parameter(np.ones(size, np.float32)), Parameter(np.zeros(size, np.float32))
-        self.eps = eps
+        self.eps = check_amount("VirtualBatchNorm", "eps", eps)
 
     def forward(self, x: Any) -> Tensor:
+        self.expect(x, ..., "N", self.weight.size)
         if not self.rows:
             raise InputError("VirtualBatchNorm: stands within Virtual(network, reference), which shows it the "
                              "reference batch")
-        self.expect(x, ..., "N", self.weight.size)
         places = tuple(range(1, x.ndim - 1))
         n = self.rows
         mean, square = (ops.mean(a[:n], (0, *places), keepdims=True) for a in (x, x * x))
@@ -109,14 +111,16 @@ class VirtualBatchNorm(Module):
 class Virtual(Module):
     """A network whose VirtualBatchNorm layers see the batch `reference` (R, ...) first, anew at each pass.
 
-    (N, ...) -> what the network gives for them. Raises InputError for a reference of fewer than two items, and items
-    of another shape.
+    (N, ...) -> what the network gives for them. Raises InputError for what is no network, a reference of fewer than two
+    items, and items of another shape.
     """
 
     def __init__(self, network: Module, reference: Any) -> None:
-        self.network = network
+        if not isinstance(network, Module) or not getattr(reference, "ndim", 0):
+            raise InputError(f"Virtual: takes a network, an nn.Module, and a batch of items, an array, not "
+                             f"{network!r:.60} and {reference!r:.60}")
         check_batch("Virtual", len(reference))
-        self.reference = Buffer(reference)
+        self.network, self.reference = network, Buffer(reference)
         for _, layer in network.named_modules():
             if isinstance(layer, VirtualBatchNorm):
                 layer.rows = len(reference)

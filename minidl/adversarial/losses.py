@@ -31,7 +31,8 @@ def minimax(smoothing: float = 0.0) -> Loss:
     """The game of the paper: D's cross-entropy, and the generator pays what D gains. Scores are logits.
 
     Where D is sure of itself, the generator's gradient vanishes. With `smoothing` s data are to be told with the
-    probability 1 - s instead of 1, and what is generated with 0 as before: one-sided (Salimans et al. 2016).
+    probability 1 - s instead of 1, and what is generated with 0 as before: one-sided (Salimans et al. 2016). Raises
+    InputError for a smoothing outside [0, 1).
 
     Source: I. Goodfellow et al., "Generative adversarial nets", 2014, equation 1.
     """
@@ -40,7 +41,9 @@ def minimax(smoothing: float = 0.0) -> Loss:
 
 
 def non_saturating(smoothing: float = 0.0) -> Loss:
-    """D's cross-entropy, and the generator pays -log D instead of log(1 - D). Scores are logits; see `minimax`.
+    """D's cross-entropy, and the generator pays -log D instead of log(1 - D). Scores are logits.
+
+    `smoothing` and its errors, an InputError, are those of `minimax`.
 
     Source: I. Goodfellow et al., "Generative adversarial nets", 2014, section 3.
     """
@@ -49,6 +52,8 @@ def non_saturating(smoothing: float = 0.0) -> Loss:
 
 def least_squares(smoothing: float = 0.0) -> Loss:
     """Half the squared distance to 1 (with `smoothing`, 1 - s) for data, to 0 for what is generated.
+
+    Raises InputError for a smoothing outside [0, 1).
 
     Source: X. Mao et al., "Least squares generative adversarial networks", 2017.
     """

@@ -80,7 +80,10 @@ class GradientPenalty(Extra):
 
 
 class Drift(Extra):
-    """`weight` times the mean square of the scores of data: it keeps them near 0 (Karras et al. 2018, appendix A.1)."""
+    """`weight` times the mean square of the scores of data: it keeps them near 0 (Karras et al. 2018, appendix A.1).
+
+    Raises InputError for a weight below 0.
+    """
 
     def __init__(self, weight: float = 1e-3) -> None:
         self.weight = check_amount("Drift", "weight", weight)
@@ -92,7 +95,10 @@ class Drift(Extra):
 
 
 class WeightClipping(Extra):
-    """After each step the critic's parameters are brought into [-value, value] (slide 53)."""
+    """After each step the critic's parameters are brought into [-value, value] (slide 53).
+
+    Raises InputError for a value that is not above 0.
+    """
 
     def __init__(self, value: float = 0.01) -> None:
         self.value = check_amount("WeightClipping", "value", value, positive=True)

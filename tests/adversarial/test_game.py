@@ -187,9 +187,9 @@ def test_on_a_device_the_game_is_that_of_the_host(d_steps):
         gan.to(where)
         gan.noise = lambda n, gan=gan: gan.device.put(np.linspace(-1, 1, 2 * n, dtype=np.float32).reshape(n, 2))
         history = train(gan, data.Loader(X, batch_size=6, shuffle=False, device=where), sgd_g, sgd_d, epochs=2,
-                        d_steps=d_steps, average=optim.EMA(gan.generator), progress=False,
-                        extras=[HistoricalAveraging(), GradientPenalty(at="real", rng=0), Unrolled(1), WeightClipping(1.)])
-        states.append({**{k: v for k, v in gan.state_dict().items()}, **{k: v for k, v in history.items() if k != "seconds"}})
+                        d_steps=d_steps, average=optim.EMA(gan.generator), progress=False, extras=[
+                            HistoricalAveraging(), GradientPenalty(at="real", rng=0), Unrolled(1), WeightClipping(1.0)])
+        states.append(gan.state_dict() | {name: series for name, series in history.items() if name != "seconds"})
     for name, value in states[0].items():
         np.testing.assert_allclose(value, states[1][name], rtol=1e-4, atol=1e-6, err_msg=name)
 
@@ -215,23 +215,24 @@ def test_a_loss_that_diverges_stops_the_run_with_a_sentence_and_the_last_good_ch
     turns = iter(range(99))
     real = non_saturating().real
     broken = Loss(lambda s: real(s) * (math.nan if next(turns) == 2 else 1.0), *non_saturating()[1:])
-    with pytest.raises(FloatingPointError, match="the loss 'discriminator' became nan in epoch 2 .*; try a smaller rate"):
+    with pytest.raises(FloatingPointError, match="the loss 'discriminator' became nan in epoch 2 .*; try a sm"):
         train(worse.gan, worse.loader, worse.adam_g, worse.adam_d, epochs=3, loss=broken, d_steps=2,
               schedules=worse.schedules, average=worse.average, checkpoint=path, checkpoint_every=3, progress=False)
     assert path.read_bytes() == good
 
 
 SENTENCES = {
-    "another loss": (lambda g, l, a, b: train(g, l, a, b, epochs=1, loss="kl"), "adversarial.train: loss"),
-    "no GAN": (lambda g, l, a, b: train(g.generator, l, a, b, epochs=1), "trains a GAN, not a Sequential"),
-    "optimisers exchanged": (lambda g, l, a, b: train(g, l, b, a, epochs=1),
+    "another loss": (lambda g, x, a, b: train(g, x, a, b, epochs=1, loss="kl"), "adversarial.train: loss"),
+    "no GAN": (lambda g, x, a, b: train(g.generator, x, a, b, epochs=1), "trains a GAN, not a Sequential"),
+    "optimisers exchanged": (lambda g, x, a, b: train(g, x, b, a, epochs=1),
                              "optimizer_g has the parameters of the generator alone, as optim.Adam"),
-    "an optimiser of both": (lambda g, l, a, b: train(g, l, a, optim.SGD(g.parameters()), epochs=1),
+    "an optimiser of both": (lambda g, x, a, b: train(g, x, a, optim.SGD(g.parameters()), epochs=1),
                              "optimizer_d has the parameters of the discriminator alone"),
-    "an extra that is none": (lambda g, l, a, b: train(g, l, a, b, epochs=1, extras=[3]), "extras are Extras, such as"),
-    "an average of both": (lambda g, l, a, b: train(g, l, a, b, epochs=1, average=optim.EMA(g)),
+    "an extra that is none": (lambda g, x, a, b: train(g, x, a, b, epochs=1, extras=[3]), "extras are a list"),
+    "a schedule that is none": (lambda g, x, a, b: train(g, x, a, b, epochs=1, schedules=a), "schedules are a list"),
+    "an average of both": (lambda g, x, a, b: train(g, x, a, b, epochs=1, average=optim.EMA(g)),
                            "average is of the generator"),
-    "no turns": (lambda g, l, a, b: train(g, l, a, b, epochs=1, d_steps=0), "d_steps"),
+    "no turns": (lambda g, x, a, b: train(g, x, a, b, epochs=1, d_steps=0), "d_steps"),
 }
 
 
@@ -245,14 +246,14 @@ def test_what_does_not_fit_gets_a_sentence(call, sentence):
 def test_data_that_the_generator_could_never_make_get_a_sentence(last, interval):
     gan = GAN(nn.mlp([2, 3], rng=0, output_activation=last), nn.Linear(3, 1, rng=0), latent=2, rng=0)
     optimizers = [optim.SGD(p, lr=0.1) for p in (gan.generator_parameters(), gan.discriminator.parameters())]
-    with pytest.raises(InputError, match=f"which gives numbers in {interval}, and the data go from -2 to 3; scale them"):
+    with pytest.raises(InputError, match=f"gives numbers in {interval}, and the data go from -2 to 3; scale them"):
         train(gan, data.Loader(X[:2] * 0 + [[-2], [3]], batch_size=2, rng=0), *optimizers, epochs=1)
 
 
 def test_labels_that_are_missing_or_none_get_a_sentence():
     run = Run()
     run.loader = data.Loader(X, batch_size=6, rng=0)
-    with pytest.raises(InputError, match="ConditionalGAN: learns from data and labels, .* these batches have no labels"):
+    with pytest.raises(InputError, match="ConditionalGAN: learns from data and labels, .* these batches have no"):
         run()
     with pytest.raises(InputError, match="ConditionalGAN.sample: label is a class from 0 to 1, or one for each of 3"):
         run.gan.sample(3, 0, label=2)
@@ -268,6 +269,6 @@ def test_a_run_without_a_batch_of_its_packs_size_says_what_to_do():
     with pytest.raises(InputError, match="drop_last=True"):
         gan, loader, *_ = plain_game()
         packed = GAN(gan.generator, nn.mlp([9, 1], rng=0), latent=2, pack=3, rng=0)
-        train(packed, loader, *(optim.SGD(p) for p in (packed.generator_parameters(), packed.discriminator.parameters())),
-              epochs=1, progress=False)
+        sgd = [optim.SGD(p) for p in (packed.generator_parameters(), packed.discriminator.parameters())]
+        train(packed, loader, *sgd, epochs=1, progress=False)
 

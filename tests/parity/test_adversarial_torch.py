@@ -79,8 +79,8 @@ def critics(torch, kind):
         theirs = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.LeakyReLU(0.2), torch.nn.LayerNorm(5),
                                      torch.nn.Linear(5, 1)).double()
     else:
-        ours = nn.Sequential(nn.Conv2d(2, 4, 4, stride=2, padding=1, rng=0), nn.LeakyReLU(0.2), nn.Conv2d(4, 3, 3, rng=0),
-                             nn.Tanh(), nn.Flatten(), nn.Linear(12, 1, rng=1))
+        ours = nn.Sequential(nn.Conv2d(2, 4, 4, stride=2, padding=1, rng=0), nn.LeakyReLU(0.2),
+                             nn.Conv2d(4, 3, 3, rng=0), nn.Tanh(), nn.Flatten(), nn.Linear(12, 1, rng=1))
         theirs = torch.nn.Sequential(torch.nn.Conv2d(2, 4, 4, 2, 1), torch.nn.LeakyReLU(0.2), torch.nn.Conv2d(4, 3, 3),
                                      torch.nn.Tanh(), torch.nn.Flatten(), torch.nn.Linear(12, 1)).double()
     ours.astype(np.float64)

@@ -1,0 +1,93 @@
+"""Adversarial nets in the table of `test_odd_input`: for each public name, functions of one odd value."""
+
+import numpy as np
+
+from minidl import adversarial as adv
+from minidl import data, nn, optim
+
+ROWS = np.random.default_rng(0).uniform(-1, 1, (12, 3)).astype(np.float32)
+LABELS = np.arange(12) % 2
+
+
+def gan(**options):
+    return adv.GAN(nn.Linear(2, 3, rng=0), nn.mlp([3, 4, 1], rng=0), **{"latent": 2, "rng": 0} | options)
+
+
+def conditional(make=adv.ConditionalGAN):
+    sees = 5 if make is adv.ConditionalGAN else 3
+    return make(nn.Linear(4, 3, rng=0), nn.Linear(sees, 1, rng=0), latent=2, classes=2, rng=0)
+
+
+def bigan():
+    return adv.BiGAN(nn.Linear(2, 3, rng=0), nn.Linear(3, 2, rng=0), nn.Linear(5, 1, rng=0), latent=2, rng=0)
+
+
+def infogan(**options):
+    return adv.InfoGAN(nn.Linear(4, 3, rng=0), nn.Linear(3, 1, rng=0), **{
+        "latent": 4, "classes": 2, "codes": 1, "rng": 0} | options)
+
+
+def trained(**options):
+    """A game of one step, with one odd thing in it."""
+    made = gan()
+    sgd = [optim.SGD(p) for p in (made.generator_parameters(), made.discriminator.parameters())]
+    loader = options.pop("loader", None) or data.Loader(ROWS, batch_size=12, rng=0)
+    return adv.train(made, loader, *(options.pop(name, o) for name, o in zip(
+        ("optimizer_g", "optimizer_d"), sgd, strict=True)), **{"epochs": 1, "progress": False} | options)
+
+
+def of_rows(a):
+    """Odd rows to be learned from. That a loss was no longer finite is a run's own word for rows that are none."""
+    try:
+        return trained(loader=data.Loader(a, batch_size=2, rng=0))
+    except FloatingPointError as error:
+        assert "try a smaller rate" in str(error)
+
+
+def switched(make, *options):
+    """An Extra made with one odd value, and played with."""
+    return [lambda a, option=option: trained(extras=[make(**{option: a})]) for option in options]
+
+
+ADVERSARIAL = {
+    "GAN": [lambda a: adv.GAN(a, nn.Linear(3, 1, rng=0), latent=2, rng=0),
+            lambda a: adv.GAN(nn.Linear(2, 3, rng=0), a, latent=2, rng=0), lambda a: gan(latent=a),
+            lambda a: gan(pack=a), lambda a: gan(rng=a), lambda a: gan().decode(a), lambda a: gan().sample(a, 0),
+            lambda a: gan().sample(2, a), lambda a: gan().judge((a,)), lambda a: gan(pack=2).judge((a,)),
+            lambda a: gan().features((a,))],
+    "ConditionalGAN": [
+        *[lambda a, option=option: adv.ConditionalGAN(nn.Linear(4, 3, rng=0), nn.Linear(5, 1, rng=0), **{
+            "latent": 2, "classes": 2, "rng": 0, option: a}) for option in ("latent", "classes", "pack", "rng")],
+        lambda a: conditional().sample(a, 0), lambda a: conditional().sample(2, a),
+        lambda a: conditional().sample(2, 0, label=a)],
+    "AuxiliaryGAN": [lambda a: conditional(adv.AuxiliaryGAN).sample(2, 0, label=a)],
+    "InfoGAN": [lambda a: infogan(classes=a), lambda a: infogan(codes=a), lambda a: infogan(latent=a),
+                lambda a: infogan(rng=a), lambda a: infogan().sample(a, 0), lambda a: infogan().sample(2, a)],
+    "BiGAN": [lambda a: bigan().encode(a), lambda a: bigan().decode(a), lambda a: bigan().reconstruct(a),
+              lambda a: bigan().sample(a, 0), lambda a: bigan().sample(2, a)],
+    "Joined": [lambda a: adv.Joined(nn.Linear(3, 1, rng=0))(a), lambda a: adv.Joined(nn.Linear(5, 1, rng=0))(ROWS, a),
+               lambda a: adv.Joined(nn.mlp([3, 2, 1], rng=0)).features(a)],
+    "TwoHeads": [lambda a: adv.TwoHeads(nn.Linear(3, 2, rng=0), nn.Linear(2, 1, rng=0), nn.Linear(2, 2, rng=0))(a)],
+    "Naming": switched(adv.Naming, "weight"),
+    "Information": switched(adv.Information, "weight"),
+    "FeatureMatching": switched(adv.FeatureMatching, "weight"),
+    "HistoricalAveraging": switched(adv.HistoricalAveraging, "weight"),
+    "Unrolled": switched(adv.Unrolled, "steps"),
+    "GradientPenalty": switched(lambda **odd: adv.GradientPenalty(**{"rng": 0} | odd), "weight", "target", "at",
+                                "one_sided", "rng"),
+    "Drift": switched(adv.Drift, "weight"),
+    "WeightClipping": switched(adv.WeightClipping, "value"),
+    "MinibatchDiscrimination": [
+        lambda a: adv.MinibatchDiscrimination(3, 2, 2, rng=0)(a),
+        *[lambda a, option=option: adv.MinibatchDiscrimination(**{"features": 3, "rng": 0, option: a})
+          for option in ("features", "kernels", "dims", "rng")]],
+    "MinibatchStd": [lambda a: adv.MinibatchStd()(a), adv.MinibatchStd],
+    "VirtualBatchNorm": [adv.VirtualBatchNorm, lambda a: adv.VirtualBatchNorm(3, eps=a),
+                         lambda a: adv.VirtualBatchNorm(3)(a)],
+    "Virtual": [lambda a: adv.Virtual(adv.VirtualBatchNorm(3), a), lambda a: adv.Virtual(adv.VirtualBatchNorm(3), ROWS)(
+        a), lambda a: adv.Virtual(a, ROWS), lambda a: adv.Virtual(adv.VirtualBatchNorm(3), a)(ROWS)],
+    **{f.__name__: [f] for f in (adv.minimax, adv.non_saturating, adv.least_squares, adv.wasserstein, adv.hinge)},
+    "train": [of_rows, lambda a: adv.train(a, *[None] * 3, epochs=1),
+              *[lambda a, option=option: trained(**{option: a}) for option in (
+                  "optimizer_g", "optimizer_d", "epochs", "loss", "d_steps", "extras", "schedules", "average")]],
+}

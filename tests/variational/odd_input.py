@@ -19,7 +19,8 @@ def exact():
 
 VARIATIONAL = {
     "VAE": [lambda a: VAE(a, rng=0), lambda a: VAE([3, a], rng=0), lambda a: model(output=a),
-            lambda a: model(classes=a), lambda a: model(beta=a), lambda a: model(k=a), lambda a: model(output="linear", sd=a),
+            lambda a: model(classes=a), lambda a: model(beta=a), lambda a: model(k=a),
+            lambda a: model(output="linear", sd=a),
             *[lambda a, name=name, output=output: getattr(model(output=output), name)(a)
               for name in METHODS for output in ("logits", "linear")],
             *[lambda a, name=name: getattr(model(classes=3), name)(ROWS, a) for name in METHODS],

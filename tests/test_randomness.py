@@ -140,14 +140,6 @@ def dreamt(rng):
     return trainer.asleep
 
 
-# What each has drawn, as arrays, given an rng.
-CALLS = {
-    "adversarial.dcgan.dcgan_discriminator":
-        lambda rng: drawn_by(adversarial.dcgan_discriminator((6, 6, 1), channels=1, rng=rng)),
-    "adversarial.dcgan.dcgan_generator":
-        lambda rng: drawn_by(adversarial.dcgan_generator((6, 6, 1), latent=2, channels=1, rng=rng)),
-    "adversarial.vaegan.VAEGAN": lambda rng: drawn_by(adversarial.VAEGAN(
-        nn.Linear(2, 4, rng=0), nn.Linear(2, 2, rng=0), nn.Linear(2, 1, rng=0), latent=2, rng=rng)),
 def game(make=adversarial.GAN, inputs=2, **options):
     """A function of an rng: a game of two small networks."""
     return lambda rng: make(nn.Linear(inputs, 3, rng=0), nn.Linear(5, 1, rng=0), latent=2, rng=rng, **options)
@@ -163,8 +155,15 @@ def bigan(rng):
 
 conditional = game(adversarial.ConditionalGAN, 4, classes=2)
 
+
 # What each has drawn, as arrays, given an rng.
 CALLS = {
+    "adversarial.dcgan.dcgan_discriminator":
+        lambda rng: drawn_by(adversarial.dcgan_discriminator((6, 6, 1), channels=1, rng=rng)),
+    "adversarial.dcgan.dcgan_generator":
+        lambda rng: drawn_by(adversarial.dcgan_generator((6, 6, 1), latent=2, channels=1, rng=rng)),
+    "adversarial.vaegan.VAEGAN": lambda rng: drawn_by(adversarial.VAEGAN(
+        nn.Linear(2, 4, rng=0), nn.Linear(2, 2, rng=0), nn.Linear(2, 1, rng=0), latent=2, rng=rng)),
     "adversarial.gan.GAN": lambda rng: [game()(rng).noise(3)],
     "adversarial.gan.GAN.sample": lambda rng: [game()(0).sample(3, rng)],
     "adversarial.layers.MinibatchDiscrimination":

@@ -41,8 +41,9 @@ def minimax(smoothing: float = 0.0) -> Loss:
 
 
 def non_saturating(smoothing: float = 0.0) -> Loss:
-    """D's cross-entropy, and the generator pays -log D instead of log(1 - D). Scores are logits. Raises InputError for a smoothing
-    outside [0, 1); see `minimax`.
+    """D's cross-entropy, and the generator pays -log D instead of log(1 - D). Scores are logits.
+
+    Raises InputError for a smoothing outside [0, 1); see `minimax`.
 
     Source: I. Goodfellow et al., "Generative adversarial nets", 2014, section 3.
     """

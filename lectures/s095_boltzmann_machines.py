@@ -163,25 +163,27 @@ talk.save(frames, "cooling")
 # %% name="ising" slides=[95]
 temperatures = np.sort(np.append(np.linspace(1.45, 3.65, talk.short(11, 2)), CRITICAL))
 spins = spins_of(states(16, np.zeros(0)), 4)
-truth, small, large, worst, seen_at = [], [], [], 0.0, {}
+means: dict[int, list] = {4: [], SIDE: []}
+truth, worst, seen_at = [], 0.0, {}
 for temperature in talk.each(temperatures, "grids at each temperature"):
     P = energy.ising((4, 4), temperature).astype(np.float64).probabilities()
     truth.append([P @ measure(spins) for measure in (magnetisation, energy_per_spin)])
-    for side, n, looks, means in ((4, 1000, 1, small), (SIDE, 6, talk.short(6, 1), large)):
-        grid, x, values = energy.ising((side, side), temperature), np.ones((n, side * side), np.float32), []
+    for side, n, looks in ((4, 1000, 1), (SIDE, 6, talk.short(6, 1))):
+        grid, x, found = energy.ising((side, side), temperature), np.ones((n, side * side), np.float32), []
         for _ in range(looks):
             x = grid.gibbs(x, talk.short(50, 2) if side == SIDE else 50, rng=rng)
-            values.append([measure(spins_of(x, side)) for measure in (magnetisation, energy_per_spin)])
-        values = np.concatenate(values[looks // 3:], 1)
-        means.append(values.mean(1))
+            found.append([measure(spins_of(x, side)) for measure in (magnetisation, energy_per_spin)])
+        values = np.concatenate(found[looks // 3:], 1)
+        means[side].append(values.mean(1))
         if side == 4:
             worst = max(worst, float((abs(values.mean(1) - truth[-1]) / (values.std(1) / np.sqrt(n))).max()))
     seen_at[f"T = {temperature:.2f}"] = spins_of(x, SIDE)[0]
 talk.save(plotting.image_grid(0.5 + 0.4 * np.stack(list(seen_at.values())), captions=list(seen_at), columns=6,
                               title="A magnet of 32x32 spins"), "magnets")
-talk.save(pictures.temperatures(temperatures, np.array(truth), np.array(small), np.array(large), CRITICAL), "ising")
+large = np.array(means[SIDE])
+talk.save(pictures.temperatures(temperatures, np.array(truth), np.array(means[4]), large, CRITICAL), "ising")
 talk.say(f"On 4x4 spins the chains and enumeration agree, at worst by {worst:.1f} standard errors. On 32x32 the "
-         f"magnetisation falls from {large[0][0]:.2f} at T = {temperatures[0]:.2f} to {large[-1][0]:.2f} at "
+         f"magnetisation falls from {large[0, 0]:.2f} at T = {temperatures[0]:.2f} to {large[-1, 0]:.2f} at "
          f"{temperatures[-1]:.2f}, most steeply around {CRITICAL:.3f}.")
 
 # %% [markdown]
@@ -246,7 +248,8 @@ all_v, all_h = states(5, little.b.data), states(4, little.b.data)
 joint = np.exp(-little.energy(np.repeat(all_v, 16, 0), np.tile(all_h, (32, 1)))).reshape(32, 16)      # not yet / Z
 h_given_v = joint @ all_h / joint.sum(1, keepdims=True)
 v_given_h = joint.T @ all_v / joint.sum(0)[:, None]
-conditional_error = float(max(abs(h_given_v - little.propup(all_v)).max(), abs(v_given_h - little.propdown(all_h)).max()))
+conditional_error = max(float(abs(h_given_v - little.propup(all_v)).max()),
+                        float(abs(v_given_h - little.propdown(all_h)).max()))
 free_energy_error = float(abs(np.log(joint.sum(1)) + little.free_energy(all_v)).max())
 talk.table(["slide 96, against the table of 512 states", "largest difference"], [
     ["p(h | v) and p(v | h)", f"{conditional_error:.0e}"], ["free energy", f"{free_energy_error:.0e}"]])
@@ -299,7 +302,7 @@ rbm = learned(pixels, x_train, "pixels")
 stream = md.RandomStream(rng)
 v = talk.device.put(x_test[images.one_of_each()[3]][None])
 strip = [("v: a test image", talk.images(v)[0])]
-for step in range(3):
+for _ in range(3):
     h = rbm.hidden.draw(rbm.propup(v), stream)
     v = rbm.visible.draw(rbm.propdown(h), stream)
     strip += [("h, drawn given v", talk.on_host(h).reshape(plan.hidden)), ("v, drawn given h", talk.images(v)[0])]
@@ -445,9 +448,9 @@ talk.say(f"A sample and the training image nearest to it differ in {float((dista
 # %% [markdown]
 # ## What must come out
 #
-# The identities hold to 1e-8. The exclusive or is learned with hidden units and not without. The chains on small magnets
-# agree with enumeration. Hidden units classify better than pixels, and so do label units. Lower halves cost less than
-# with independent pixels or the nearest neighbour.
+# The identities hold to 1e-8. The exclusive or is learned with hidden units and not without. The chains on small
+# magnets agree with enumeration. Hidden units classify better than pixels, and so do label units. Lower halves cost
+# less than with independent pixels or the nearest neighbour.
 
 # %% name="bounds"
 bounds = {"digits": dict(features=0.0, labels=7.0), "mnist": dict(features=1.0, labels=6.0)}[talk.data]
@@ -459,8 +462,8 @@ talk.metric("xor_without_hidden", without, at_least=3 * np.log(2) - 0.01)
 talk.metric("xor_exact", with_hidden, at_most=1.7)
 talk.metric("xor_sampled", sampled, at_most=1.7)
 talk.metric("ising_standard_errors", worst, at_most=5, always=True)
-talk.metric("magnetisation_cold", large[0][0], at_least=0.95)
-talk.metric("magnetisation_hot", large[-1][0], at_most=0.2)
+talk.metric("magnetisation_cold", large[0, 0], at_least=0.95)
+talk.metric("magnetisation_hot", large[-1, 0], at_most=0.2)
 talk.metric("hopfield_few", random_bits[1], at_most=0.01)
 talk.metric("hopfield_many", random_bits[-2], at_least=0.08)
 talk.metric("upside_down_told_apart", told_apart, at_least=0.8)

@@ -125,9 +125,11 @@ def temperatures(temperatures: Any, truth: Any, small: Any, large: Any, critical
         axis.axvline(critical, color=COLOURS[6], linestyle="--")
         axis.plot(temperatures, truth[:, k], color=COLOURS[0], label="4x4, all states")
         axis.plot(temperatures, small[:, k], "o", color=COLOURS[4], markersize=12, label="4x4, chains")
-        axis.plot(temperatures, large[:, k], "s--", color=COLOURS[1], markersize=12, linewidth=2, label="32x32, chains")
+        axis.plot(temperatures, large[:, k], "s--", color=COLOURS[1], markersize=12, linewidth=2,
+                  label="32x32, chains")
         if k == 0:
-            axis.plot([*fine, temperatures[-1]], [*onsager, 0], color=COLOURS[2], linewidth=2, label="infinite (Onsager)")
+            axis.plot([*fine, temperatures[-1]], [*onsager, 0], color=COLOURS[2], linewidth=2,
+                      label="infinite (Onsager)")
             axis.set_ylim(0, 1.05)
         axis.set(xlabel="temperature", ylabel=name)
         axis.grid(axis="y")
@@ -176,7 +178,7 @@ def free_energies(kinds: Mapping[str, Any], *, title: str = "What the machine ha
     from matplotlib.figure import Figure
 
     every = np.concatenate([np.ravel(on_host(values)) for values in kinds.values()])
-    edges = np.linspace(*np.percentile(every, [0.1, 99.9]), 60)
+    edges = np.linspace(float(np.percentile(every, 0.1)), float(np.percentile(every, 99.9)), 60)
     figure = Figure(layout="constrained", figsize=(14, 2.2 + 1.3 * len(kinds)))
     axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (label, values), colour in zip(axes, kinds.items(), colours(), strict=False):

@@ -27,7 +27,7 @@ def phases(v0: Any, h0: Any, v1: Any, h1: Any, positive: Any, negative: Any) -> 
         raise InputError(f"phases: statistics are as many pictures of both phases, (m, H, W), not {positive.shape} and "
                          f"{negative.shape}")
     figure = Figure(figsize=(17, 13))
-    above, below = figure.subfigures(2, 1, height_ratios=[1, 1.7])
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1, 1.7])[:, 0]
     axes = above.subplots(1, 4, width_ratios=[1, 0.8, 1, 0.8])
     above.subplots_adjust(left=0.05, right=0.97, bottom=0.05, top=0.64, wspace=0.5)
     for axis, (name, picture) in zip(axes, (("data $v^0$", v0), ("hidden $h^0$,\ndrawn", h0),
@@ -43,8 +43,9 @@ def phases(v0: Any, h0: Any, v1: Any, h1: Any, positive: Any, negative: Any) -> 
                       arrowprops={"arrowstyle": "-|>", "color": COLOURS[1], "linewidth": 5, "mutation_scale": 30})
     rows = below.subplots(3, len(positive))
     below.subplots_adjust(left=0.2, right=0.97, bottom=0.02, top=0.92, wspace=0.08, hspace=0.08)
-    for row, (name, pictures) in zip(rows, ((r"$\langle v\,h\rangle^0$", positive), (r"$\langle v\,h\rangle^1$", negative),
-                                            ("difference:\nthe update", positive - negative)), strict=True):
+    statistics = {r"$\langle v\,h\rangle^0$": positive, r"$\langle v\,h\rangle^1$": negative,
+                  "difference:\nthe update": positive - negative}
+    for row, (name, pictures) in zip(rows, statistics.items(), strict=True):
         for axis, picture in zip(row, pictures, strict=True):
             axis.imshow(picture, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
@@ -97,7 +98,7 @@ def misleading(patterns: Any, updates: Any, likelihood: Any, errors: Any) -> Fig
     from matplotlib.figure import Figure
 
     figure = Figure(layout="constrained", figsize=(15, 11))
-    above, below = figure.subfigures(2, 1, height_ratios=[1, 4.4])
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1, 4.4])[:, 0]
     for axis, pattern in zip(above.subplots(1, len(patterns)), on_host(patterns), strict=True):
         axis.imshow(pattern, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axis.set(xticks=[], yticks=[])

@@ -6,6 +6,7 @@ import pytest
 
 import minidl as md
 from minidl import plotting
+from minidl.lectures.pictures import boltzmann_machines, contrastive_divergence
 from minidl.lectures.pictures.basic_networks import boundaries
 from minidl.lectures.pictures.binary_codes import Found, activities, retrieved, rings
 from minidl.lectures.pictures.convolutional_autoencoder import layers, overlaps
@@ -62,6 +63,21 @@ def all_pictures():
     yield races({"passes": {"a": ([1, 10], [9.0, 0.5])}, "seconds": {"a": ([0.1, 2], [9.0, 0.5])}}, y="cost",
                 top=1.0, title="a title")
     yield bars({"a": 7.5, "b\nc": 1.25}, x="errors", unit=" %", title="a title", emphasis=["a"])
+    yield boltzmann_machines.chain_step(np.eye(2)[::-1], [0, 1], 1, 0.5, np.full(4, 0.25), np.eye(4)[1], title="a")
+    yield boltzmann_machines.statistics({"data": np.eye(4)}, md.Tensor(np.ones((4, 4))), hidden=1, title="a title")
+    yield boltzmann_machines.cooling(np.sign(GREY[0] - 0.5), [(3.0, 0.1), (2.0, 0.9)], 2.269, span=(1, 4))
+    yield boltzmann_machines.temperatures(np.array([1.5, 2.0, 3.0]), *rng.random((3, 3, 2)), 2.269)
+    yield boltzmann_machines.capacity({"a": ([1, 20], [0.0, 30.0])}, 13.8)
+    yield boltzmann_machines.strip([("v", GREY[0]), ("h", md.Tensor(np.eye(4)))], title="a title")
+    yield boltzmann_machines.free_energies({"a": rng.normal(size=50), "b\nc": md.Tensor(rng.normal(size=9))})
+    yield boltzmann_machines.bars({"a": 7.5, "b\nc": 1.25}, x="errors", title="a title")
+    yield contrastive_divergence.phases(GREY[0], np.eye(12)[0], GREY[1], rng.random(12), GREY[:3], md.Tensor(GREY[3:6]))
+    yield contrastive_divergence.scores({"a": [-18.7, -18.6], "b": [-18.5]}, x="nats", title="a title")
+    yield contrastive_divergence.curves({"a": ([1, 2], [-3.0, -2.0])}, x="epochs", y="nats", title="a title")
+    yield contrastive_divergence.misleading(GREY[:3], np.arange(3), -np.arange(3.0), [1.0, 0.1, 0.0])
+    yield contrastive_divergence.error_bars([1.0, 3.0], [0.5, 0.5], 1.2)
+    yield contrastive_divergence.sandwich([10, 100], {"forward": [1.0, 1.9], "reverse": [3.0, 2.1]}, 2.0)
+    yield contrastive_divergence.filters({"a": GREY - 0.5, "b": md.Tensor(GREY[:4])})
     yield stacking([("x", 6), ("a", 4), ("x'", 6)], trained=[1], title="a title", note="a note")
 
 
@@ -199,6 +215,8 @@ def test_the_layers_in_training_are_red_and_histograms_add_up():
     (lambda: geometry({"a": PCA(2).fit(MOONS)}, MOONS), r"'a' gives float64 \(10, 2\)"),
     (lambda: cells(MOONS, MOONS), r"\(T, k, 2\), not \(10, 2\)"),
     (lambda: cells(GREY, GREY), r"are \(N, 2\), not \(10, 8, 8\)"),
+    (lambda: boltzmann_machines.chain_step(np.eye(2), [0, 1], 1, 0.5, np.ones(3), np.ones(3)), r"4 states, not \(2,"),
+    (lambda: contrastive_divergence.phases(*GREY[:4], GREY[:3], GREY[:2]), r"not \(3, 8, 8\) and \(2, 8, 8\)"),
     (lambda: codes(GREY[0]), "two columns")])
 def test_wrong_shapes_get_a_sentence(draw, sentence):
     with pytest.raises(md.InputError, match=sentence):

@@ -1,0 +1,30 @@
+"""The lecture on slides 95-97, from end to end: its files, and what holds after a short run already."""
+import pytest
+
+from minidl import data
+
+
+def test_boltzmann_machines(run):
+    record = run("boltzmann-machines", "--fast")
+    assert record["figures"] == [
+        "gibbs.gif", "statistics.png", "learning.png", "cooling.gif", "magnets.png", "ising.png", "hopfield.png",
+        "capacity.png", "block-gibbs.png", "chains.gif", "free-energy.png", "filters.png", "errors.png",
+        "by-label.png", "completion.png", "samples.png"]
+    metrics, bounds = record["metrics"], record["bounds"]
+    for name in "gradient_difference", "conditional_difference", "free_energy_difference":
+        assert 0 <= metrics[name] <= bounds[name]["at_most"] == 1e-8
+    assert metrics["ising_standard_errors"] < 5 and metrics["hopfield_few"] < 0.05 < metrics["hopfield_many"]
+
+
+@pytest.mark.slow
+def test_on_other_seeds_hidden_units_see_the_exclusive_or_and_machines_complete_digits_better_than_neighbours(run):
+    metrics = run("boltzmann-machines", "--seed", "1")["metrics"]
+    assert metrics["xor_exact"] < 1.7 < 2 < metrics["xor_without_hidden"]
+    assert metrics["completion_below_nearest"] > 1 and metrics["completion_below_independent"] > 2
+
+
+@pytest.mark.slow
+def test_boltzmann_machines_start_on_mnist(run):
+    if data.where("mnist") is None:
+        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
+    assert run("boltzmann-machines", "--data", "mnist", "--fast")["metrics"]["gradient_difference"] < 1e-8

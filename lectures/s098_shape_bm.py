@@ -37,7 +37,7 @@ held = np.arange(len(everything)) % 10 == 5
 train, validation = everything[~held], everything[held]
 test = silhouettes(loaded.x_test[:talk.short(60, 6)])
 talk.save(plotting.image_grid(images_of(everything[:talk.short(60, 20)]), columns=15,
-                              title=f"{len(everything)} shapes to learn from"), "shapes")
+                              title=f"The first of {len(everything)} shapes to learn from"), "shapes")
 
 # %% [markdown]
 # ## Two layers, of which the first sees patches

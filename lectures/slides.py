@@ -77,7 +77,7 @@ LECTURES = (
     Lecture("boltzmann-machines", "Boltzmann machines, and what the restriction gains", ((95, 97),),
             "s095_boltzmann_machines.py", {"digits": 0.5, "mnist": None}),
     Lecture("shape-bm", "ShapeBM: generating shapes of horses", ((98, 98),), "s098_shape_bm.py",
-            {"digits": 0.8, "horses": None}),
+            {"digits": 0.6, "horses": None}),
     Lecture("contrastive-divergence", "Training by contrastive divergence", ((99, 99),),
             "s099_contrastive_divergence.py", {"digits": 0.5, "mnist": None}),
     Lecture("layerwise-pretraining", "Layerwise pretraining of a deep autoencoder", ((100, 100),)),

@@ -25,8 +25,9 @@ class MeanFieldPCD(Module):
     With the data v, h1 and h2 have their mean-field means after so many `rounds`; the model is sampled by `chains`, a
     number or chains of your own of `machine.as_rbm()`, which go on from batch to batch by `k` steps. What is written is
     the gradient of -`lower_bound`, but for the chains, which only approach the model. `centred` removes from the
-    gradients of the weights what the units' means explain, and gives it to the biases: without it, two layers hardly
-    learn together (Montavon and Mueller 2012). `energy.train` is the loop around it, with any optimiser.
+    gradients of the weights what the units' means explain, and gives it to the biases, so that it does not matter
+    whether a 1 or a 0 stands for ink; with it both layers learn together from the start (Montavon and Mueller 2012).
+    `energy.train` is the loop around it, with any optimiser.
 
     Returns the loss `active`, the mean of h1. Raises InputError for counts below 1, chains and a machine that are none,
     no rows, and data outside [0, 1].

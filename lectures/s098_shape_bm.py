@@ -75,8 +75,9 @@ talk.table(["machine", "hidden units", "weights W1", "all parameters"], [
     ["RBM", plain, f"{side * side * plain:,}", f"{numbers(plain_machine()):,}"],
     ["two layers, every unit sees all", 4 * units + tops, f"{dense.W1.size:,}", f"{numbers(dense):,}"],
     ["ShapeBM", 4 * units + tops, f"{shape_machine().W1.size:,}", f"{numbers(shape_machine()):,}"]])
-talk.say(f"Four patches of {patch} x {patch} pixels cover {side} x {side}. With the same hidden units the shared weights "
-         f"are {dense.W1.size / shape_machine().W1.size:.0f} times fewer than those of a machine without patches.")
+shared = dense.W1.size / shape_machine().W1.size
+talk.say(f"Four patches of {patch} x {patch} pixels cover {side} x {side}. With the same hidden units the shared "
+         f"weights are {shared:.0f} times fewer than those of a machine without patches.")
 
 # %% [markdown]
 # ## Learning
@@ -95,13 +96,12 @@ talk.say(f"Four patches of {patch} x {patch} pixels cover {side} x {side}. With 
 
 # %%
 edges = np.round(np.linspace(0, side, 4)).astype(int)
-segments = np.zeros((3, 3, side, side), bool)
-for i, j in np.ndindex(3, 3):
-    segments[i, j, edges[i]:edges[i + 1], edges[j]:edges[j + 1]] = True
-segments = segments.reshape(9, side * side)
+third = (np.arange(side) >= edges[:3, None]) & (np.arange(side) < edges[1:, None])          # (3, side)
+segments = (third[:, None, :, None] & third[None, :, None, :]).reshape(9, side * side)
+steps = talk.short(160, 10)
 
 
-def filled(machine, x, hidden, chains=5, steps=talk.short(160, 10)):
+def filled(machine, x, hidden, chains=5):
     """The probabilities of ink in the rows x, on the host, with the pixels `hidden` filled in by several chains."""
     rows, known = talk.device.put(np.repeat(x, chains, 0)), talk.device.put(~hidden)
     fill = machine.complete if isinstance(machine, energy.DeepBoltzmannMachine) else (
@@ -125,28 +125,29 @@ def learned(machine, x, *, lr, about):
     """The machine, after persistent contrastive divergence with a learning rate that falls to 0."""
     machine.set_biases(talk.device.put(x))
     deep = isinstance(machine, energy.DeepBoltzmannMachine)
-    trainer = energy.MeanFieldPCD(machine, rng=talk.rng) if deep else energy.ContrastiveDivergence(
-        machine, chains=60, centred=True, rng=talk.rng)
+    chains = energy.GibbsChains(machine.as_rbm() if deep else machine, 60, rng=talk.rng)
+    trainer = energy.MeanFieldPCD(machine, chains=chains) if deep else energy.ContrastiveDivergence(
+        machine, chains=chains, centred=True)
     sgd = optim.SGD(machine.named_parameters(), lr=lr, momentum=0.5,
                     weight_decay=lambda name, p: 1e-4 if name.startswith("W") else 0.0)
     loader = data.Loader(x, batch_size=30, rng=talk.rng, device=talk.device)
     epochs = talk.epochs(600 if horses else 200, fast=3)
-    dreams = lambda _: {"chains": images_of(trainer.chains.v.data[:12, :side * side])}
+    dreams = lambda _: {"chains": images_of(chains.v.data[:12, :side * side])}
     energy.train(machine, loader, sgd, trainer, epochs=epochs,
                  schedule=optim.LinearLR(sgd, 1.0, 0.0, total_iters=epochs * len(loader)),
                  **talk.shown(machine, about, look=dreams))
     return machine
 
 
-ways = {"RBM": (lambda hidden, lr: (plain_machine(hidden), lr), [(plain // 2, 0.03), (plain, 0.01), (plain, 0.03)]),
-        "ShapeBM": (lambda hidden, lr: (shape_machine(hidden), lr), [(units, 0.01), (units, 0.03)])}
+fast, slow = (0.01, 0.005) if horses else (0.03, 0.01)
+ways = {"RBM": (plain_machine, [(plain // 2, fast), (plain, fast), (plain, slow)]),
+        "ShapeBM": (shape_machine, [(units, fast), (units, slow)])}
 tried, chosen = [], {}
 for name, (make, candidates) in ways.items():
     found = []
     for hidden, lr in candidates[:talk.short(None, 1)]:
         about = f"{name}, {hidden} units, rate {lr:g}"
-        machine, rate = make(hidden, lr)
-        found.append(scores(learned(machine, train, lr=rate, about=about), validation, about).mean().item())
+        found.append(scores(learned(make(hidden), train, lr=lr, about=about), validation, about).mean().item())
         tried.append([name, hidden, f"{lr:g}", found[-1]])
     chosen[name] = candidates[int(np.argmax(found))]
 talk.table(["machine", "units", "learning rate", "log-score of validation shapes"], tried)
@@ -158,8 +159,8 @@ talk.table(["machine", "units", "learning rate", "log-score of validation shapes
 # %%
 machines = {}
 for name, (make, _) in ways.items():
-    machine, rate = make(*chosen[name])
-    machines[name] = learned(machine, everything, lr=rate, about=f"{name}, all {len(everything)} shapes")
+    hidden, lr = chosen[name]
+    machines[name] = learned(make(hidden), everything, lr=lr, about=f"{name}, all {len(everything)} shapes")
 shape_bm, rbm = machines["ShapeBM"], machines["RBM"]
 
 # %% [markdown]
@@ -171,8 +172,8 @@ shape_bm, rbm = machines["ShapeBM"], machines["RBM"]
 # %%
 whole = shape_bm.as_rbm()                      # (v, h2) and h1: as such it is a restricted machine, and has its chains
 chains = energy.GibbsChains(whole, 20, rng=talk.rng)
-film, steps = [], [0, *(2**i for i in range(talk.short(11, 3)))]
-for before, after in zip([0, *steps], steps, strict=False):
+film, moments = [], [0, *(2**i for i in range(talk.short(11, 3)))]
+for before, after in zip([0, *moments], moments, strict=False):
     if after > before:
         chains.advance(whole, after - before)
     pixels = shape_bm.decode(chains.h.data) if after else chains.v.data[:, :side * side]
@@ -183,13 +184,13 @@ talk.save(film, "chains")
 # ## What the hidden units look for
 #
 # Each unit of the first layer sees a patch. Red pixels speak for the unit, blue ones against it; the forty units with
-# the largest weights are shown: a piece of an outline, with ink on one side of it and none on the other, or a stroke. An
-# RBM's units see the whole image, and have to learn such a piece again for every place.
+# the largest weights are shown: a piece of an outline, with ink on one side of it and none on the other, or a stroke.
+# An RBM's units see the whole image, and have to learn such a piece again for every place.
 
 # %%
-def strongest(weights, size, n=talk.short(40, 10)):
+def strongest(weights, size):
     weights = talk.on_host(weights).T.reshape(-1, size, size)
-    return weights[np.argsort(-np.abs(weights).sum((1, 2)))[:n]]
+    return weights[np.argsort(-np.abs(weights).sum((1, 2)))[:40]]
 
 
 talk.save(plotting.image_grid(strongest(shape_bm.W1.data, patch), symmetric=True,
@@ -264,8 +265,8 @@ for name, other in ("RBM", "independent pixels"), ("ShapeBM", "RBM"):
         (difference > 0).sum())
 gain, error, wins = better["ShapeBM"]
 talk.say(f"Of a hidden ninth the ShapeBM says {of_image['ShapeBM'].mean():.2f} nats, the RBM "
-         f"{of_image['RBM'].mean():.2f}, independent pixels {of_image['independent pixels'].mean():.2f}. Shape by shape "
-         f"the ShapeBM is better than the RBM by {gain:.2f} with a standard error of {error:.2f}, for {wins} of "
+         f"{of_image['RBM'].mean():.2f}, independent pixels {of_image['independent pixels'].mean():.2f}. Shape by "
+         f"shape the ShapeBM is better than the RBM by {gain:.2f} with a standard error of {error:.2f}, for {wins} of "
          f"{len(test)} shapes" + (", a difference that this many shapes can show." if gain > 2 * error else
                                   "; that is not beyond doubt with so few shapes."))
 talk.table(["machine", "log-score", "better than above by", "for shapes"], [
@@ -283,5 +284,5 @@ talk.metrics(shape_bm_over_rbm_error=error, shape_bm_wins=wins)
 talk.metric("copies", copies, at_most=len(drawn["ShapeBM"]) / 4)
 talk.metric("distance_as_of_test_shapes", middle["ShapeBM"] / middle["test shapes"], at_least=0.4, at_most=1.6)
 talk.metric("in_one_piece", in_one_piece["ShapeBM"].mean())
-talk.metric("weights_shared", dense.W1.size / shape_bm.W1.size, at_least=8, always=True)
+talk.metric("weights_shared", shared, at_least=8, always=True)
 talk.finish()

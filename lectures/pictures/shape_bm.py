@@ -36,7 +36,8 @@ def cover(image: Any, patch: int) -> Figure:
     whole.set_ylim(side, -1)
     whole.axis("off")
     text = figure.add_subplot(grid[:, 3])
-    text.text(0, 0.5, f"the same weights\nfor all four\n\nthey overlap\nby {2 * patch - side} pixels", fontsize=24, va="center")
+    text.text(0, 0.5, f"the same weights\nfor all four\n\nthey overlap\nby {2 * patch - side} pixels", fontsize=24,
+              va="center")
     text.axis("off")
     return figure
 

@@ -16,6 +16,7 @@ from minidl.lectures.pictures.pca_kmeans import cells, codes, explained_variance
 from minidl.lectures.pictures.recurrent_networks import activity, next_characters, passages
 from minidl.lectures.pictures.sparse_autoencoder import bars, filter_panels, histograms, races, stacking
 from minidl.lectures.pictures.training_tricks import descent
+from minidl.lectures.pictures.variational_autoencoder import ascent, bounds, estimates, plane
 from minidl.linear import PCA, KMeans
 
 rng = np.random.default_rng(0)
@@ -78,6 +79,10 @@ def all_pictures():
     yield contrastive_divergence.error_bars([1.0, 3.0], [0.5, 0.5], 1.2)
     yield contrastive_divergence.sandwich([10, 100], {"forward": [1.0, 1.9], "reverse": [3.0, 2.1]}, 2.0)
     yield contrastive_divergence.filters({"a": GREY - 0.5, "b": md.Tensor(GREY[:4])})
+    yield ascent({"p": (0.0, 1.0), "q": (1.0, 0.5)}, [-9.0, -3.0], -2.0, steps=5, title="a title")
+    yield plane(rng.normal(size=(9, 2)), np.arange(9) % 3, rng.random((4, 5, 6)), title="a title")
+    yield estimates({"a": rng.normal(size=(3, 20)), "b": md.Tensor(rng.normal(size=(3, 20)))}, 0.1, title="a title")
+    yield bounds([1, 5], {"a": [rng.normal(size=9), rng.normal(size=9)]}, title="a title")
     yield stacking([("x", 6), ("a", 4), ("x'", 6)], trained=[1], title="a title", note="a note")
 
 
@@ -199,7 +204,16 @@ def test_the_layers_in_training_are_red_and_histograms_add_up():
     assert sum(bar.get_height() for bar in axis.patches) == pytest.approx(1)
 
 
+def test_a_bound_says_its_gap_and_a_plane_lies_as_its_grid_does():
+    _, right = ascent({"p": (0.0, 1.0), "q": (1.0, 0.5)}, [-9.0, -3.0], -2.0).axes
+    assert right.get_title() == "log p(x) = -2.00 = bound -3.00 + gap 1.00"
+    grid = np.arange(4.0).reshape(4, 1, 1) * np.ones((4, 2, 3))
+    sheet = plane(rng.normal(size=(9, 2)), np.arange(9), grid).axes[1].images[0].get_array()
+    assert sheet.shape == (8, 10) and sheet[1::4, 1::5].tolist() == [[0, 1], [2, 3]]
+
+
 @pytest.mark.parametrize("draw, sentence", [
+    (lambda: plane(GREY[0], np.arange(8), GREY[:4]), r"codes \(8, 2\), and a grid has side\^2 grey"),
     (lambda: next_characters("abc", GREY[0], "ab"), r"shape \(3, 2\), not \(8, 8\)"),
     (lambda: activity("abc", [0.1, 0.2]), r"3 characters take as many values, not \(2,\)"),
     (lambda: filtered(GREY[0], {"a": np.eye(3)}, GREY[..., None]), r"\(OH, OW, 1\), not \(8, 8\) and"),

@@ -41,13 +41,17 @@ def clip_grad_value_(params: Tensor | Iterable[Tensor], clip_value: float) -> No
 
 
 def clip_weights_(params: Tensor | Iterable[Tensor], value: float) -> None:
-    """Limit each element of each parameter to [-value, value]; raises InputError unless that is above 0.
+    """Limit each element of each parameter to [-value, value].
+
+    Raises InputError unless value is above 0, and for parameters that are no floats.
 
     Source: M. Arjovsky, S. Chintala and L. Bottou, "Wasserstein GAN", 2017, algorithm 1.
     """
     _above_zero("clip_weights_: value", value)
     listed = _listed(params)
     for p in listed:
+        if p.dtype.kind != "f":
+            raise InputError(f"clip_weights_: parameters are floats, not {p.dtype}")
         backend_of(p.data).xp.clip(p.data, -value, value, out=p.data)
     mark_written(listed)
 

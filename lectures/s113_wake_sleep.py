@@ -52,13 +52,17 @@ beside = lambda h, labels: backend_of(h).xp.concatenate([h, put(np.broadcast_to(
 # with the label undecided, and look at which label unit lights up on the way back.
 
 # %% name="up-down" slides=[113]
-net = energy.DeepBeliefNet(plan.sizes, labels=K, rng=talk.rng).to(talk.device)
-with one_core():
-    energy.pretrain(net, put(x_train), y_train, epochs=[talk.epochs(n) for n in plan.greedy], lr=plan.lr, momentum=0.5,
-                    batch_size=plan.batch_size, rng=talk.rng, checkpoint=talk.checkpoint("greedy"))
+def greedy(sizes, x, y=None, *, more=0, name, **options):
+    """A deep belief net trained from below, each machine for the plan's epochs, or `more`."""
+    net = energy.DeepBeliefNet(sizes, labels=K if y is not None else None, rng=talk.seed).to(talk.device)
+    with one_core():
+        energy.pretrain(net, x, y, epochs=[talk.epochs(n + more) for n in plan.greedy[-len(net.layers):]], lr=plan.lr,
+                        momentum=0.5, batch_size=plan.batch_size, rng=talk.seed, checkpoint=talk.checkpoint(name),
+                        description=name, **options)
+    return net
 
 
-def errors():
+def errors(net):
     """Wrong test images in percent, by free energy and by one pass up and down."""
     with one_core():
         h = net.encode(x_test)
@@ -73,7 +77,8 @@ def clamped(n, steps):
         return [talk.on_host(net.sample(n, talk.seed, steps=steps, label=label)) for label in range(K)]
 
 
-greedy_errors = errors()
+net = greedy(plan.sizes, put(x_train), y_train, name="greedy")
+greedy_errors = errors(net)
 steps = talk.short(200, 5)
 greedy_dreams = clamped(30, steps)
 
@@ -100,7 +105,7 @@ optimizer = optim.SGD(net.named_parameters(), lr=plan.up_down, momentum=0.5)
 
 
 def measure(history):
-    for name, error in zip(("by_energy", "by_pass"), errors(), strict=True):
+    for name, error in zip(("by_energy", "by_pass"), errors(net), strict=True):
         history.setdefault(name, []).append(error)
 
 
@@ -111,15 +116,19 @@ with one_core():
                                         look=lambda net: {"dreams": trainer.asleep[0][:20]}))
 by_energy, by_pass = ([start, *history[name]] for start, name in zip(greedy_errors, ("by_energy", "by_pass"),
                                                                     strict=True))
+longer = errors(greedy(plan.sizes, put(x_train), y_train, more=plan.epochs, name="greedy, longer"))
 talk.save(plotting.curves({"by free energy": (range(epochs + 1), by_energy),
-                           "up and down": (range(epochs + 1), by_pass)},
+                           "up and down": (range(epochs + 1), by_pass)}, levels={"greedy, longer": longer[0]},
                           x="epochs of wake-sleep (0: the greedy net)", y="wrong test images, %",
                           title="All layers at once, after one by one"), "errors")
 talk.say(f"By free energy the greedy net is wrong on {by_energy[0]:.1f} % of the test images, after wake-sleep on "
-         f"{by_energy[-1]:.1f} %; by one pass up and down on {by_pass[0]:.1f} and {by_pass[-1]:.1f} %.")
+         f"{by_energy[-1]:.1f} %; by one pass up and down on {by_pass[0]:.1f} and {by_pass[-1]:.1f} %. The greedy net "
+         f"that got as many epochs more, layer by layer, is wrong on {longer[0]:.1f} and {longer[1]:.1f} %.")
 
 # %% [markdown]
-# How far have the earlier models moved? A layer's change, as a share of the size of its greedy weights:
+# Is it wake-sleep, or is it just more training? More greedy training lowers the error by free energy as well: all of it
+# goes to the machines that decide. It does less for the pass up and down, and nothing for the lower layers as parts of
+# the whole. How far have those moved? A layer's change, as a share of the size of its greedy weights:
 
 # %% name="up-down" slides=[113]
 moved = lambda p, start: float(np.linalg.norm(talk.on_host(p.data) - start) / np.linalg.norm(start))
@@ -174,36 +183,34 @@ talk.say(f"Two chains for each label, from noise, and what they show after up to
 # has no error but that of its draws.
 
 # %% name="bound" slides=[113]
-small = energy.DeepBeliefNet(plan.small, rng=talk.seed).to(talk.device)
 ink_train, ink_test = (put(black_and_white(x)) for x in (images.x_train[first], images.x_test))
 
 
-def bound():
+def bound(net):
     """Slide 108's bound for each test image, in nats."""
     with one_core():
-        return talk.on_host(small.lower_bound(ink_test, energy.log_partition(small.top), draws=20, rng=talk.seed))
+        return talk.on_host(net.lower_bound(ink_test, energy.log_partition(net.top), draws=20, rng=talk.seed))
 
 
 small_epochs = talk.epochs(plan.greedy[0])
-with one_core():
-    energy.pretrain(small, ink_train, epochs=small_epochs, lr=plan.lr, momentum=0.5, batch_size=plan.batch_size,
-                    states=True, rng=talk.seed)
-greedy_bound, greedy_shown = bound(), talk.on_host(small.sample(10, talk.seed, steps=steps))
+small = greedy(plan.small, ink_train, states=True, name="small")
+greedy_bound, greedy_shown = bound(small), small.sample(10, talk.seed, steps=steps)
 small.untie()
 small_loader = data.Loader(talk.on_host(ink_train), batch_size=plan.batch_size, rng=talk.seed, device=talk.device)
 small_optimizer = optim.SGD(small.named_parameters(), lr=plan.lr / 2, momentum=0.5)
 with one_core():
     energy.train(small, small_loader, small_optimizer, energy.WakeSleep(small, k=5, rng=talk.seed), epochs=small_epochs,
                  schedule=optim.LinearLR(small_optimizer, 1.0, 0.0, total_iters=small_epochs * len(small_loader)),
-                 **talk.shown(small, "wake-sleep of a small net"))
-refitted_bound = bound()
+                 **talk.shown(small, "wake-sleep of a small net", name="small up-down"))
+refitted_bound = bound(small)
+longer_bound = bound(greedy(plan.small, ink_train, states=True, more=plan.greedy[0], name="small, longer"))
 gain = refitted_bound - greedy_bound
 gain_error = float(gain.std() / len(gain) ** 0.5)
 talk.rows("small-net", "Images that a small net dreams", {
     "greedy": greedy_shown, "wake-sleep": small.sample(10, talk.seed, steps=steps)})
 talk.say(f"The bound on the test images is {greedy_bound.mean():.2f} nats after greedy training and "
          f"{refitted_bound.mean():.2f} after as many epochs of wake-sleep: {gain.mean():+.2f}, give or take "
-         f"{gain_error:.2f}.")
+         f"{gain_error:.2f}. As many epochs more of greedy training give {longer_bound.mean():.2f}.")
 
 # %% [markdown]
 # ## What a unit stands for (slide 114)
@@ -303,15 +310,22 @@ talk.table(["layer", "units", "variance explained by the class", "two climbs agr
 
 # %% [markdown]
 # ## What must come out
+#
+# Climbing finds the first layer's weights. The top layer's units know more of the class than pixels do. On the small
+# digits wake-sleep lowers the error of the greedy net by at least 0.3 %, and two of three dreams are the digit that was
+# asked for. The bound rises by at least 0.2 nats, and is higher than what more greedy training gives.
 
 # %% name="bounds"
-talk.metrics(error_greedy=by_energy[0], error_up_and_down_greedy=by_pass[0], error_up_and_down=by_pass[-1])
-talk.metric("error", by_energy[-1])
-talk.metric("recognised_greedy", recognised(greedy_dreams))
-talk.metric("recognised", recognised(dreams))
-talk.metric("bound_greedy", greedy_bound.mean())
-talk.metric("bound", refitted_bound.mean())
-talk.metric("bound_gain", gain.mean())
+small_digits = lambda bound: bound if talk.data == "digits" else None
+talk.metrics(error_greedy=by_energy[0], error_up_and_down_greedy=by_pass[0], error_up_and_down=by_pass[-1],
+             error_greedy_longer=longer[0], error_up_and_down_greedy_longer=longer[1],
+             recognised_greedy=recognised(greedy_dreams), bound_greedy=greedy_bound.mean(),
+             bound_greedy_longer=longer_bound.mean(), bound=refitted_bound.mean())
+talk.metric("error", by_energy[-1], at_most=small_digits(7.0))
+talk.metric("error_gain", by_energy[0] - by_energy[-1], at_least=small_digits(0.3))
+talk.metric("recognised", recognised(dreams), at_least=small_digits(0.65))
+talk.metric("bound_gain", gain.mean(), at_least=small_digits(0.2))
+talk.metric("bound_gain_over_longer", (refitted_bound - longer_bound).mean(), at_least=small_digits(0.2))
 talk.metric("climbing_finds_the_weights", closed.min(), at_least=0.999, always=True)
-talk.metric("class_share_gain", shares[-1] - shares[0])
+talk.metric("class_share_gain", shares[-1] - shares[0], at_least=small_digits(0.1))
 talk.finish()

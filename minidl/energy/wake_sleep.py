@@ -23,7 +23,7 @@ class WakeSleep(Module):
     layer from the one above: the gradient of -log p(below | above), for these states. The top machine learns by
     ContrastiveDivergence, whose keywords `k` and `chains` are. Asleep, states are drawn downwards from where its chains
     have ended, and the recognition weights learn to find the states that have made what is below: the gradient of
-    -log q(above | below). So the way down climbs slide 108's bound; the way up learns from dreams, which it does not.
+    -log q(above | below). So the weights down climb slide 108's bound; those up, which learn from dreams, need not.
 
     The net has to be untied, for the way up needs weights of its own: `net.untie()` before an optimiser is given
     `net.named_parameters()`. The lower machines' `c`, which nothing uses then, get no gradient. x are rows (N, D); of a

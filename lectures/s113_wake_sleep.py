@@ -126,9 +126,10 @@ talk.say(f"By free energy the greedy net is wrong on {by_energy[0]:.1f} % of the
          f"that got as many epochs more, layer by layer, is wrong on {longer[0]:.1f} and {longer[1]:.1f} %.")
 
 # %% [markdown]
-# Is it wake-sleep, or is it just more training? More greedy training lowers the error by free energy as well: all of it
-# goes to the machines that decide. It does less for the pass up and down, and nothing for the lower layers as parts of
-# the whole. How far have those moved? A layer's change, as a share of the size of its greedy weights:
+# Is it wake-sleep, or just more training? The dashed line is the greedy net that went on instead, each machine for as
+# many epochs more. That may do as well for the labels, which only the top machine sees. What it cannot do is to move a
+# lower layer for the sake of those above. How far have they moved? A layer's change, as a share of the size of its
+# greedy weights:
 
 # %% name="up-down" slides=[113]
 moved = lambda p, start: float(np.linalg.norm(talk.on_host(p.data) - start) / np.linalg.norm(start))

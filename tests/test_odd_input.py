@@ -294,6 +294,11 @@ METRICS = {
     **{f.__name__: [lambda a, f=f: f(a, [0, 1], [0, 1]), lambda a, f=f: f([[0], [1]], a, [0, 1]),
                     lambda a, f=f: f([[0], [1]], [0, 1], a)]
        for f in (metrics.hits, metrics.precision_at_k, metrics.precision_by_class)},
+    "mixture_modes": [lambda a: metrics.mixture_modes(a, ROWS, sd=0.1),
+                      lambda a: metrics.mixture_modes(ROWS, a, sd=0.1),
+                      lambda a: metrics.mixture_modes(ROWS, ROWS, sd=a)],
+    "labelled_modes": [lambda a: metrics.labelled_modes(a, 3), lambda a: metrics.labelled_modes([0, 1], a)],
+    "classifier_score": [metrics.classifier_score, lambda a: metrics.classifier_score(np.eye(3), splits=a)],
     "ngram_bits": [lambda a: metrics.ngram_bits(a, "ab", 2), lambda a: metrics.ngram_bits("ab", a, 2),
                    lambda a: metrics.ngram_bits("ab", "ab", a),
                    lambda a: metrics.ngram_bits("ab", "ab", 1, strength=a)],
@@ -349,7 +354,7 @@ ROOMS = {"operations": (OPERATIONS, md.__all__), "losses": (LOSSES, ()), "layers
 EXEMPT = {"InputError", "Primitive", "__version__", "custom", "debug", "devices", "graph", "nn", "no_grad", "ops",
           "optim", "tune", "Activation", "Buffer", "Module", "init", "linear", "Optimizer", "Schedule", "RMSProp",
           "DescriptionLength", "Dataset", "Entry", "Units", "TEXTS", "augmentation", "cache_folder", "catalogue",
-          "data_folders", "fetchable", "names", "Extra", "LOSSES", "Loss", "Turn"}
+          "data_folders", "fetchable", "names", "Extra", "LOSSES", "Loss", "Modes", "Score", "Turn"}
 CALLS = [pytest.param(call, id=f"{room}: {name} {i}") for room, (table, _) in ROOMS.items()
          for name, calls in table.items() for i, call in enumerate(calls)]
 

@@ -121,6 +121,8 @@ class GAN(Module):
 
     def made_by(self, network: Module, *given: Array) -> Array:
         """What one of the networks makes of arrays (N, ...), unrecorded and in evaluation mode: (N, ...)."""
+        for part in given:
+            check_items(type(self).__name__, part)
         was = network.training
         network.eval()
         try:

@@ -8,6 +8,7 @@ import numpy as np
 from minidl import ops
 from minidl.adversarial.game import Extra, Turn
 from minidl.adversarial.gan import GAN, Sight
+from minidl.arguments import to_array
 from minidl.backend import Array, backend_of
 from minidl.errors import InputError
 from minidl.nn.layers import Sequential
@@ -97,7 +98,7 @@ class ConditionalGAN(GAN):
         draws = generator(rng, f"{type(self).__name__}.sample")
         n = check_count(type(self).__name__, "n", n, least=0)
         z = draws.standard_normal((n, self.latent), dtype=np.float32)
-        given = draws.integers(self.classes, size=n) if label is None else np.asarray(label)
+        given = draws.integers(self.classes, size=n) if label is None else to_array(label, np.int64)
         if given.shape not in ((), (n,)) or given.dtype.kind not in "iu" or not (
                 (given >= 0) & (given < self.classes)).all():
             raise InputError(f"{type(self).__name__}.sample: label is a class from 0 to {self.classes - 1}, or one for "
@@ -123,7 +124,10 @@ class AuxiliaryGAN(ConditionalGAN):
 
 
 class Naming(Extra):
-    """Both players want the label to be named by the discriminator's second head: `weight` times cross-entropy."""
+    """Both players want the label to be named by the discriminator's second head: `weight` times cross-entropy.
+
+    Raises InputError for a weight below 0, and a discriminator without a second head.
+    """
 
     def __init__(self, weight: float = 1.0) -> None:
         self.weight = check_amount("Naming", "weight", weight)
@@ -146,7 +150,8 @@ class InfoGAN(GAN):
     """The last numbers of the noise are a code, which the discriminator shall tell: use with `Information`, `TwoHeads`.
 
     The noise (N, latent) ends in one of `classes`, as a row with a 1, and in `codes` uniform numbers in [-1, 1]. The
-    discriminator's second head gives `classes` logits and `codes` numbers, (N, classes + codes).
+    discriminator's second head gives `classes` logits and `codes` numbers, (N, classes + codes). Raises InputError for
+    codes that are none, or leave no noise.
 
     Source: X. Chen et al., "InfoGAN: interpretable representation learning", 2016.
     """
@@ -181,7 +186,8 @@ class InfoGAN(GAN):
 class Information(Extra):
     """What was generated shall tell its code: a lower bound of their mutual information, up to a constant.
 
-    Cross-entropy of the class, and half the squared error of the codes, times `weight`; both players pay.
+    Cross-entropy of the class, and half the squared error of the codes, times `weight`; both players pay. Raises
+    InputError for a weight below 0, another model, and a discriminator without a second head.
     """
 
     def __init__(self, weight: float = 1.0) -> None:
@@ -198,11 +204,10 @@ class Information(Extra):
             raise InputError("Information: is of an InfoGAN whose discriminator has a second head, TwoHeads(body, "
                              "score, codes)")
         said, start = turn.fake_more[0], gan.latent - gan.classes - gan.codes
-        wanted, cost = turn.z[:, start:], Tensor(0.0)
+        wanted = turn.z[:, start:]
+        cost = 0.5 * ops.mean(ops.sum((said[:, gan.classes:] - wanted[:, gan.classes:])**2, 1))
         if gan.classes:
             cost = cost + cross_entropy(said[:, :gan.classes], wanted[:, :gan.classes])
-        if gan.codes:
-            cost = cost + 0.5 * ops.mean(ops.sum((said[:, gan.classes:] - wanted[:, gan.classes:])**2, 1))
         return self.weight * cost
 
 

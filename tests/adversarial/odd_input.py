@@ -27,6 +27,17 @@ def infogan(**options):
         "latent": 4, "classes": 2, "codes": 1, "rng": 0} | options)
 
 
+def vaegan(**options):
+    return adv.VAEGAN(nn.Linear(3, 4, rng=0), nn.Linear(2, 3, rng=0), nn.mlp([3, 2, 1], rng=0),
+                      **{"latent": 2, "rng": 0} | options)
+
+
+def cyclegan(odd=None, place=None):
+    """Two translators and two judges, one of them odd."""
+    networks = [nn.Linear(3, n, rng=0) for n in (3, 3, 1, 1)]
+    return adv.CycleGAN(*(odd if i == place else network for i, network in enumerate(networks)))
+
+
 def trained(**options):
     """A game of one step, with one odd thing in it."""
     made = gan()
@@ -65,6 +76,23 @@ ADVERSARIAL = {
                 lambda a: infogan(rng=a), lambda a: infogan().sample(a, 0), lambda a: infogan().sample(2, a)],
     "BiGAN": [lambda a: bigan().encode(a), lambda a: bigan().decode(a), lambda a: bigan().reconstruct(a),
               lambda a: bigan().sample(a, 0), lambda a: bigan().sample(2, a)],
+    "VAEGAN": [lambda a: adv.VAEGAN(a, nn.Linear(2, 3, rng=0), nn.Linear(3, 1, rng=0), latent=2, rng=0),
+               lambda a: vaegan(latent=a), lambda a: vaegan(rng=a), lambda a: vaegan().posterior(a),
+               lambda a: vaegan().encode(a), lambda a: vaegan().decode(a), lambda a: vaegan().reconstruct(a)],
+    "Similarity": [adv.Similarity, lambda a: adv.Similarity(prior=a)],
+    "CycleGAN": [*[lambda a, i=i: cyclegan(a, i) for i in range(4)], lambda a: cyclegan().translate(a, to="b"),
+                 lambda a: cyclegan().translate(ROWS, to=a)],
+    "Cycle": [adv.Cycle, lambda a: adv.Cycle(identity=a)],
+    "dcgan_generator": [lambda a: adv.dcgan_generator(a, latent=2, rng=0),
+                        *[lambda a, option=option: adv.dcgan_generator((8, 8, 1), **{
+                            "latent": 2, "channels": 2, "rng": 0, option: a})
+                          for option in ("latent", "channels", "hidden", "rng")]],
+    "dcgan_discriminator": [lambda a: adv.dcgan_discriminator(a, rng=0),
+                            *[lambda a, option=option: adv.dcgan_discriminator((8, 8, 1), **{
+                                "channels": 2, "rng": 0, option: a})
+                              for option in ("channels", "hidden", "outputs", "rng")]],
+    "dcgan_rules": [lambda a: adv.dcgan_rules(a, nn.Linear(3, 1, rng=0)),
+                    lambda a: adv.dcgan_rules(nn.Linear(3, 1, rng=0), a)],
     "Joined": [lambda a: adv.Joined(nn.Linear(3, 1, rng=0))(a), lambda a: adv.Joined(nn.Linear(5, 1, rng=0))(ROWS, a),
                lambda a: adv.Joined(nn.mlp([3, 2, 1], rng=0)).features(a)],
     "TwoHeads": [lambda a: adv.TwoHeads(nn.Linear(3, 2, rng=0), nn.Linear(2, 1, rng=0), nn.Linear(2, 2, rng=0))(a)],

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+import minidl as md
 from minidl import InputError, nn, optim
 from minidl.tensor import Tensor
 from tests.standin.device import counting, install
@@ -82,3 +83,15 @@ def test_on_the_device_it_waits_for_nothing_and_gives_numpys_values():
     optim.clip_grad_value_(here, 0.5)
     for p, q in zip(here, there, strict=True):
         np.testing.assert_array_equal(p.grad.numpy(), q.grad.numpy())
+
+
+def test_weights_are_clipped_in_place_and_a_graph_that_has_read_them_notices():
+    net = nn.Linear(3, 2, rng=0)
+    before, array = net.weight.numpy().copy(), net.weight.data
+    y = net(md.Tensor(np.ones((1, 3), np.float32), requires_grad=True)).sum()
+    optim.clip_weights_(net.parameters(), 0.1)
+    assert net.weight.data is array and np.array_equal(array, before.clip(-0.1, 0.1)) and np.abs(before).max() > 0.1
+    with pytest.raises(RuntimeError):
+        y.backward()
+    with pytest.raises(InputError, match="clip_weights_: value is above 0, not -1"):
+        optim.clip_weights_(net.parameters(), -1)

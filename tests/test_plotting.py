@@ -26,6 +26,14 @@ def all_figures():
                                 x="rate", y="loss", log=True, log_x=True, top=10, marks={"a": {"b": 1.0}})
     yield plotting.trials({"a task": [plotting.Trial("none", [3.0, 4.0]), plotting.Trial("a trick", [2.0, 3.5], True)],
                            "another": [plotting.Trial("none", [1.0]), plotting.Trial("a trick", [2.0])]}, x="error")
+    points = rng.standard_normal((50, 2))
+    yield plotting.planes({"one": plotting.Plane(points, points + 0.1, lambda x: x[:, 0], "a note"),
+                           "another": plotting.Plane(points, md.Tensor(points[:0]), lambda x: np.full(len(x), np.nan))})
+
+
+def test_samples_that_are_no_points_of_the_plane_get_a_sentence():
+    with pytest.raises(md.InputError, match=r"planes: panels have data and samples of points \(N, 2\), not"):
+        plotting.planes({"a": plotting.Plane(rng.random((3, 3)), rng.random((3, 2)))})
 
 
 def test_every_picture_becomes_a_png_and_the_callers_settings_stay_as_they_were(tmp_path, monkeypatch):

@@ -78,12 +78,12 @@ class Task(NamedTuple):
 
 def ring(rng: np.random.Generator) -> Task:
     """Eight Gaussians of standard deviation 0.02 on a circle of radius 2, scaled to unit variance."""
-    return _mixture(data.ring(20_000, sd=0.02, rng=rng)[0], ring_centres(), 0.02, steps=1000)
+    return _mixture(data.ring(12_800, sd=0.02, rng=rng)[0], ring_centres(), 0.02, steps=1000)
 
 
 def grid(rng: np.random.Generator) -> Task:
     """Five by five Gaussians of standard deviation 0.05, 2 apart, scaled to unit variance."""
-    return _mixture(data.grid(20_000, sd=0.05, rng=rng)[0], grid_centres(), 0.05, steps=2000)
+    return _mixture(data.grid(12_800, sd=0.05, rng=rng)[0], grid_centres(), 0.05, steps=2000)
 
 
 def digits(rng: np.random.Generator) -> Task:
@@ -92,8 +92,8 @@ def digits(rng: np.random.Generator) -> Task:
     judge = nn.mlp([64, 128, 10], rng=rng, activation=nn.ReLU)
     training.fit(judge, data.Loader(found.x_train, found.y_train, batch_size=64, rng=rng, classes=10),
                  optim.Adam(judge.parameters(), lr=3e-3), loss=lambda net, x, y: nn.cross_entropy(net(x), y),
-                 epochs=20, progress=False)
-    stacked = found.x_train[rng.integers(len(found.x_train), size=(25_600, 3))].reshape(-1, 192)
+                 epochs=10, progress=False)
+    stacked = found.x_train[rng.integers(len(found.x_train), size=(12_800, 3))].reshape(-1, 192)
 
     def measure(x: np.ndarray) -> Modes:
         with no_grad():
@@ -112,27 +112,30 @@ def _mixture(x: np.ndarray, centres: np.ndarray, sd: float, steps: int) -> Task:
                 (128, 128, 128), None, steps)
 
 
-def play(task: Task, variant: Variant, *, steps: int | None = None, rng: Seed, **more: Any) -> GAN:
-    """A game of so many steps on the task's data, with rates that fall to 0; returns the two networks.
-
-    `more` are keywords of `adversarial.train`. Raises InputError for steps below 1.
-    """
-    rng = generator(rng, "play")
-    steps = check_count("play", "steps", task.steps if steps is None else steps)
+def players(task: Task, variant: Variant, rng: Seed) -> GAN:
+    """The two networks of a variant for a task."""
+    rng = generator(rng, "players")
     shape: Any = dict(rng=rng, activation=nn.ReLU, weight_init=nn.init.he_normal)
-    size = task.x.shape[1]
+    size, width = task.x.shape[1], task.hidden[-1]
     maker = nn.mlp([task.latent, *task.hidden, size], output_activation=task.output, **shape)
     judge = nn.mlp([variant.pack * size, *task.hidden, 1], **shape)
     if variant.discrimination:
-        kernels = 16
-        judge = nn.Sequential(*judge[:-1], MinibatchDiscrimination(task.hidden[-1], kernels, 4, rng=rng),
-                              nn.Linear(task.hidden[-1] + kernels, 1, rng=rng))
-    gan = GAN(maker, judge, latent=task.latent, pack=variant.pack, rng=rng)
+        judge = nn.Sequential(*judge[:-1], MinibatchDiscrimination(width, 8, 4, rng=rng),
+                              nn.Linear(width + 8, 1, rng=rng))
+    return GAN(maker, judge, latent=task.latent, pack=variant.pack, rng=rng)
+
+
+def play(gan: GAN, task: Task, variant: Variant, *, steps: int, rng: Seed, **more: Any) -> GAN:
+    """A game of so many steps, rounded up to hundreds, on the task's data, with rates that fall to 0; returns the GAN.
+
+    `more` are keywords of `adversarial.train`. Raises InputError for steps below 1.
+    """
+    rng, batches = generator(rng, "play"), min(100, check_count("play", "steps", steps))
     optimizers = [optim.Adam(p, lr=lr, betas=(0.5, 0.9)) for p, lr in ((gan.generator_parameters(), 1e-3),
-                                                                      (judge.parameters(), 2e-3))]
-    loader = data.Loader(task.x[:128 * min(steps, len(task.x) // 128)], batch_size=128, rng=rng, drop_last=True)
-    epochs = -(-steps // len(loader))
-    schedules = [optim.LinearLR(o, 1.0, 0.0, epochs * len(loader)) for o in optimizers]
+                                                                      (gan.discriminator.parameters(), 2e-3))]
+    loader = data.Loader(task.x[:128 * batches], batch_size=128, rng=rng)
+    epochs = -(-steps // batches)
+    schedules = [optim.LinearLR(o, 1.0, 0.0, epochs * batches) for o in optimizers]
     train(gan, loader, *optimizers, epochs=epochs, loss=variant.loss, extras=variant.extras(rng), schedules=schedules,
           **{"progress": False} | more)
     return gan
@@ -153,15 +156,17 @@ def benchmark(name: str, *, variants: Sequence[str] = tuple(VARIANTS), seeds: in
     for variant in variants:
         check_choice("mode benchmark", "a variant", variant, tuple(VARIANTS))
     check_count("mode benchmark", "seeds", seeds)
+    check_count("mode benchmark", "steps", 1 if steps is None else steps)
     found: dict[str, list[Modes]] = {}
     print(f"{'variant':<26}{'modes found':>16}{'good samples':>16}{'spread':>14}{'KL (nats)':>16}{'CPU s':>8}")
     for variant in variants:
         started, rows = time.process_time(), []
         for seed in range(seeds):
             rng = np.random.default_rng(seed)
-            task = TASKS[name](rng)
+            task, changed = TASKS[name](rng), VARIANTS[variant]
             try:
-                rows.append(measured(task, play(task, VARIANTS[variant], steps=steps, rng=rng)))
+                rows.append(measured(task, play(players(task, changed, rng), task, changed, steps=steps or task.steps,
+                                                rng=rng)))
             except FloatingPointError:
                 rows.append(Modes(0, 0.0, np.nan, np.nan))
         found[variant] = rows

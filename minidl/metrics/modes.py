@@ -80,7 +80,7 @@ def classifier_score(probabilities: Any, *, splits: int = 1) -> Score:
     1 if it says the same of all samples, and at most the number of classes: then it is sure of each sample, and names
     all classes equally often. Of Inception's classes it is the Inception score; of another classifier it bears that
     one's name, and numbers of different classifiers cannot be compared. It sees neither whether samples are copies of
-    the data, nor whether those of a class are all the same. p(y) is the mean over one of `splits` equal parts, in order.
+    the data, nor whether those of a class are all the same. p(y) is the mean over each of `splits` equal parts.
 
     Raises InputError for rows that are no probabilities, and fewer rows than splits.
 

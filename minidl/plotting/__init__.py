@@ -10,8 +10,11 @@ from minidl.plotting.images import Row, image_grid, image_rows
 from minidl.plotting.live import View, outputs, view
 from minidl.plotting.maps import Maps
 from minidl.plotting.output import film, png, save, show
+from minidl.plotting.planes import Plane, planes
 from minidl.plotting.style import COLOURS, DPI
 from minidl.plotting.window import Window
 
-__all__ = ["COLOURS", "DPI", "Maps", "Row", "Trial", "View", "Window", "curve_panels", "curves", "film", "image_grid",
-           "image_rows", "outputs", "png", "save", "show", "trials", "view"]
+__all__ = [
+    "COLOURS", "DPI", "Maps", "Plane", "Row", "Trial", "View", "Window", "curve_panels", "curves", "film",
+    "image_grid", "image_rows", "outputs", "planes", "png", "save", "show", "trials", "view",
+]

@@ -53,7 +53,7 @@ def test_the_score_is_one_of_a_classifier_that_cannot_tell_and_the_number_of_cla
     assert metrics.classifier_score(uniform) == (pytest.approx(1.0), 0.0)
     sure = np.eye(classes)[np.arange(30 * classes) % classes]
     assert metrics.classifier_score(sure, splits=3) == (pytest.approx(classes), pytest.approx(0.0, abs=1e-12))
-    assert metrics.classifier_score(sure[:1].repeat(30, 0)).mean == pytest.approx(1.0)        # one class, again and again
+    assert metrics.classifier_score(sure[:1].repeat(30, 0)).mean == pytest.approx(1.0)           # always one class
 
 
 def test_the_score_is_exp_of_what_a_sample_tells_of_its_class():

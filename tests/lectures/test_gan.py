@@ -20,6 +20,6 @@ def test_the_lecture_starts_and_its_game_on_the_line_is_exact(run):
 @pytest.mark.slow
 def test_a_moved_digit_is_farther_than_another_and_labels_come_out_as_asked(run):
     metrics = run("gan", "--seed", "1")["metrics"]
-    assert metrics["moved_is_farther_than_another"] > 0.7 and metrics["crisper"] > 1.1
-    assert metrics["d_from_best"] < 0.15 and metrics["js_at_the_end"] < 0.1
+    assert metrics["moved_is_farther_than_another"] > 0.7 and metrics["crisper"] > 1.3
+    assert metrics["d_from_best"] < 0.1 and metrics["js_at_the_end"] < 0.05
     assert metrics["conditional_right"] > 0.85 and metrics["auxiliary_right"] > 0.85 and metrics["rarest_digit"] >= 10

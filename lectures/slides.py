@@ -84,7 +84,7 @@ LECTURES = (
             "s099_contrastive_divergence.py", {"digits": 0.5, "mnist": None}),
     Lecture("layerwise-pretraining", "Layerwise pretraining of a deep autoencoder", ((100, 100),)),
     Lecture("deep-belief-nets", "Deep belief nets", ((101, 109),), "s101_deep_belief_nets.py",
-            {"digits": 0.5, "mnist": None}),
+            {"digits": 0.9, "mnist": None}),
     Lecture("effect-of-pretraining", "The effect of pretraining and of depth", ((110, 112),)),
     Lecture("wake-sleep", "Beyond layerwise pretraining: wake-sleep", ((113, 114),), "s113_wake_sleep.py",
             {"digits": 0.5, "mnist": None}),

@@ -27,7 +27,7 @@ x_train, y_train, x_test, y_test = (np.asarray(a) for a in (images.x_train, imag
                                                             images.y_test))
 signed = (2.0 * x_train[:talk.short(None, 640)] - 1.0).astype(np.float32)      # as tanh makes them
 seeds = range(talk.short(3 if small else 5, 1))
-steps, width, batch = (talk.short(500 if small else 3000, 20), 128 if small else 256, 64)
+steps, width, batch = (talk.short(400 if small else 3000, 20), 128 if small else 256, 64)
 
 # %% [markdown]
 # ## The judge
@@ -101,10 +101,9 @@ def distance_of_means(gan):
 
 
 def confidence(gan):
-    """How often the discriminator is more than 95 % sure that data are data."""
+    """The score, in log odds, that the discriminator gives to the one in a hundred data of which it is surest."""
     with md.no_grad():
-        scores = talk.on_host(gan.judge((talk.device.put(signed),))[0].data)
-    return 100.0 * float((scores > np.log(0.95 / 0.05)).mean())
+        return float(np.quantile(talk.on_host(gan.judge((talk.device.put(signed),))[0].data), 0.99))
 
 
 def company(gan):
@@ -135,9 +134,10 @@ HACKS: dict[str, Any] = {
     "minibatch discrimination": (plain, {"closeness": True}, variety, True)}
 settings = {"none": plain, "batch norm": normed, **{name: after for name, (_, after, *_) in HACKS.items()}}
 gans = {name: [game(f"{name}, seed {seed}", seed, **changed) for seed in seeds] for name, changed in settings.items()}
+scores_of = {name: float(np.mean([score(made(gan)) for gan in several])) for name, several in gans.items()}
 talk.rows("samples", "Samples, in the same game with one thing changed", {
-    name: (made(of_a_name[0])[:12], f"score {np.mean([score(made(gan)) for gan in of_a_name]):.1f}")
-    for name, of_a_name in gans.items()})
+    name.replace(" ", "\n", 1): (made(several[0])[:12], f"score {scores_of[name]:.1f}")
+    for name, several in gans.items()})
 
 # %% [markdown]
 # ## Historical averaging, where it is at home
@@ -171,13 +171,13 @@ def path(seed, extras):
 
 
 paths = {"none": [path(seed, []) for seed in seeds],
-         "historical averaging": [path(seed, [adversarial.HistoricalAveraging(1.0)]) for seed in seeds]}
+         "historical averaging": [path(seed, [adversarial.HistoricalAveraging(0.03)]) for seed in seeds]}
 talk.save(pictures.paths({name: several[0] for name, several in paths.items()}), "circles")
 from_the_end = {name: [float(np.linalg.norm(places[-20:], axis=1).mean()) for places in several]
                 for name, several in paths.items()}
 
 # %% name="hacks" slides=[44, 45] needs=["history"]
-WHAT = {"feature matching": "distance of the features' means", "label smoothing": "D is 95 % sure of data, %",
+WHAT = {"feature matching": "distance of the features' means", "label smoothing": "log odds of the surest data",
         "virtual batch norm": "change by the company, %", "minibatch discrimination": "variety within a digit, %",
         "historical averaging": "distance from the equilibrium"}
 before_after = {name: ([measure(gan) for gan in gans["batch norm" if before else "none"]],
@@ -187,18 +187,16 @@ before_after["historical averaging"] = from_the_end["none"], from_the_end["histo
 improved = {name: sum((b > a) if more else (b < a) for a, b in zip(before, after, strict=True))
             for name, (before, after, more) in before_after.items()}
 talk.save(pictures.before_after({WHAT[name]: (name, *values[:2]) for name, values in before_after.items()}), "hacks")
-talk.table(["hack", "its own measure", "without", "with", "better on", "score without", "score with"],
-           [[name, WHAT[name], float(np.mean(before)), float(np.mean(after)), f"{improved[name]} of {len(seeds)} seeds",
-             *([f"{np.mean([score(made(gan)) for gan in gans[which]]):.1f}" for which in (
-                 "batch norm" if name == "virtual batch norm" else "none", name)] if name in gans else ["", ""])]
-            for name, (before, after, _) in before_after.items()])
+talk.table(["its own measure", "without", "with", "better on", "score with"],
+           [[f"{WHAT[name]}", float(np.mean(before)), float(np.mean(after)), f"{improved[name]} of {len(seeds)}",
+             scores_of.get(name, "")] for name, (before, after, _) in before_after.items()])
 kept = [name for name in before_after if improved[name] >= 0.8 * len(seeds)]
 missed = [name for name in before_after if name not in kept]
 talk.say(f"Each hack by its own measure, over {len(seeds)} seeds: {', '.join(kept) or 'none'} kept the promise"
          + (f"; {', '.join(missed)} did not, in this game." if missed else "."))
 
 # %% [markdown]
-# A kept promise is not yet a better picture: the score's columns say whether samples improved, too.
+# A kept promise is not yet a better picture: the scores beside the samples say whether these improved, too.
 #
 # ## What the score sees, and what it misses
 #
@@ -209,22 +207,22 @@ talk.say(f"Each hack by its own measure, over {len(seeds)} seeds: {', '.join(kep
 # %% name="score" slides=[46, 47] needs=["judge", "hacks"]
 surest = x_train[judged(x_train).argmax(0)]                        # of each digit the image with its largest logit
 noise = np.random.default_rng(talk.seed).random((1000, x_train.shape[1]))
-sets = {"test images": x_test[:1000], "training images, by heart": x_train[:1000],
-        "one of each digit": np.tile(surest, (100, 1)), "one digit only": x_test[y_test == 3], "noise": noise, "samples of a GAN": made(gans["none"][0])}
+sets = {"test images": x_test[:1000], "by heart": x_train[:1000], "ten images": np.tile(surest, (100, 1)),
+        "one digit": x_test[y_test == 3], "noise": noise, "a GAN": made(gans["none"][0])}
 scores = {name: score(x) for name, x in sets.items()}
 talk.rows("score", "The judge's score of 1000 images", {
     name: (x[:12], f"{scores[name]:.1f}") for name, x in sets.items()})
 talk.say(f"Test images get {scores['test images']:.1f}, training images learned by heart "
-         f"{scores['training images, by heart']:.1f}, and the same ten images again and again "
-         f"{scores['one of each digit']:.1f}: the score does not see copies, nor that a digit has one sample only.")
+         f"{scores['by heart']:.1f}, and the same ten images again and again "
+         f"{scores['ten images']:.1f}: the score does not see copies, nor that a digit has one sample only.")
 talk.table(["images", "score"], [[name, value] for name, value in scores.items()])
 
 # %% [markdown]
 # ## Collapse, and later remedies (slide 48)
 #
 # Eight Gaussians on a ring. One setting, only the loss changed: the minimax generator learns little from a
-# discriminator that is sure of itself. *PacGAN* lets the discriminator see four samples at once, so that four of a kind give
-# themselves away; *unrolling* lets the generator see how the discriminator will answer. Nothing else is changed.
+# discriminator that is sure of itself. *PacGAN* lets the discriminator see four samples at once, so that four of a kind
+# give themselves away; *unrolling* lets the generator see how the discriminator will answer. Nothing else is changed.
 
 # %% name="remedies" slides=[48]
 players = ["minimax", "minimax, pack of 4", "non-saturating", "wgan-gp"] + ([] if small else ["minimax, unrolled 1"])
@@ -253,13 +251,22 @@ talk.say(f"With the minimax loss {of('minimax', 'found'):.1f} of 8 modes are fou
          f"{100 * of('minimax, pack of 4', 'good'):.0f} % of the pack's samples lie within 3 deviations, "
          f"{100 * of('wgan-gp', 'good'):.0f} % of the penalty's: the slides from 50 on say why.")
 
-# %%
+# %% [markdown]
+# ## What must come out
+#
+# The measures of the hacks that are sure of their promise, each on four of five seeds at least: virtual batch
+# normalisation by what it is, feature matching, and historical averaging in its small game. Copies score as the data
+# do, ten images above them; the minimax game finds fewer modes than the gradient penalty, which finds all.
+
+# %% name="bounds" needs=["hacks", "score", "remedies"]
 talk.metric("accuracy", accuracy, at_least=0.9)
 for name in before_after:
-    talk.metric("improved_" + name.replace(" ", "_"), improved[name] / len(seeds))
+    sure = name in ("virtual batch norm", "feature matching", "historical averaging", "label smoothing")
+    talk.metric("improved_" + name.replace(" ", "_"), improved[name] / len(seeds), at_least=0.8 if sure else None)
 talk.metric("score_of_test_images", scores["test images"], at_least=7.5)
-talk.metric("score_of_ten_images", scores["one of each digit"], at_least=9)
-talk.metric("score_by_heart", scores["training images, by heart"] / scores["test images"], at_least=0.95)
+talk.metric("score_of_ten_images", scores["ten images"], at_least=9)
+talk.metric("score_by_heart", scores["by heart"] / scores["test images"], at_least=0.95)
 for name in players:
     talk.metric("modes_" + name.replace(", ", "_").replace(" ", "_"), of(name, "found"))
+talk.metric("modes_found_more", of("wgan-gp", "found") - of("minimax", "found"), at_least=1)
 talk.finish()

@@ -8,8 +8,7 @@ def test_a_short_run_has_every_figure_and_measures_every_hack(run):
     assert record["figures"] == ["samples.png", "circles.png", "hacks.png", "score.png", "remedies.png"]
     metrics = record["metrics"]
     assert metrics["improved_virtual_batch_norm"] == 1.0             # by what it is, however short the training
-    assert {name for name in metrics if name.startswith("modes_")} == {
-        "modes_minimax", "modes_minimax_pack_of_4", "modes_non-saturating", "modes_wgan-gp"}
+    assert {"modes_minimax", "modes_minimax_pack_of_4", "modes_non-saturating", "modes_wgan-gp"} <= {*metrics}
 
 
 @pytest.mark.slow

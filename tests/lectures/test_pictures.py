@@ -6,7 +6,7 @@ import pytest
 
 import minidl as md
 from minidl import plotting
-from minidl.lectures.pictures import boltzmann_machines, contrastive_divergence, deep_belief_nets
+from minidl.lectures.pictures import boltzmann_machines, contrastive_divergence, deep_belief_nets, gan
 from minidl.lectures.pictures.basic_networks import boundaries
 from minidl.lectures.pictures.binary_codes import Found, activities, retrieved, rings
 from minidl.lectures.pictures.convolutional_autoencoder import layers, overlaps
@@ -46,6 +46,9 @@ def all_pictures():
     yield feature_maps(GREY[0], [plotting.Maps("layer", rng.random((6, 6, 8)), "sees 3x3")], np.full(10, 0.1))
     yield layers([plotting.Maps("image", GREY[0], "below"), plotting.Maps("maps", rng.random((4, 4, 8))),
                   plotting.Maps("code", md.Tensor([1.0, -2.0, 0.0]))], limit=3.0, title="a title")
+    yield gan.line(np.arange(4.0), np.full(4, 0.25), gan.Moment(10, np.array([0.0, 0.5, 0.5, 0.0]), np.full(4, 0.5),
+                                                                np.array([1.0, 0.3, 0.3, 1.0])))
+    yield gan.plane(MOONS, md.Tensor(MOONS), rng.random((5, 5)), limit=2.0, title="a title")
     yield overlaps({"a": np.array([[1, 2], [2, 4]]), "b": np.ones((3, 3))}, title="a title")
     yield next_characters("ab a\n", rng.dirichlet(np.ones(4), size=5), "\n ab", top=3, title="a title")
     yield passages([("before", "ab a\n\nb"), ("after\ntraining", "word " * 30)], title="a title")

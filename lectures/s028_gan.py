@@ -35,7 +35,7 @@ from minidl.adversarial import (
 from minidl.data import augmentation
 from minidl.lectures import lecture
 from minidl.lectures.pictures import gan as pictures
-from minidl.metrics import nearest_neighbours, squared_error
+from minidl.metrics import classifier_score, mixture_modes, nearest_neighbours, squared_error
 from minidl.tuning import one_core
 from minidl.variational import VAE, interpolate
 
@@ -214,12 +214,9 @@ play(plane, batches(x_plane, batch_size=128), epochs=talk.epochs(18, fast=2), ab
      decay=0, look=draw, after_epoch=lambda history: landscape.append(
          draw(plane, f"Eight places, after {100 * len(history['seconds']):,} steps")))
 talk.save(landscape, "plane")
-samples = talk.on_host(plane.sample(2500, talk.seed))
-apart = np.linalg.norm(samples[:, None] - centres, axis=2)
-good = apart.min(1) < 3 * sd
-modes = len(set(apart.argmin(1)[good]))
-talk.say(f"In the end {modes} of the 8 places are reached, and {100 * good.mean():.0f} % of the points lie within "
-         "three standard deviations of one.")
+reached = mixture_modes(plane.sample(2500, talk.seed), centres, sd=sd)
+talk.say(f"In the end {reached.found} of the 8 places are reached, and {100 * reached.good:.0f} % of the points lie "
+         "within three standard deviations of one.")
 
 # %% [markdown]
 # ## Slide 30, "Realistic generation"
@@ -249,12 +246,6 @@ def verdicts(x):
         return md.softmax(judge(md.Tensor(talk.device.put(as_judged(x))))).numpy()
 
 
-def score(chances):
-    """exp of the mean divergence of each image's digits from the digits of all."""
-    overall = chances.mean(0)
-    return float(np.exp((chances * np.log(np.maximum(chances, 1e-12) / np.maximum(overall, 1e-12))).sum(1).mean()))
-
-
 accuracy = float((verdicts(2 * x_test - 1).argmax(1) == y_test).mean())
 
 # %% [markdown]
@@ -272,7 +263,7 @@ players = {"dense": dense(), "LSGAN": dense(), "DCGAN": (
 for sentence in dcgan_rules(*players["DCGAN"]) or ["DCGAN keeps to its five rules"]:
     print(sentence)
 print(f"dense: {len(dcgan_rules(*players['dense']))} differences, such as {dcgan_rules(*players['dense'])[0]!r}")
-gans, counts, scores = {}, {}, {"test images": score(verdicts(2 * x_test - 1))}
+gans, counts, scores = {}, {}, {"test images": classifier_score(verdicts(2 * x_test - 1)).mean}
 for name, nets in players.items():
     gans[name] = GAN(*nets, latent=latent, rng=talk.rng)
     given = signed if name == "DCGAN" else rows(signed)
@@ -280,7 +271,7 @@ for name, nets in players.items():
     play(gans[name], batches(given), epochs=talk.epochs(epochs[name]), about=talk.of(name, players), lr=1e-3,
          loss="least-squares" if name == "LSGAN" else "non-saturating", look=lambda gan: shown(gan.sample(20, 0)))
     chances = verdicts(gans[name].sample(1000, talk.seed))
-    scores[name], counts[name] = score(chances), np.bincount(chances.argmax(1), minlength=10)
+    scores[name], counts[name] = classifier_score(chances).mean, np.bincount(chances.argmax(1), minlength=10)
 talk.rows("generated", "Drawn, not chosen", {"data": x_test[:10], **{
     name: (shown(gan.sample(10, talk.seed + 1)), f"score\n{scores[name]:.1f}") for name, gan in gans.items()}})
 talk.table(["who", "score", "rarest digit of 1000", "judge's accuracy"],
@@ -464,7 +455,7 @@ talk.metrics(judge_accuracy=accuracy, detail_vae=crisp["VAE"], detail_vaegan=cri
 talk.metric("crisper", crisp["VAE-GAN"] / crisp["VAE"], at_least=1.3)
 talk.metric("d_from_best", float(np.mean(gaps)), at_most=0.1)
 talk.metric("js_at_the_end", js[-1], at_most=0.05)
-talk.metric("modes", modes, at_least=6)
+talk.metric("modes", reached.found, at_least=6)
 talk.metrics(**{f"score_{name.lower().replace(' ', '_')}": value for name, value in scores.items()})
 talk.metric("rarest_digit", int(counts[best].min()), at_least=10)
 talk.metric("rules_broken_by_dcgan", len(dcgan_rules(*players["DCGAN"])), at_most=0 if small else 2, always=True)

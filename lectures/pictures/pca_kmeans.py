@@ -107,14 +107,22 @@ def explained_variance(ratios: Any, *, marks: Sequence[int] = (), title: str = "
 def codes(points: Any, labels: Any = None, *, title: str = "", x: str = "first code number",
           y: str = "second code number", names: Sequence[str] = ()) -> Figure:
     """A scatter of codes (N, 2), coloured by label, with each label written at the median of its points."""
-    from matplotlib import colormaps, patheffects
     from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained", figsize=(12, 10))
+    axis = figure.subplots()
+    draw_codes(axis, points, labels, names)
+    axis.set(xlabel=x, ylabel=y, title=title, aspect="equal")
+    return figure
+
+
+def draw_codes(axis: Any, points: Any, labels: Any = None, names: Sequence[str] = ()) -> None:
+    """Draw codes (N, 2) into an axis, coloured by label (N,), with each label's name at the median of its points."""
+    from matplotlib import colormaps, patheffects
 
     points, labels = on_host(points), None if labels is None else on_host(labels).astype(int)
     if points.ndim != 2 or points.shape[1] != 2:
         raise InputError(f"codes: a picture has two directions; give two columns of the codes, not {points.shape}")
-    figure = Figure(layout="constrained", figsize=(12, 10))
-    axis = figure.subplots()
     palette = colormaps["tab10"]
     colours = [palette(0)] if labels is None else palette(labels % 10)
     axis.scatter(points[:, 0], points[:, 1], c=colours, s=60 if len(points) < 1000 else 14, alpha=0.65, linewidths=0)
@@ -123,8 +131,6 @@ def codes(points: Any, labels: Any = None, *, title: str = "", x: str = "first c
         axis.text(place[0], place[1], names[label] if names else str(label), fontsize=32, fontweight="bold",
                   ha="center", va="center", color=palette(label % 10),
                   path_effects=[patheffects.withStroke(linewidth=6, foreground="white")])
-    axis.set(xlabel=x, ylabel=y, title=title, aspect="equal")
-    return figure
 
 
 def _plane(name: str, points: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

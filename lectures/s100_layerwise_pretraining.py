@@ -9,6 +9,8 @@
 # machines, each trained on what the one below makes of the images, then *unrolled* into an encoder and a decoder.
 
 # %%
+from typing import Any
+
 import numpy as np
 
 from minidl import nn, optim, plotting
@@ -27,6 +29,8 @@ x_train = talk.device.put(images.x_train[:talk.short(None, 500)])
 x_test, chosen = talk.device.put(images.x_test), images.one_of_each().tolist()
 error = lambda reconstruction: squared_error(reconstruction, x_test)
 mean_error = error(x_train.mean(0) + 0 * x_test)
+of_machines: dict[str, Any]
+of_network: dict[str, Any]
 hidden, k, sd, of_machines, of_network, lr = {
     "digits": ([256, 128, 64], 10, 0.1,
                dict(epochs=talk.epochs(100, fast=2), lr=[0.1, 0.1, 0.2, 0.02], momentum=0.5, batch_size=20),
@@ -70,9 +74,9 @@ print(stack)
 # Backpropagation of the cross-entropy through everything. From here on the two directions go their own ways.
 #
 # Beside it trains the same network from the usual random weights, at the same rate for as many epochs. A logistic
-# unit's slope is 1/4 at most, and four of them in a row leave little of a gradient: the layers above see a constant, and
-# the best answer to a constant is the mean image. There it starts, and there it stays until the gradients have crept
-# down.
+# unit's slope is 1/4 at most, and four of them in a row leave little of a gradient: the layers above see a constant,
+# and the best answer to a constant is the mean image. There it goes at once, and there it stays until the gradients
+# have crept down.
 
 # %% name="fine-tuning" needs=["pretraining"]
 some = talk.images(x_test[chosen])
@@ -141,7 +145,8 @@ moments = np.unique(np.geomspace(1, len(with_start), 12).astype(int)) - 1
 if not talk.fast:
     talk.save([plotting.image_rows([
         plotting.Row("real data", some, "squared\nerror"),
-        *(plotting.Row(f"{way},\nepoch {i}", shown[i], f"{values[i]:.2f}") for way, (values, shown) in courses.items())],
+        *(plotting.Row(f"{way},\nepoch {i}", shown[i], f"{values[i]:.2f}")
+          for way, (values, shown) in courses.items())],
         title="What the two networks give back") for i in moments if i < len(with_start)], "fine-tuning")
 
 # %% [markdown]
@@ -163,9 +168,9 @@ talk.say(f"A unit's weights before and after fine-tuning have a correlation of {
 # %% [markdown]
 # ## Two numbers
 #
-# A code of two can be seen. Only the top machine is a new one; those below are as they were. Colours and numbers are the
-# digits, which neither the network nor PCA has been told. How well a plane keeps them apart: how many test images have,
-# as the nearest training image in the plane, one of the same digit.
+# A code of two can be seen. Only the top machine is a new one; those below are as they were. Colours and numbers are
+# the digits, which neither the network nor PCA has been told. How well a plane keeps them apart: how many test images
+# have, as the nearest training image in the plane, one of the same digit.
 
 # %% name="plane" needs=["fine-tuning"]
 flat = stacked(2, stack.layers[:-1]).autoencoder()

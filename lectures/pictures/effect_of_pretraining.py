@@ -31,8 +31,9 @@ def boxes(ways: Mapping[str, Sequence[Sequence[float]]], places: Sequence[str], 
     for i, ((name, values), colour) in enumerate(zip(ways.items(), colours(), strict=False)):
         line = dict(color=colour, linewidth=2.5)
         at = [place + (i - (len(ways) - 1) / 2) * width for place in range(len(places))]
-        drawn = axis.boxplot(values, positions=at, widths=0.8 * width, whis=(0, 100), patch_artist=True, boxprops=dict(line),
-                             whiskerprops=line, capprops=line, medianprops=dict(color=colour, linewidth=5))
+        drawn = axis.boxplot(values, positions=at, widths=0.8 * width, whis=(0, 100), patch_artist=True,
+                             boxprops=dict(line), whiskerprops=line, capprops=line,
+                             medianprops=dict(color=colour, linewidth=5))
         for box in drawn["boxes"]:
             box.set_facecolor(to_rgba(colour, 0.15))
         for place, runs in zip(at, values, strict=True):

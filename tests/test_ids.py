@@ -22,3 +22,8 @@ def test_a_case_is_named_after_what_stands_in_the_file(value, name):
 def test_a_long_name_is_cut_and_what_pytest_can_name_is_left_to_it():
     assert pytest_make_parametrize_id("x" * 61) == "x" * (LONGEST - 3) + "..."
     assert all(pytest_make_parametrize_id(value) is None for value in (None, 3, 0.5, True, "text", int))
+
+
+def test_no_name_changes_from_run_to_run(request):
+    """As one with an object's address in it does, which several processes cannot share out between them."""
+    assert [item.nodeid for item in request.session.items if " at 0x" in item.nodeid] == []

@@ -176,7 +176,7 @@ def test_a_device_has_the_states_and_sums_of_the_host():
     (lambda: narrow_net([0.5, 0.4, 0.1]), "probabilities of 2, 4, 8, .* which sum to 1, not"),
     (lambda: narrow_net([0.5, 0.4]), "which sum to 1, not"),
     (lambda: narrow_net([0.5, 0.5], strength=0.0), "strength is a finite number above 0"),
-], ids=str)
+])
 def test_bad_input_gets_a_sentence(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()

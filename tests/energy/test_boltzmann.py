@@ -165,7 +165,7 @@ def test_a_hopfield_net_recalls_its_patterns_from_damaged_ones_and_its_energy_ne
     (lambda: ising((2, 5), 1.0), "a side is a whole number of at least 3"),
     (lambda: ising((4, 4), 0.0), "temperature is a finite number above 0"),
     (lambda: hopfield([1.0, 0.0]), "patterns are rows of two or more zeros and ones"),
-], ids=str)
+])
 def test_bad_input_gets_a_sentence(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()

@@ -195,7 +195,7 @@ def test_a_device_answers_as_the_host_does():
     (lambda: net_of(4, 9, 9, 2).exact_bound(bits(4), 0.0), "18 units have"),
     (lambda: net_of(4, 3, 2, labels=2).autoencoder(), "without labels, of binary and Gaussian units, not of Deep"),
     (lambda: net_of(4, 3, Softmax(2)).autoencoder(), r"not of DeepBeliefNet\(4-3-Softmax\(2\)\)"),
-], ids=str)
+])
 def test_bad_input_gets_a_sentence(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()

@@ -370,7 +370,7 @@ def test_a_device_learns_samples_and_completes(kind):
     (lambda: machine().as_rbm().set_biases(X), "a DeepBoltzmannMachine, folded; set the biases of that"),
     (lambda: ContrastiveDivergence(machine().as_rbm()), "a DeepBoltzmannMachine, folded; MeanFieldPCD trains that"),
     (lambda: lower_bound(machine(), X, X), "log_z is a number"),
-], ids=str)
+])
 def test_bad_input_gets_a_sentence(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()

@@ -126,7 +126,7 @@ def test_a_device_learns_layer_by_layer():
     (lambda: pretrain(DeepBeliefNet([6, 4], rng=0), X[:0], epochs=1, rng=0), "the number of rows of x is"),
     (lambda: pretrain(DeepBeliefNet([6, 4], rng=0), X + 1, epochs=1, rng=0), r"probabilities in \[0, 1\]"),
     (lambda: pretrain(DeepBeliefNet([Gaussian(6), 4], rng=0), X * np.nan, epochs=1, rng=0), "not finite"),
-], ids=str)
+])
 def test_bad_input_gets_a_sentence(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()

@@ -181,7 +181,7 @@ def test_a_device_estimates_what_enumeration_there_says():
     (lambda: ais(RBM(3, 2, rng=0), chains=0, rng=0), "chains is a whole number of at least 1"),
     (lambda: ais(RBM(3, 2, rng=0), rng=None), "rng is an int of 0 or more"),
     (lambda: reverse_ais(RBM(3, 2, rng=0), np.ones((4, 2)), rng=0), "takes rows of 3 numbers"),
-], ids=str)
+])
 def test_bad_input_gets_a_sentence(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()

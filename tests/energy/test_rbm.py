@@ -207,7 +207,7 @@ def test_a_device_samples_and_completes():
     (lambda: GibbsChains(made(4, 3), 5, rng=0).advance(made(4, 2)), "its chains have 4 visible and 3 hidden units, th"),
     (lambda: TemperedChains(made(4, 3), betas=[0.0, 0.5], rng=0), "that rise from 0 or more to 1"),
     (lambda: complete(made(4, 3), V, [True], rng=0), r"known is true or false for each of the 4 numbers"),
-], ids=str)
+])
 def test_bad_input_gets_a_sentence(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()

@@ -40,7 +40,7 @@ def angle(one, other):
 
 
 @pytest.mark.parametrize("visible, hidden, x", [
-    (6, 4, X), (Gaussian(6), 4, X), ([4, Softmax(2)], 4, LABELLED), (6, Gaussian(4), X)], ids=str)
+    (6, 4, X), (Gaussian(6), 4, X), ([4, Softmax(2)], 4, LABELLED), (6, Gaussian(4), X)])
 @pytest.mark.parametrize("chains", [None, 5])
 def test_the_update_is_the_engines_gradient_of_a_free_energy_difference(visible, hidden, x, chains):
     rbm = RBM(visible, hidden, rng=1, sd=0.2).astype("float64")
@@ -272,7 +272,7 @@ def test_scikit_learns_weights_are_taken_and_given():
     (lambda: BernoulliRBM(4, rng=None), "rng is an int of 0 or more"),
     (lambda: BernoulliRBM(4, chains=None).fit(X).h_samples_, "with chains=None no chains persist"),
     (lambda: BernoulliRBM.like(np.ones(3)), "a fitted BernoulliRBM has components_"),
-], ids=str)
+])
 def test_bad_input_gets_a_sentence(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()

@@ -239,7 +239,7 @@ def tied():
     (lambda: WakeSleep(untied([6, 4, 3]))(untied([6, 4, 3]), X * 3), r"probabilities in \[0, 1\]"),
     (lambda: WakeSleep(untied([6, 4, 3]))(untied([6, 4, 3]), X[:0]), "there are no rows to learn from"),
     (lambda: WakeSleep(untied([6, 4, 3]), chains=5)(untied([6, 4, 2]), X), "make chains for it"),
-], ids=str)
+])
 def test_bad_input_gets_a_sentence(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()

@@ -26,7 +26,7 @@ small = talk.data == "digits"
 x_train, y_train, x_test, y_test = (np.asarray(a) for a in (images.x_train, images.y_train, images.x_test,
                                                             images.y_test))
 signed = (2.0 * x_train[:talk.short(None, 640)] - 1.0).astype(np.float32)      # as tanh makes them
-seeds = range(talk.short(3 if small else 5, 1))
+seeds = [talk.seed + i for i in range(talk.short(3 if small else 5, 1))]
 steps, width, batch = (talk.short(400 if small else 3000, 20), 128 if small else 256, 64)
 
 # %% [markdown]
@@ -196,7 +196,8 @@ talk.say(f"Each hack by its own measure, over {len(seeds)} seeds: {', '.join(kep
          + (f"; {', '.join(missed)} did not, in this game." if missed else "."))
 
 # %% [markdown]
-# A kept promise is not yet a better picture: the scores beside the samples say whether these improved, too.
+# A kept promise is not yet a better picture: the scores beside the samples say whether these improved, too. Variety
+# beyond 100 % is more than the data have: noise is varied, too.
 #
 # ## What the score sees, and what it misses
 #
@@ -223,6 +224,7 @@ talk.table(["images", "score"], [[name, value] for name, value in scores.items()
 # Eight Gaussians on a ring. One setting, only the loss changed: the minimax generator learns little from a
 # discriminator that is sure of itself. *PacGAN* lets the discriminator see four samples at once, so that four of a kind
 # give themselves away; *unrolling* lets the generator see how the discriminator will answer. Nothing else is changed.
+# (A step that is unrolled takes several times the time, so that only `--data mnist` plays that game.)
 
 # %% name="remedies" slides=[48]
 players = ["minimax", "minimax, pack of 4", "non-saturating", "wgan-gp"] + ([] if small else ["minimax, unrolled 1"])
@@ -230,7 +232,7 @@ found: dict[str, list[Modes]] = {}
 last = {}
 for name in players:
     found[name] = []
-    for seed in range(talk.short(2 if small else 5, 1)):
+    for seed in seeds[:talk.short(2 if small else 5, 1)]:
         rng = np.random.default_rng(seed)
         task, variant = mode_benchmark.ring(rng), mode_benchmark.VARIANTS[name]
         gan = mode_benchmark.players(task, variant, rng)
@@ -238,7 +240,7 @@ for name in players:
         mode_benchmark.play(gan, task, variant, steps=talk.short(2000, 20), rng=rng, progress=True,
                             **talk.shown(gan, f"{name}, seed {seed}", look=look))
         found[name].append(mode_benchmark.measured(task, gan))
-        if seed == 0:
+        if seed == talk.seed:
             last[name] = pictures.plane(task, gan, f"{found[name][0].found} of 8 modes, "
                                                    f"{100 * found[name][0].good:.0f} % good")
 talk.save(plotting.planes(last, title="The same ring, the same networks"), "remedies")

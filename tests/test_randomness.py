@@ -26,6 +26,7 @@ from minidl import (
     training,
     variational,
 )
+from minidl.adversarial import mode_benchmark
 from minidl.autoencoders.convolutional import stages
 from minidl.backend import backend_of
 from minidl.data import augmentation
@@ -153,6 +154,13 @@ def bigan(rng):
     return adversarial.BiGAN(nn.Linear(2, 3, rng=0), nn.Linear(3, 2, rng=0), nn.Linear(5, 1, rng=0), latent=2, rng=rng)
 
 
+WGAN_GP = mode_benchmark.VARIANTS["wgan-gp"]
+
+
+def net_of_the_ring(rng):
+    return mode_benchmark.players(mode_benchmark.ring(0), WGAN_GP, rng)
+
+
 conditional = game(adversarial.ConditionalGAN, 4, classes=2)
 
 
@@ -168,6 +176,14 @@ CALLS = {
     "adversarial.gan.GAN.sample": lambda rng: [game()(0).sample(3, rng)],
     "adversarial.layers.MinibatchDiscrimination":
         lambda rng: drawn_by(adversarial.MinibatchDiscrimination(3, 2, 2, rng=rng)),
+    **{f"adversarial.mode_benchmark.{name}": lambda rng, name=name: [mode_benchmark.TASKS[name](rng).x[:9]]
+       for name in mode_benchmark.TASKS},
+    "adversarial.mode_benchmark.measured":
+        lambda rng: [mode_benchmark.measured(mode_benchmark.ring(0), net_of_the_ring(0), rng).good],
+    "adversarial.mode_benchmark.play":
+        lambda rng: drawn_by(mode_benchmark.play(net_of_the_ring(0), mode_benchmark.ring(0), WGAN_GP, steps=1,
+                                                 rng=rng)),
+    "adversarial.mode_benchmark.players": lambda rng: drawn_by(net_of_the_ring(rng)),
     "adversarial.pairings.AuxiliaryGAN": lambda rng: [game(adversarial.AuxiliaryGAN, 4, classes=2)(rng).noise(3)],
     "adversarial.pairings.BiGAN": lambda rng: [bigan(rng).noise(3)],
     "adversarial.pairings.ConditionalGAN": lambda rng: [conditional(rng).noise(3)],

@@ -16,6 +16,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,26 +77,23 @@ class Task(NamedTuple):
     steps: int                                    # of a quick run
 
 
-def ring(rng: np.random.Generator) -> Task:
+def ring(rng: Seed) -> Task:
     """Eight Gaussians of standard deviation 0.02 on a circle of radius 2, scaled to unit variance."""
-    return _mixture(data.ring(12_800, sd=0.02, rng=rng)[0], ring_centres(), 0.02, steps=1000)
+    return _mixture(data.ring(12_800, sd=0.02, rng=generator(rng, "ring"))[0], ring_centres(), 0.02, steps=1000)
 
 
-def grid(rng: np.random.Generator) -> Task:
+def grid(rng: Seed) -> Task:
     """Five by five Gaussians of standard deviation 0.05, 2 apart, scaled to unit variance."""
-    return _mixture(data.grid(12_800, sd=0.05, rng=rng)[0], grid_centres(), 0.05, steps=2000)
+    return _mixture(data.grid(12_800, sd=0.05, rng=generator(rng, "grid"))[0], grid_centres(), 0.05, steps=2000)
 
 
-def digits(rng: np.random.Generator) -> Task:
+def digits(rng: Seed) -> Task:
     """Three of the embedded digits each as the channels of one image: 1000 modes, told by a dense classifier."""
-    found = data.load("digits").flat()
-    judge = nn.mlp([64, 128, 10], rng=rng, activation=nn.ReLU)
-    training.fit(judge, data.Loader(found.x_train, found.y_train, batch_size=64, rng=rng, classes=10),
-                 optim.Adam(judge.parameters(), lr=3e-3), loss=lambda net, x, y: nn.cross_entropy(net(x), y),
-                 epochs=10, progress=False)
-    stacked = found.x_train[rng.integers(len(found.x_train), size=(12_800, 3))].reshape(-1, 192)
+    x = data.load("digits").flat().x_train
+    stacked = x[generator(rng, "digits").integers(len(x), size=(12_800, 3))].reshape(-1, 192)
 
     def measure(x: np.ndarray) -> Modes:
+        judge = _judge()
         with no_grad():
             said = ops.argmax(judge(Tensor((x.reshape(-1, 64) + 1.0) / 2.0)), 1).numpy()
         return metrics.labelled_modes(said.reshape(-1, 3) @ [100, 10, 1], 1000)
@@ -103,7 +101,17 @@ def digits(rng: np.random.Generator) -> Task:
     return Task(2.0 * stacked - 1.0, measure, 10_000, 32, (256, 256), nn.Tanh, 1500)
 
 
-TASKS: dict[str, Callable[[np.random.Generator], Task]] = {"ring": ring, "grid": grid, "digits": digits}
+@cache
+def _judge() -> nn.Module:
+    """The classifier of digits, the same for all runs."""
+    found, judge = data.load("digits").flat(), nn.mlp([64, 128, 10], rng=0, activation=nn.ReLU)
+    training.fit(judge, data.Loader(found.x_train, found.y_train, batch_size=64, rng=0, classes=10),
+                 optim.Adam(judge.parameters(), lr=3e-3), loss=lambda net, x, y: nn.cross_entropy(net(x), y),
+                 epochs=10, progress=False)
+    return judge
+
+
+TASKS: dict[str, Callable[[Seed], Task]] = {"ring": ring, "grid": grid, "digits": digits}
 
 
 def _mixture(x: np.ndarray, centres: np.ndarray, sd: float, steps: int) -> Task:
@@ -143,7 +151,7 @@ def play(gan: GAN, task: Task, variant: Variant, *, steps: int, rng: Seed, **mor
 
 def measured(task: Task, gan: GAN, rng: Seed = 0) -> Modes:
     """What new samples of the generator have found of the task's modes."""
-    return task.measure(gan.sample(task.samples, rng))
+    return task.measure(gan.sample(task.samples, generator(rng, "measured")))
 
 
 def benchmark(name: str, *, variants: Sequence[str] = tuple(VARIANTS), seeds: int = 3,

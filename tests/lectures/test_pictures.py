@@ -12,6 +12,7 @@ from minidl.lectures.pictures.binary_codes import Found, activities, retrieved, 
 from minidl.lectures.pictures.convolutional_autoencoder import layers, overlaps
 from minidl.lectures.pictures.convolutional_networks import feature_maps, filtered, sliding_window
 from minidl.lectures.pictures.description_length import bit_bars, embeddings, walk
+from minidl.lectures.pictures.improved_gan import before_after, paths
 from minidl.lectures.pictures.pca_kmeans import cells, codes, explained_variance, geometry
 from minidl.lectures.pictures.recurrent_networks import activity, next_characters, passages
 from minidl.lectures.pictures.sparse_autoencoder import bars, filter_panels, histograms, races, stacking
@@ -35,6 +36,8 @@ def bowl(x, y):
 def all_pictures():
     yield codes(rng.random((50, 2)), np.arange(50) % 5, title="codes")
     yield codes(rng.random((50, 2)))
+    yield before_after({"variety": ("a hack", [1.0, 2.0], [0.5, 3.0]), "distance": ("another", [0.0], [0.0])})
+    yield paths({"without": MOONS, "with": MOONS / 2})
     yield geometry({"a line": PCA(1).fit(MOONS), "centres": KMeans(3).fit(MOONS)}, MOONS, title="a title")
     yield cells(MOONS, rng.normal(size=(3, 2, 2)), title="a title")
     yield boundaries({"a line": right_half, "a line\nagain": right_half}, MOONS, [0, 1] * 5, title="a title")

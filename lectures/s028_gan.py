@@ -328,15 +328,27 @@ if pairs:
 # discriminator see the label beside what else they see. In AC-GAN (Odena et al., 2017) the discriminator does not see
 # the label, it has to name it. InfoGAN (Chen et al., 2016) has no labels at all: ten classes and two numbers in the
 # noise are to be told from the image, and whatever they come to mean, they mean.
+#
+# A label is a single 1 beside all those pixels, and D may overlook it for long. So its first weights begin larger.
 
 # %% name="conditional" slides=[35, 36, 37, 38, 39] needs=["realistic"]
 rounds = 40 if small else 5
 two_heads = lambda more: TwoHeads(leaky([pixels, wide_g, wide_g]), nn.Linear(wide_g, 1, rng=talk.rng),
                                   nn.Linear(wide_g, more, rng=talk.rng))
 maker = lambda inputs: smooth([inputs, wide_g, wide_g, pixels], nn.Tanh)
+
+
+def heard(network, first, times):
+    """The network, with the first weights of its inputs from `first` on so many times as large."""
+    network[0].weight.data[first:] *= times
+    return network
+
+
 labelled = {
-    "conditional": (ConditionalGAN(maker(latent + 10), leaky([pixels + 10, wide_g, wide_g, 1]), latent=latent,
-                                   classes=10, rng=talk.rng), []),
+    "conditional": (ConditionalGAN(
+        heard(maker(latent + 10), latent, 2),
+        heard(leaky([pixels + 10, wide_g, wide_g, 1]), pixels, 4 if small else 10),
+        latent=latent, classes=10, rng=talk.rng), []),
     "AC-GAN": (AuxiliaryGAN(maker(latent + 10), two_heads(10), latent=latent, classes=10, rng=talk.rng), [Naming()])}
 every = np.repeat(np.arange(10), 100)
 right = {}

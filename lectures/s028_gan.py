@@ -59,7 +59,7 @@ def play(gan, loader, *, epochs, about, lr=5e-4, lr_d=None, decay=0.995, look=No
     with one_core():
         return train(gan, loader, adam_g, adam_d, epochs=epochs, schedules=schedules,
                      average=optim.EMA(gan.generator, decay=decay) if decay else None, **more,
-                     **talk.shown(gan, about, name=about, look=look))
+                     **talk.shown(gan, about, name="" if "after_epoch" in more else about, look=look))  # a film: anew
 
 
 def batches(x, y=None, *, batch_size=64):
@@ -107,10 +107,10 @@ talk.say(f"On the right: the median squared distance. Of {100 * farther:.0f} % o
          f"images right, and {100 * away:.0f} % of the moved ones.")
 
 # %% [markdown]
-# A decoder that is not sure where a stroke is pays least for the mean of all places: a grey smear. VAE-GAN (Larsen et
-# al., the slide's reference) keeps encoder and decoder, but measures the error elsewhere: by the *features* of a
-# discriminator, the activations before its score. A stroke a pixel away has nearly the same features; a smear has not,
-# because smears are what the discriminator has learned to find.
+# A decoder that is not sure where a stroke is pays least for the mean of all places: a grey smear. (So it does by the
+# cross-entropy of pixels.) VAE-GAN (Larsen et al., the slide's reference) keeps encoder and decoder, but measures the
+# error elsewhere: by the *features* of a discriminator, the activations before its score. A stroke a pixel away has
+# nearly the same features; a smear has not, because smears are what the discriminator has learned to find.
 #
 # *Detail* is the mean square of the difference between neighbouring pixels, as a share of that of the data: 1 is as
 # crisp as these.

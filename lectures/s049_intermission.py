@@ -93,7 +93,7 @@ with one_core():
     train(model, loader, adam_g, adam_d, epochs=epochs, loss="least-squares", extras=[Cycle(10.0)],
           schedules=schedules, after_epoch=lambda history: film.append(snapshot(
               f"after {len(history['seconds']) * len(loader)} steps")),
-          **talk.shown(model, "two translators", name="two translators",
+          **talk.shown(model, "two translators",
                        look=lambda model: {name: show(x) for name, x in views(model).items()}))
 talk.save([film[0], *film[talk.short(2, 1)::talk.short(2, 1)]], "learning")
 

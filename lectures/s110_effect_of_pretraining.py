@@ -136,10 +136,11 @@ talk.save(pictures.boxes(by_task, [f"{task}\n({n:,} labels)" for task, (*_, n) i
 of_task = {way: [float(np.mean(values)) for values in errors] for way, errors in by_task.items()}
 gained = [min(errors[place] for way, errors in of_task.items() if way != "pretrained") - of_task["pretrained"][place]
           for place in range(2)]
+over_usual = np.subtract(of_task["random, usual size"], of_task["pretrained"])
 talk.say(f"Over the better of the random starts pretraining gains {gained[0]:.1f} points of the errors on digits and "
          f"{gained[1]:.1f} of those on parity, of which the pretrained networks have {of_task['pretrained'][1]:.0f} "
-         "percent wrong. What it gains over weights of the usual size, it gains with both labels: a start from which "
-         "backpropagation works.")
+         f"percent wrong. Over weights of the usual size it gains {over_usual[0]:.1f} and {over_usual[1]:.1f}: that is "
+         "the gain of a start from which backpropagation works, whatever the label.")
 talk.table(["wrong test images, %", *tasks], [[way, *errors] for way, errors in of_task.items()])
 
 # %% [markdown]

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from minidl.backend import Array, backend_of
+from minidl.backend import Array, Device, backend_of
 from minidl.errors import InputError
 
 Seed: TypeAlias = "int | np.random.Generator | RandomStream"      # as text: NumPy loads its random module at first use
@@ -123,6 +123,21 @@ class RandomStream:
                 if kind not in (None, own) else f"not one of its ({type(error).__name__}: {error})")) from error
         bits.state = state
         self.new_epoch()
+
+
+class HostStream(RandomStream):
+    """A RandomStream whose numbers are drawn on the host, and brought to the device: the same on every device."""
+
+    def uniform(self, shape: tuple[int, ...], like: Any) -> Array:
+        return _brought(super().uniform, shape, like)
+
+    def normal(self, shape: tuple[int, ...], like: Any) -> Array:
+        return _brought(super().normal, shape, like)
+
+
+def _brought(draw: Callable[..., Array], shape: tuple[int, ...], like: Any) -> Array:
+    array = like.data if hasattr(like, "recipe") else like
+    return Device(backend_of(array)).put(draw(shape, np.empty(0, array.dtype)))
 
 
 def _floats(name: str, what: str, x: Any) -> Array:

@@ -31,9 +31,8 @@ from minidl.autoencoders.convolutional import stages
 from minidl.backend import backend_of
 from minidl.data import augmentation
 from minidl.data.embedded import DIGITS
-from minidl.energy.samplers import HostStream
 from minidl.nn.recurrent import Cell
-from minidl.randomness import generator
+from minidl.randomness import HostStream, generator
 from minidl.training.stateful import Streams
 from tests.standin.device import install
 
@@ -224,7 +223,7 @@ CALLS = {
     "energy.likelihood.pseudo_likelihood": lambda rng: [energy.pseudo_likelihood(machine(), ROWS, bits=1, rng=rng)],
     "energy.rbm.RBM": lambda rng: drawn_by(energy.RBM(3, 2, rng=rng)),
     "energy.rbm.RBM.sample": lambda rng: [machine().sample(9, rng, steps=2)],
-    "energy.samplers.HostStream": lambda rng: [HostStream(rng).uniform((3,), LIKE)],
+    "randomness.HostStream": lambda rng: [HostStream(rng).uniform((3,), LIKE)],
     "energy.samplers.GibbsChains": lambda rng: drawn_by(energy.GibbsChains(machine(), 9, rng=rng)),
     "energy.samplers.TemperedChains": lambda rng: drawn_by(energy.TemperedChains(machine(), 9, betas=3, rng=rng)),
     "energy.samplers.complete":

@@ -11,12 +11,12 @@ from minidl.arguments import plain_array
 from minidl.backend import Array, Device, backend_of
 from minidl.energy.enumeration import check_enumerable, log_table, states
 from minidl.energy.rbm import RBM
-from minidl.energy.samplers import HostStream, check_rbm
+from minidl.energy.samplers import check_rbm
 from minidl.energy.units import Bernoulli
 from minidl.errors import InputError
 from minidl.nn.losses import check_fractions
 from minidl.nn.module import Module
-from minidl.randomness import Seed, generator
+from minidl.randomness import HostStream, Seed, generator
 from minidl.rows import array_of, blocks, check_amount, check_count, rows_that_meet
 from minidl.tensor import Parameter, Tensor
 

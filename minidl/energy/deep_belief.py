@@ -12,11 +12,10 @@ from minidl.backend import Array, Device, backend_of
 from minidl.energy.enumeration import check_enumerable, log_table, states
 from minidl.energy.likelihood import log_z_of
 from minidl.energy.rbm import RBM
-from minidl.energy.samplers import HostStream
 from minidl.energy.units import Bernoulli, Gaussian, Softmax, Units, units_of
 from minidl.errors import InputError
 from minidl.nn.module import Module
-from minidl.randomness import RandomStream, Seed, generator
+from minidl.randomness import HostStream, RandomStream, Seed, generator
 from minidl.rows import array_of, blocks, check_choice, check_count, rows_that_meet
 from minidl.tensor import Parameter, Tensor
 

@@ -12,11 +12,10 @@ from minidl.arguments import plain_array
 from minidl.backend import Array, Device, backend_of
 from minidl.data.loader import Loader
 from minidl.energy.deep_belief import DeepBeliefNet
-from minidl.energy.samplers import HostStream
 from minidl.energy.trainers import ContrastiveDivergence, train
 from minidl.errors import InputError
 from minidl.optim import SGD, LinearLR
-from minidl.randomness import RandomStream, Seed
+from minidl.randomness import HostStream, RandomStream, Seed
 from minidl.rows import array_of, check_amount, check_choice, check_count
 from minidl.training.history import History
 

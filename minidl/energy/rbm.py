@@ -7,11 +7,10 @@ import numpy as np
 
 from minidl import ops
 from minidl.backend import Array, Device, backend_of
-from minidl.energy.samplers import HostStream
 from minidl.energy.units import Softmax, Units, units_of
 from minidl.errors import InputError
 from minidl.nn.module import Module
-from minidl.randomness import RandomStream, Seed, generator
+from minidl.randomness import HostStream, RandomStream, Seed, generator
 from minidl.rows import array_of, check_amount, check_count, mean_row, rows_that_meet
 from minidl.tensor import Parameter, Tensor
 

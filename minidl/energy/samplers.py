@@ -17,19 +17,6 @@ if TYPE_CHECKING:
     from minidl.energy.rbm import RBM
 
 
-class HostStream(RandomStream):
-    """A RandomStream whose numbers are drawn on the host, and brought to the device: the same on every device."""
-
-    def uniform(self, shape: tuple[int, ...], like: Any) -> Array:
-        return self._brought(super().uniform, shape, like)
-
-    def normal(self, shape: tuple[int, ...], like: Any) -> Array:
-        return self._brought(super().normal, shape, like)
-
-    def _brought(self, draw: Any, shape: tuple[int, ...], like: Any) -> Array:
-        return Device(backend_of(array_of(like))).put(draw(shape, np.empty(0, like.dtype)))
-
-
 def gibbs_sweeps(couplings: Array, b: Array, x: Array, sweeps: int, stream: RandomStream, clamp: int = 0) -> Array:
     """Gibbs sampling of binary units x (N, n) in place, with symmetric couplings (n, n) and biases b (n,).
 

@@ -2,19 +2,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from minidl.arguments import plain_array
 from minidl.backend import Array, Device, backend_of
+from minidl.energy.rbm import RBM
 from minidl.errors import InputError
 from minidl.nn.module import Buffer, Module
 from minidl.randomness import RandomStream, Seed
 from minidl.rows import array_of, check_count, rows_that_meet
-
-if TYPE_CHECKING:
-    from minidl.energy.rbm import RBM
 
 
 def gibbs_sweeps(couplings: Array, b: Array, x: Array, sweeps: int, stream: RandomStream, clamp: int = 0) -> Array:

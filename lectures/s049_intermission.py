@@ -75,8 +75,8 @@ some_a, some_b = talk.device.put(test_a[chosen]), talk.device.put(test_b[chosen[
 def views(model):
     """Pictures of both kinds, their translations, and the way back."""
     as_b, as_a = model.translate(some_a, to="b"), model.translate(some_b, to="a")
-    return {"plain": some_a, "as tabby": as_b, "and back": model.translate(as_b, to="a"),
-            "tabby": some_b, "as plain": as_a, "and back ": model.translate(as_a, to="b")}
+    return {"plain": some_a, "as tabby": as_b, "back to plain": model.translate(as_b, to="a"),
+            "tabby": some_b, "as plain": as_a, "back to tabby": model.translate(as_a, to="b")}
 
 
 def snapshot(title):
@@ -125,9 +125,9 @@ secret = {"plain": squared_error(talk.on_host(as_b), test_b) / spread["tabby"],
           "tabby": squared_error(talk.on_host(as_a), test_a) / spread["plain"]}
 talk.rows("translated", "Translated, and what it should have been", {
     "plain": show(test_a[chosen]), "as tabby": (show(as_b)[chosen], f"read:\n{100 * kept['plain'][1]:.0f} %"),
-    "should be": show(test_b[chosen]), "tabby": show(test_b[chosen[::-1]]),
+    "should be tabby": show(test_b[chosen]), "tabby": show(test_b[chosen[::-1]]),
     "as plain": (show(as_a)[chosen[::-1]], f"read:\n{100 * kept['tabby'][1]:.0f} %"),
-    "should be ": show(test_a[chosen[::-1]])})
+    "should be plain": show(test_a[chosen[::-1]])})
 talk.table(["from", "read before", "read translated", "there and back", "from the secret"],
            [[kind, *kept[kind], back[kind] / spread[kind], secret[kind]] for kind in kept])
 talk.say(f"As tabbies, {100 * kept['plain'][1]:.0f} % of the digits are read right; as plain ones "

@@ -146,7 +146,7 @@ def _generator_turn(gan: GAN, loss: Loss, batch: Sight, z: Array, made: Sight, o
             turn.real_scores, turn.real_more = gan.judge(turn.real)
             cost = cost + ops.mean(loss.hide(turn.real_scores))
         added = [extra.generator(turn) for extra in extras]
-    total = _with(cost * 0.0 if any(extra.replaces for extra in extras) else cost, added)
+    total = _with(cost * 0.0 if any(extra.replaces for extra in extras) else cost, added)       # an Extra may give None
     optimizer.zero_grad()
     total.backward()
     optimizer.step()

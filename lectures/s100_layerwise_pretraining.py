@@ -47,15 +47,15 @@ hidden, k, sd, of_machines, of_network, lr = {
 # hidden units are Gaussian with variance 1, the slide's *linear units*: their numbers are the code, free to take any
 # value. They are not bounded as binary units are, and need a rate that is much smaller.
 
-# %% name="pretraining"
+# %%
 def stacked(code, below=()):
     """A stack down to so many numbers, pretrained; the machines `below` are already."""
     net = DeepBeliefNet([x_train.shape[1], *hidden, Gaussian(code)], rng=talk.rng, sd=sd).to(talk.device)
     for machine, trained in zip(net.layers, below, strict=False):
         machine.load_state_dict(trained.state_dict())
     with one_core():
-        pretrain(net, x_train, first=len(below), rng=talk.rng, checkpoint=talk.checkpoint(f"down to {code}"),
-                 description=f"down to {code} numbers, machine", **of_machines)
+        pretrain(net, x_train, first=len(below), rng=talk.rng, **of_machines,
+                 **talk.shown(net, f"down to {code} numbers, machine", name=f"down to {code}"))
     return net
 
 
@@ -78,7 +78,7 @@ print(stack)
 # and the best answer to a constant is the mean image. There it goes at once, and there it stays until the gradients
 # have crept down.
 
-# %% name="fine-tuning" needs=["pretraining"]
+# %%
 some = talk.images(x_test[chosen])
 
 
@@ -130,7 +130,7 @@ talk.say(f"From the pretrained start the error is {with_start[0]:.2f} before any
 # looks for each image's best code, where theirs had one linear layer to find it, and is much better for that; slide 17
 # has more about it.
 
-# %% name="reconstructions" needs=["fine-tuning"]
+# %%
 talk.rows("reconstructions", f"Test images from {k} numbers", {"real data": (some, "squared\nerror"), **{
     name: (row[chosen], f"{error(row):.2f}") for name, row in {
         "pretrained": unrolled, **given_back,
@@ -156,7 +156,7 @@ if not talk.fast:
 # paper's view: pretraining finds the features, and backpropagation only has to adjust them. How true that is depends on
 # how long one fine-tunes, and at which rate.
 
-# %% name="filters" needs=["fine-tuning"]
+# %%
 filters["fine-tuned"] = talk.on_host(ways["pretrained"].encoder[0].weight.data)
 talk.save(pictures.filters(filters["pretrained"], filters["fine-tuned"],
                            title="What units look for: pretrained (above), fine-tuned (below)"), "filters")
@@ -172,7 +172,7 @@ talk.say(f"A unit's weights before and after fine-tuning have a correlation of {
 # the digits, which neither the network nor PCA has been told. How well a plane keeps them apart: how many test images
 # have, as the nearest training image in the plane, one of the same digit.
 
-# %% name="plane" needs=["fine-tuning"]
+# %%
 flat = stacked(2, stack.layers[:-1]).autoencoder()
 tune(flat, "the plane")
 y_train, y_test = np.asarray(images.y_train)[:len(x_train)], np.asarray(images.y_test)
@@ -194,7 +194,7 @@ talk.say(f"In the network's plane {apart['deep autoencoder']:.0f} % of the test 
 # mean image first, and at the end it is still behind. On the small digits ten numbers of logistic units come about as
 # near as PCA's, nearer or not by the luck of the start; with two numbers the network is far ahead.
 
-# %% name="bounds"
+# %%
 talk.metric("fine_tuned_error", with_start[-1], at_most=6 if talk.data == "mnist" else 1.2 * errors["PCA"])
 talk.metric("before_fine_tuning_of_mean_image", with_start[0] / mean_error, at_most=0.9)
 talk.metric("not_pretrained_at_first", without[1] / mean_error, at_least=0.95)

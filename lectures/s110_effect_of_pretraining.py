@@ -67,8 +67,8 @@ def pretrained(seed):
     """A stack of machines, trained on images without labels."""
     stack = DeepBeliefNet([x_all.shape[1], *[width] * len(depths)], rng=seed, sd=0.05).to(talk.device)
     with one_core():
-        pretrain(stack, talk.device.put(x_all[:unlabelled]), rng=seed, checkpoint=talk.checkpoint(f"machines {seed}"),
-                 description=f"seed {seed + 1} of {len(seeds)}, machine", **machines)
+        pretrain(stack, talk.device.put(x_all[:unlabelled]), rng=seed, **machines, **talk.shown(
+            stack, f"seed {seed % len(seeds) + 1} of {len(seeds)}, machine", name=f"machines {seed}"))
     return stack
 
 
@@ -156,7 +156,7 @@ if talk.data == "mnist":
     large = DeepBeliefNet(sizes, rng=talk.seed).to(talk.device)
     with one_core():
         pretrain(large, talk.device.put(x_all), epochs=talk.short([12, 12, 10], [1, 1, 1]), lr=0.1, momentum=0.5,
-                 rng=talk.seed, checkpoint=talk.checkpoint("large machines"), description="784-500-500-2000, machine")
+                 rng=talk.seed, **talk.shown(large, "784-500-500-2000, machine", name="large machines"))
     for way, plain in {"pretrained": large.classifier(10, rng=talk.seed), LARGER: nn.mlp(
             [*sizes, 10], rng=talk.seed, activation=nn.Sigmoid,
             weight_init=lambda shape, rng: nn.init.glorot_uniform(shape, rng=rng, gain=4.0))}.items():

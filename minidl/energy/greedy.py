@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from minidl.optim import SGD, LinearLR
 from minidl.randomness import HostStream, RandomStream, Seed
 from minidl.rows import array_of, check_amount, check_choice, check_count
 from minidl.training.history import History
+from minidl.training.loop import Progress
 
 
 def pretrain(net: DeepBeliefNet, x: Any, labels: Any = None, *, epochs: int | Sequence[int],
              lr: float | Sequence[float] = 0.05, momentum: float | Sequence[float] = 0.0, weight_cost: float = 0.0,
              batch_size: int = 100, states: bool = False, first: int = 0, rng: Seed,
              checkpoint: str | os.PathLike[str] | None = None, progress: bool = True, description: str = "",
-             **trainer: Any) -> list[History]:
+             watch: Callable[[Progress], object] | None = None, **trainer: Any) -> list[History]:
     """Train the net's machines one after the other, from layer `first` on; returns the history of each.
 
     The lowest one learns x (N, D); each further one learns the means of the hidden units below, or with `states` their
@@ -35,8 +36,8 @@ def pretrain(net: DeepBeliefNet, x: Any, labels: Any = None, *, epochs: int | Se
     `sparsity`.
 
     With `checkpoint`, a path, each machine has a file of its own beside it, and an interrupted training goes on where
-    it was. Raises InputError for another number of epochs, rates or momenta than machines, labels that do not fit, and
-    what `train` and ContrastiveDivergence refuse.
+    it was. `watch` looks on at each of them, as at `training.run`. Raises InputError for another number of epochs,
+    rates or momenta than machines, labels that do not fit, and what `train` and ContrastiveDivergence refuse.
     """
     if not isinstance(net, DeepBeliefNet):
         raise InputError(f"pretrain: trains a DeepBeliefNet, not a {type(net).__name__}")
@@ -66,7 +67,7 @@ def pretrain(net: DeepBeliefNet, x: Any, labels: Any = None, *, epochs: int | Se
         schedule = LinearLR(optimizer, 1.0, 0.0, total_iters=each["epochs"][i] * len(loader))
         histories.append(train(
             rbm, loader, optimizer, ContrastiveDivergence(rbm, rng=stream, **trainer), epochs=each["epochs"][i],
-            schedule=schedule, progress=progress, description=f"{description or 'layer'} {i + 1} of {n}",
+            schedule=schedule, progress=progress, watch=watch, description=f"{description or 'layer'} {i + 1} of {n}",
             checkpoint=None if checkpoint is None else _numbered(Path(checkpoint), i + 1)))
     return histories
 

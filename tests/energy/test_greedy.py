@@ -71,6 +71,13 @@ def test_machines_learn_one_after_the_other_what_the_one_below_makes_of_the_data
     assert not np.array_equal(net.layers[1].state_dict()["W"], top["W"])
 
 
+def test_who_watches_sees_each_machine_to_its_end():
+    seen = []
+    trained(watch=seen.append)
+    assert [(now.epoch, now.epochs) for now in seen if not now.losses] == [
+        (epoch, epochs) for epochs in (2, 3, 2) for epoch in range(1, epochs + 1)]
+
+
 def test_a_fresh_machine_begins_with_the_biases_of_what_it_learns_and_a_mirrored_one_as_it_was_made():
     net, _ = trained(lr=0.0, epochs=1)
     assert np.allclose(net.layers[0].propdown(np.zeros((1, 5), np.float32)), (X.sum(0) + 1) / 62, atol=1e-6)

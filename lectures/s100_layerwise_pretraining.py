@@ -33,8 +33,8 @@ of_machines: dict[str, Any]
 of_network: dict[str, Any]
 hidden, k, sd, of_machines, of_network, lr = {
     "digits": ([256, 128, 64], 10, 0.1,
-               dict(epochs=talk.epochs(100, fast=2), lr=[0.1, 0.1, 0.2, 0.02], momentum=0.5, batch_size=20),
-               dict(epochs=talk.epochs(80, fast=3), batch_size=50), 1e-2),
+               dict(epochs=talk.epochs(60, fast=2), lr=[0.1, 0.1, 0.1, 0.005], momentum=0.9, batch_size=20),
+               dict(epochs=talk.epochs(80, fast=3), batch_size=20), 5e-3),
     "mnist": ([1000, 500, 250], 30, 0.01,
               dict(epochs=talk.epochs(8), lr=[0.1, 0.1, 0.1, 0.002], momentum=0.9, weight_cost=2e-4),
               dict(epochs=talk.epochs(12), batch_size=100), 1e-3)}[talk.data]
@@ -190,15 +190,15 @@ talk.say(f"In the network's plane {apart['deep autoencoder']:.0f} % of the test 
 # %% [markdown]
 # ## What must come out
 #
-# On MNIST a squared error below 6, in a quarter of an hour. On both sets the network without pretraining goes to the
-# mean image first, and at the end it is still behind. On the small digits ten numbers of logistic units come about as
-# near as PCA's, nearer or not by the luck of the start; with two numbers the network is far ahead.
+# On MNIST a squared error below 6, in a quarter of an hour; on the small digits one below PCA's. On both the network
+# without pretraining goes to the mean image first, and at the end it is still behind. With a code of two numbers the
+# network is far ahead of PCA.
 
 # %%
-talk.metric("fine_tuned_error", with_start[-1], at_most=6 if talk.data == "mnist" else 1.2 * errors["PCA"])
-talk.metric("before_fine_tuning_of_mean_image", with_start[0] / mean_error, at_most=0.9)
+talk.metric("fine_tuned_error", with_start[-1], at_most=6 if talk.data == "mnist" else 0.95 * errors["PCA"])
+talk.metric("before_fine_tuning_of_mean_image", with_start[0] / mean_error, at_most=0.9 if talk.data == "mnist" else 1)
 talk.metric("not_pretrained_at_first", without[1] / mean_error, at_least=0.95)
-talk.metric("pretrained_of_not_pretrained", with_start[-1] / without[-1], at_most=0.9)
+talk.metric("pretrained_of_not_pretrained", with_start[-1] / without[-1], at_most=0.95)
 talk.metrics(pca_error=errors["PCA"], logistic_pca_error=errors["logistic PCA"], mean_image_error=mean_error,
              not_pretrained_error=without[-1], epochs_at_the_mean_image=until, filters_alike=alike)
 talk.metric("plane_apart", apart["deep autoencoder"], at_least=apart["PCA"] + 10)

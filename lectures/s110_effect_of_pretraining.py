@@ -124,7 +124,7 @@ talk.say(f"Weights before and after fine-tuning have a correlation of {alike:.2f
 # is asked is only what pretraining adds.
 
 # %% name="parity" slides=[112] needs=["depth"]
-n, draws = 100, talk.short(3, 1)
+n, draws = 100, talk.short(2, 1)
 parity = lambda x: (x > 0.5).sum(1) % 2
 tasks = {"the digit": (y_all, y_test, 10), "parity of the pixels": (parity(x_all), parity(images.x_test), 2)}
 by_task: dict[str, list[list[float]]] = {way: [[], []] for way in ways}

@@ -43,7 +43,7 @@ def test_their_pictures_refuse_wrong_shapes_in_a_sentence():
 @pytest.mark.parametrize("seed", [1])
 def test_a_pretrained_network_starts_ahead_and_stays_there(run, seed):
     metrics = run("layerwise-pretraining", "--seed", str(seed))["metrics"]
-    assert metrics["pretrained_of_not_pretrained"] <= 0.9 and metrics["plane_error_of_pca"] <= 0.7
+    assert metrics["pretrained_of_not_pretrained"] <= 0.95 and metrics["plane_error_of_pca"] <= 0.7
 
 
 @pytest.mark.slow

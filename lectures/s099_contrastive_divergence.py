@@ -34,9 +34,11 @@ class Plan(NamedTuple):
     lr: float = 0.3
     seeds: int = 3
     looks: int = 10             # how often the likelihood is measured on the way
+    sparsity_cost: float = 1.0  # with 784 pixels as much would throw the weights apart
 
 
-plan = {"digits": Plan(), "mnist": Plan(hidden=20, epochs=8, batch_size=100, lr=0.1, seeds=1, looks=1)}[talk.data]
+plan = {"digits": Plan(), "mnist": Plan(hidden=20, epochs=8, batch_size=100, lr=0.1, seeds=1, looks=1,
+                                        sparsity_cost=0.1)}[talk.data]
 
 
 def learned(trainer, about, *, hidden=plan.hidden, x=x_train, epochs=plan.epochs, batch_size=plan.batch_size,
@@ -301,7 +303,7 @@ talk.say(f"With {numbers[0]} temperatures the two ways are {apart[0]:.1f} nats a
 # likelihood.
 
 # %%
-sparse = lambda rbm, rng: CD(rbm, chains=100, centred=True, sparsity=(0.1, 1.0), rng=rng)
+sparse = lambda rbm, rng: CD(rbm, chains=100, centred=True, sparsity=(0.1, plan.sparsity_cost), rng=rng)
 knobs = {"plain": {}, "momentum .9": {"momentum": 0.9, "lr": plan.lr / 10}, "weight cost .001": {"weight_cost": 1e-3},
          "sparsity .1": {}}
 tried, active = {}, {}
@@ -377,4 +379,5 @@ talk.metric("error_meanwhile", errors[-1] - errors[peak], at_most=0)
 talk.metric("ais_covered", covered, at_least=0.9)
 talk.metric("ways_apart", apart[-1], at_most=1)
 talk.metric("sparse_activation", active["sparsity .1"].mean(), at_most=0.2)
+talk.metric("price_of_sparsity", score(tried["plain"]) - score(tried["sparsity .1"]), at_most=50)
 talk.finish()

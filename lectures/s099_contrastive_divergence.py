@@ -37,7 +37,7 @@ class Plan(NamedTuple):
     sparsity_cost: float = 1.0  # with 784 pixels as much would throw the weights apart
 
 
-plan = {"digits": Plan(), "mnist": Plan(hidden=20, epochs=8, batch_size=100, lr=0.1, seeds=1, looks=1,
+plan = {"digits": Plan(), "mnist": Plan(hidden=talk.short(20, 12), epochs=8, batch_size=100, lr=0.1, seeds=1, looks=1,
                                         sparsity_cost=0.1)}[talk.data]
 
 
@@ -332,7 +332,8 @@ if talk.data == "mnist":
     for about in ("CD-1", "PCD-1"):
         truth = energy.log_partition(machines[about])
         for seed in talk.each(range(talk.short(12, 1)), f"AIS of {about}"):
-            found = energy.ais(machines[about], betas=2000, base=base_of(machines[about], x_train), rng=seed)
+            found = energy.ais(machines[about], betas=talk.short(2000, 100), base=base_of(machines[about], x_train),
+                               rng=seed)
             outside, of = outside + (abs(found.log_z - truth) >= 3 * found.standard_error + 0.1), of + 1
     talk.metric("ais_within", 1 - outside / of, at_least=0.9)
     drawn = lambda x, rng: md.RandomStream(rng).bernoulli(x)

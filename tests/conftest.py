@@ -1,6 +1,7 @@
 """What every test gets: the same hypothesis draws in every run, no window for pictures, a guard against float64."""
 import os
 import signal
+from contextlib import contextmanager
 
 os.environ["MPLBACKEND"] = "Agg"       # before anything imports matplotlib
 
@@ -10,6 +11,7 @@ import pytest
 
 import minidl as md
 from minidl import debugging
+from minidl.training import loop
 from tests.ids import pytest_make_parametrize_id  # noqa: F401
 
 signal.signal(signal.SIGINT, signal.default_int_handler)      # which nohup and background jobs have ignored
@@ -39,3 +41,31 @@ def only_float32(monkeypatch):
     monkeypatch.setattr(debugging, "check_forward", check_forward)
     with md.debug():                   # which raises where a rule changes the dtype
         yield
+
+
+class Killed(BaseException):
+    """What no `except Exception` holds up."""
+
+
+@pytest.fixture
+def killed_after(monkeypatch):
+    """`with killed_after(n) as died:` ends what is trained within as soon as it has saved n times; `died` says so."""
+    save = loop.save
+
+    @contextmanager
+    def after(saves):
+        left, died = [saves], []
+
+        def save_and_die(path, parts):
+            save(path, parts)
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed
+
+        with monkeypatch.context() as patched:
+            patched.setattr(loop, "save", save_and_die)
+            try:
+                yield died
+            except Killed:
+                died.append(saves)
+    return after

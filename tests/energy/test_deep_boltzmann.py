@@ -20,7 +20,6 @@ from minidl.energy import (
     lower_bound,
     train,
 )
-from minidl.training import loop
 from tests.standin.device import install
 
 X = (np.random.default_rng(0).random((22, 4)) < [0.9, 0.2, 0.5, 0.5]).astype(np.float32)
@@ -270,25 +269,13 @@ class Job:
 
 
 @both
-def test_a_run_killed_after_any_save_and_resumed_equals_the_unbroken_one_bit_for_bit(kind, tmp_path, monkeypatch):
-    left, save = [0], training.save
-
-    class Killed(BaseException):
-        pass
-
-    def save_and_die(path, parts):
-        save(path, parts)
-        left[0] -= 1
-        if left[0] == 0:
-            raise Killed
-
+def test_a_run_killed_after_any_save_and_resumed_equals_the_unbroken_one_bit_for_bit(kind, tmp_path, killed_after):
     unbroken = Job(kind)
     history = unbroken()
-    monkeypatch.setattr(loop, "save", save_and_die)
     for n in 1, 4, 6, 11:
-        left[0] = n
-        with pytest.raises(Killed):
+        with killed_after(n) as died:
             Job(kind)(tmp_path / f"{n}.npz", checkpoint_every=1)
+        assert died
         resumed = Job(kind)
         again = resumed(tmp_path / f"{n}.npz", checkpoint_every=1)
         assert resumed.numbers() == unbroken.numbers() and again["active"] == history["active"]

@@ -2,9 +2,8 @@
 import numpy as np
 import pytest
 
-from minidl import InputError, training
+from minidl import InputError
 from minidl.energy import RBM, DeepBeliefNet, Gaussian, TemperedChains, log_partition, pretrain
-from minidl.training import loop
 from tests.standin.device import install
 
 # Two causes, each the reason of three of six bits.
@@ -27,29 +26,16 @@ def trained(net=None, path=None, labels=None, **more):
 @pytest.mark.parametrize("labels, more", [(None, {}), (None, {"states": True, "chains": 7, "centred": True}),
                                           (LABELS, {"states": True})], ids=["means", "states and chains", "labels"])
 def test_a_training_killed_after_any_save_of_any_machine_ends_like_the_unbroken_one(labels, more, tmp_path,
-                                                                                   monkeypatch):
-    left, save = [0], training.save
-
-    class Killed(BaseException):
-        pass
-
-    def save_and_die(path, parts):
-        save(path, parts)
-        left[0] -= 1
-        if left[0] == 0:
-            raise Killed
-
+                                                                                   killed_after):
     unbroken, histories = trained(labels=labels, **more)
     saves = 0
-    monkeypatch.setattr(loop, "save", save_and_die)
     while True:
-        left[0] = saves + 1
         path = tmp_path / f"{saves}.npz"
-        try:
+        with killed_after(saves + 1) as died:
             trained(path=path, labels=labels, **more)
+        if not died:
             break
-        except Killed:
-            saves += 1
+        saves += 1
         resumed, again = trained(path=path, labels=labels, **more)
         assert numbers(resumed) == numbers(unbroken)
         assert [history.active for history in again] == [history.active for history in histories]

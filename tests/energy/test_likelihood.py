@@ -20,7 +20,6 @@ from minidl.energy import (
     reconstruction_error,
     reverse_ais,
 )
-from minidl.training import loop
 from tests.standin.device import install
 
 
@@ -128,25 +127,16 @@ def test_an_estimate_that_few_chains_carry_warns_and_is_refused():
         good.checked(good._replace(log_z=good.log_z + 4))
 
 
-def test_an_interrupted_estimate_goes_on_where_it_was(tmp_path, monkeypatch):
-    rbm, left, save = made(6, 4), [2], loop.save
-
-    class Killed(BaseException):
-        pass
-
-    def save_and_die(path, parts):
-        save(path, parts)
-        left[0] -= 1
-        if left[0] == 0:
-            raise Killed
+def test_an_interrupted_estimate_goes_on_where_it_was(tmp_path, killed_after):
+    rbm = made(6, 4)
 
     def estimate(rbm=rbm, **more):
         return ais(rbm, betas=300, chains=30, rng=0, **more)
 
     unbroken = estimate()
-    monkeypatch.setattr(loop, "save", save_and_die)
-    with pytest.raises(Killed):
+    with killed_after(2) as died:
         estimate(checkpoint=tmp_path / "ais.npz")
+    assert died
     again = estimate(checkpoint=tmp_path / "ais.npz")
     assert np.array_equal(again.log_weights, unbroken.log_weights) and again.log_z == unbroken.log_z
     with pytest.raises(InputError, match="it is of another machine, base, betas or number of chains"):

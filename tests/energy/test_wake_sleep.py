@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 import minidl as md
-from minidl import InputError, optim, training
+from minidl import InputError, optim
 from minidl.data import Loader
 from minidl.energy import RBM, DeepBeliefNet, Gaussian, WakeSleep, log_partition, pretrain, train
-from minidl.training import loop
 from tests.standin.device import counting, install
 
 X = (np.random.default_rng(0).random((22, 6)) < [0.9, 0.2, 0.5, 0.5, 0.3, 0.7]).astype(np.float32)
@@ -173,25 +172,13 @@ class Job:
 
 
 @pytest.mark.parametrize("chains", [None, 5])
-def test_a_run_killed_after_any_save_and_resumed_equals_the_unbroken_one_bit_for_bit(chains, tmp_path, monkeypatch):
-    left, save = [0], training.save
-
-    class Killed(BaseException):
-        pass
-
-    def save_and_die(path, parts):
-        save(path, parts)
-        left[0] -= 1
-        if left[0] == 0:
-            raise Killed
-
+def test_a_run_killed_after_any_save_and_resumed_equals_the_unbroken_one_bit_for_bit(chains, tmp_path, killed_after):
     unbroken = Job(chains)
     history = unbroken()
-    monkeypatch.setattr(loop, "save", save_and_die)
     for n in 2, 5, 11:
-        left[0] = n
-        with pytest.raises(Killed):
+        with killed_after(n) as died:
             Job(chains)(tmp_path / f"{n}.npz", checkpoint_every=1)
+        assert died
         resumed = Job(chains)
         again = resumed(tmp_path / f"{n}.npz", checkpoint_every=1)
         assert resumed.numbers() == unbroken.numbers()

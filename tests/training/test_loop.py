@@ -14,7 +14,6 @@ from minidl import nn, optim, training
 from minidl.data import Loader
 from minidl.errors import InputError
 from minidl.randomness import RandomStream
-from minidl.training import loop
 
 X = np.random.default_rng(0).uniform(0, 1, (22, 3)).astype(np.float32)
 STEPS, EPOCHS = 4, 3                      # 22 items in batches of 6: the last is smaller
@@ -195,26 +194,15 @@ def test_a_run_stopped_by_ctrl_c_at_any_step_and_resumed_equals_the_unbroken_one
 
 
 @kinds
-def test_a_run_killed_after_any_save_and_resumed_equals_the_unbroken_one_bit_for_bit(kind, tmp_path, monkeypatch):
+def test_a_run_killed_after_any_save_and_resumed_equals_the_unbroken_one_bit_for_bit(kind, tmp_path, killed_after):
     """Within an epoch, at its last step and between epochs; between the stages of one that grows as well."""
-    saves, save = [0], training.save
-
-    class Killed(BaseException):
-        pass
-
-    def save_and_die(path, parts):
-        save(path, parts)
-        saves[0] -= 1
-        if saves[0] == 0:
-            raise Killed
-
     unbroken = kind()
     history = unbroken(place(tmp_path, kind, "unbroken"), checkpoint_every=1)
-    monkeypatch.setattr(loop, "save", save_and_die)
     for n in range(1, -unbroken.press.left + 1):
-        path, saves[0] = place(tmp_path, kind, str(n)), n
-        with pytest.raises(Killed):
+        path = place(tmp_path, kind, str(n))
+        with killed_after(n) as died:
             kind()(path, checkpoint_every=1)
+        assert died
         resumed = kind()
         assert measured(resumed(path, checkpoint_every=1)) == measured(history), n
         assert everything(resumed) == everything(unbroken), n

@@ -7,6 +7,7 @@ from minidl import data, nn, optim, training
 from minidl.autoencoders import DeepAutoencoder, start_centred
 from minidl.linear import PCA
 from minidl.tuning import one_core
+from tests.sets import skip_without
 from tests.standin.device import install
 
 
@@ -160,8 +161,7 @@ def test_a_deep_logistic_network_gives_the_mean_image_unless_it_starts_centred()
 @pytest.mark.slow
 def test_the_papers_logistic_network_passes_logistic_pca_without_pretraining():
     """784-1000-500-250-30 on MNIST; the paper reports 8.01 for its logistic PCA with 30 components."""
-    if data.where("mnist") is None:
-        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
+    skip_without("mnist")
     mnist, rng = data.load("mnist").flat(), np.random.default_rng(0)
     model = DeepAutoencoder([784, 1000, 500, 250, 30], output="logits", activation=nn.Sigmoid, rng=rng)
     start_centred(model, mnist.x_train[:1000])

@@ -20,6 +20,7 @@ from minidl.energy import (
     reconstruction_error,
     reverse_ais,
 )
+from tests.sets import skip_without
 from tests.standin.device import install
 
 
@@ -177,13 +178,6 @@ def test_bad_input_gets_a_sentence(call, sentence):
         call()
 
 
-def real_mnist():
-    try:
-        return data.load("mnist").flat()
-    except InputError as error:
-        pytest.skip(str(error))
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:annealed importance sampling:RuntimeWarning")
 def test_on_mnist_persistent_chains_beat_cd_by_ten_nats_and_annealing_is_within_its_error():
@@ -192,7 +186,8 @@ def test_on_mnist_persistent_chains_beat_cd_by_ten_nats_and_annealing_is_within_
     Of twelve runs on the CD machine, ten or more are within three standard errors and a tenth: a mode that all of a
     run's chains miss is in no weight. The PCD machine has more of those, and its runs are not asked.
     """
-    mnist = real_mnist()
+    skip_without("mnist")
+    mnist = data.load("mnist").flat()
     x, x_test = ((part > 127 / 255).astype(np.float32) for part in (mnist.x_train, mnist.x_test))
     likelihoods = []
     for chains in None, 100:

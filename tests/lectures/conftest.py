@@ -6,6 +6,7 @@ import pytest
 
 from minidl import cli
 from minidl.lectures import slides
+from tests.sets import skip_without
 
 SIGNATURES = {"png": b"\x89PNG", "gif": b"GIF8"}
 TINY = """\
@@ -34,8 +35,13 @@ def a_place_of_its_own(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run():
-    """run(lecture, *options) gives a run's record, its files checked; its figures' names begin after "01-slide-17-"."""
+    """run(lecture, *options) gives a run's record, its files checked; its figures' names begin after "01-slide-17-".
+
+    Without the data set that `--data` names, the test is skipped.
+    """
     def run(name, *options):
+        if "--data" in options:
+            skip_without(options[options.index("--data") + 1])
         assert cli.main(["lecture", name, "--out", "here", *options]) == 0
         with open("here/metrics.json") as file:
             record = json.load(file)

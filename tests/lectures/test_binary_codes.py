@@ -1,8 +1,6 @@
 """The lecture on slides 18-21, from end to end: its files, and what holds after a short run already."""
 import pytest
 
-from minidl import data
-
 
 def test_binary_codes(run):
     record = run("binary-codes", "--fast")
@@ -25,6 +23,4 @@ def test_eight_bytes_find_nearly_as_well_as_pixels_and_noise_makes_up_the_units_
 
 @pytest.mark.slow
 def test_binary_codes_start_on_fashion_mnist(run):
-    if data.where("fashion-mnist") is None:
-        pytest.skip("fashion-mnist is not here: minidl data fetch fashion-mnist, or name its folder in MINIDL_DATA")
     assert run("binary-codes", "--data", "fashion-mnist", "--fast")["metrics"]["bytes_gain"] == 24.5

@@ -1,8 +1,6 @@
 """The lecture on slides 95-97, from end to end: its files, and what holds after a short run already."""
 import pytest
 
-from minidl import data
-
 
 def test_boltzmann_machines(run):
     record = run("boltzmann-machines", "--fast")
@@ -25,6 +23,4 @@ def test_on_other_seeds_hidden_units_see_the_exclusive_or_and_machines_complete_
 
 @pytest.mark.slow
 def test_boltzmann_machines_start_on_mnist(run):
-    if data.where("mnist") is None:
-        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
     assert run("boltzmann-machines", "--data", "mnist", "--fast")["metrics"]["gradient_difference"] < 1e-8

@@ -1,8 +1,6 @@
 """The lecture on slide 99, from end to end: its files, and what holds after a short run already."""
 import pytest
 
-from minidl import data
-
 
 def test_contrastive_divergence(run):
     record = run("contrastive-divergence", "--fast")
@@ -23,7 +21,5 @@ def test_on_another_seed_the_angle_falls_with_k_and_the_error_with_the_likelihoo
 
 @pytest.mark.slow
 def test_contrastive_divergence_starts_on_mnist(run):
-    if data.where("mnist") is None:
-        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
     metrics = run("contrastive-divergence", "--data", "mnist", "--fast")["metrics"]
     assert metrics["update_difference"] <= 1e-6 and "likelihood_drawn" in metrics

@@ -1,8 +1,6 @@
 """The lecture on slide 22 from end to end: its files, and what holds after a short run already."""
 import pytest
 
-from minidl import data
-
 
 def test_the_lecture_starts_and_counts_right(run):
     record = run("convolutional-autoencoder", "--fast")
@@ -27,7 +25,5 @@ def test_moved_digits_are_borne_better_and_only_upsampling_leaves_no_checkerboar
 
 @pytest.mark.slow
 def test_the_lecture_starts_on_mnist(run):
-    if data.where("mnist") is None:
-        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
     metrics = run("convolutional-autoencoder", "--data", "mnist", "--fast")["metrics"]
     assert metrics["switches_bits"] == 2 * (14 * 14 * 16 + 7 * 7 * 32)

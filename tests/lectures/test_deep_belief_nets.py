@@ -2,7 +2,6 @@
 import numpy as np
 import pytest
 
-from minidl import data
 from minidl.lectures.pictures import deep_belief_nets as pictures
 
 
@@ -29,8 +28,6 @@ def test_the_bound_rises_beyond_its_error_and_exactly_on_a_small_net(run):
 
 @pytest.mark.slow
 def test_a_short_run_on_mnist(run):
-    if data.where("mnist") is None:
-        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
     assert run("deep-belief-nets", "--data", "mnist", "--fast")["data"] == "mnist"
 
 

@@ -1,8 +1,6 @@
 """The lecture on short descriptions and the manifold hypothesis, from end to end."""
 import pytest
 
-from minidl import data
-
 
 def test_a_short_run_has_every_figure_and_counts_its_bits(run):
     record = run("description-length", "--fast")
@@ -25,6 +23,4 @@ def test_the_least_total_lies_between_and_the_way_along_the_manifold_meets_no_gh
 
 @pytest.mark.slow
 def test_a_short_run_works_on_mnist(run):
-    if data.where("mnist") is None:
-        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
     assert run("description-length", "--data", "mnist", "--fast")["metrics"]["raw"] == 8 * 784

@@ -2,7 +2,6 @@
 import numpy as np
 import pytest
 
-from minidl import data
 from minidl.errors import InputError
 from minidl.lectures.pictures.effect_of_pretraining import boxes
 from minidl.lectures.pictures.layerwise_pretraining import filters, planes
@@ -56,6 +55,4 @@ def test_pretraining_beats_the_usual_start_at_every_depth(run, seed):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["layerwise-pretraining", "effect-of-pretraining"])
 def test_a_short_run_on_mnist(run, name):
-    if data.where("mnist") is None:
-        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
     assert run(name, "--data", "mnist", "--fast")["data"] == "mnist"

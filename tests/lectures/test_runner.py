@@ -12,6 +12,7 @@ from minidl import cli, data, training
 from minidl.errors import InputError
 from minidl.lectures import slides
 from tests.processes import running
+from tests.sets import skip_without
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -261,15 +262,13 @@ def test_a_shortened_run_is_short_and_held_only_to_bounds_that_always_hold(tiny,
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_slides_5_to_7_start_on_real_images_with_pcas_known_errors(name, a_place_of_its_own):
-    if data.where(name) is None:
-        pytest.skip(f"{name} is not here: minidl data fetch {name}, or name its folder in MINIDL_DATA")
+    skip_without(name)
     assert cli.main(["lecture", "7", "--data", name, "--fast"]) == 0
 
 
 @pytest.mark.slow
 def test_lecture_17_starts_on_mnist(a_place_of_its_own):
-    if data.where("mnist") is None:
-        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
+    skip_without("mnist")
     assert cli.main(["lecture", "17", "--data", "mnist", "--fast"]) == 0
     metrics = read(a_place_of_its_own / "out" / "lecture-017-mnist-fast")["metrics"]
     assert metrics["pca_error"] == pytest.approx(13.866, abs=2e-3)

@@ -2,7 +2,6 @@
 import numpy as np
 import pytest
 
-from minidl import data
 from minidl.lectures.pictures.shape_bm import largest_pieces
 
 FIGURES = ["shapes.png", "patches.png", "chains.gif", "patch-filters.png", "filters.png", "samples.png",
@@ -23,21 +22,15 @@ def test_the_shape_machine_completes_what_is_hidden_best(run):
     assert metrics["copies"] < 15
 
 
-def horses(run, *options):
-    if data.where("horses") is None:
-        pytest.skip("horses are not here: put weizmann_horses/horses_328_masks_bin32.npz into a folder of MINIDL_DATA")
-    return run("shape-bm", "--data", "horses", *options)
-
-
 @pytest.mark.slow
 def test_a_short_run_on_horses_has_patches_of_18_pixels(run):
-    record = horses(run, "--fast")
+    record = run("shape-bm", "--data", "horses", "--fast")
     assert record["figures"] == FIGURES and record["metrics"]["weights_shared"] == pytest.approx(1024 * 4 / 324)
 
 
 @pytest.mark.slow
 def test_of_horses_too(run):
-    metrics = horses(run)["metrics"]
+    metrics = run("shape-bm", "--data", "horses")["metrics"]
     assert metrics["shape_bm"] > metrics["rbm"] > metrics["independent"]
 
 

@@ -1,8 +1,6 @@
 """The lecture on sparse and stacked autoencoders, from end to end."""
 import pytest
 
-from minidl import data
-
 
 def test_a_short_run_has_every_figure_and_the_right_gradient(run):
     record = run("sparse-autoencoder", "--fast")
@@ -27,6 +25,4 @@ def test_filters_become_edges_and_pretraining_pays_with_few_labels(run):
 
 @pytest.mark.slow
 def test_a_short_run_on_mnist_displays_filters_of_28_pixels(run):
-    if data.where("mnist") is None:
-        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
     assert run("sparse-autoencoder", "--data", "mnist", "--fast")["data"] == "mnist"

@@ -1,8 +1,6 @@
 """The lectures on the topics of slide 115, from end to end: their files, and what holds after a short run already."""
 import pytest
 
-from minidl import data
-
 # Basic neural networks ------------------------------------------------------------------------------------------------
 
 
@@ -45,8 +43,6 @@ def test_a_convolutional_network_bears_moved_digits_better_than_a_perceptron(run
 
 @pytest.mark.slow
 def test_convolutional_networks_start_on_mnist(run):
-    if data.where("mnist") is None:
-        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
     assert run("convolutional-networks", "--data", "mnist", "--fast")["metrics"]["sees"] == 5 + 1 + 4 * 2 + 2
 
 

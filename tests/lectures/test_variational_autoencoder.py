@@ -1,8 +1,6 @@
 """The lecture on variational autoencoders from end to end: its figures, and what holds after a short run already."""
 import pytest
 
-from minidl import data
-
 
 def test_a_short_run_has_every_figure_and_the_identities_hold(run):
     record = run("variational-autoencoder", "--fast")
@@ -25,7 +23,5 @@ def test_fixed_noise_is_found_out_and_more_codes_bring_the_bound_closer(run):
 
 @pytest.mark.slow
 def test_a_short_run_on_mnist_has_a_bound(run):
-    if data.where("mnist") is None:
-        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
     metrics = run("variational-autoencoder", "--data", "mnist", "--fast")["metrics"]
     assert metrics["identity_error"] < 1e-8 and -800 < metrics["bound"] < -100

@@ -1,8 +1,6 @@
 """The lecture on slides 113-114, from end to end: its files, and what holds after a short run already."""
 import pytest
 
-from minidl import data
-
 
 def test_wake_sleep(run):
     record = run("wake-sleep", "--fast")
@@ -22,6 +20,4 @@ def test_wake_sleep_lowers_the_errors_and_raises_the_bound(run):
 
 @pytest.mark.slow
 def test_wake_sleep_starts_on_mnist(run):
-    if data.where("mnist") is None:
-        pytest.skip("mnist is not here: minidl data fetch mnist, or name its folder in MINIDL_DATA")
     assert run("wake-sleep", "--data", "mnist", "--fast")["data"] == "mnist"

@@ -153,6 +153,13 @@ def bigan(rng):
     return adversarial.BiGAN(nn.Linear(2, 3, rng=0), nn.Linear(3, 2, rng=0), nn.Linear(5, 1, rng=0), latent=2, rng=rng)
 
 
+def grown_by(rng):
+    gan = adversarial.ProgressiveGAN(latent=2, widths=(2,), rng=0)
+    adversarial.grow(gan, LIKE[:1, None, None, None] + np.arange(4 * 16, dtype=np.float32).reshape(4, 4, 4, 1),
+                     [adversarial.Stage(4, 4, batch_size=2)], rng=rng, progress=False)
+    return gan
+
+
 WGAN_GP = mode_benchmark.VARIANTS["wgan-gp"]
 
 
@@ -169,6 +176,8 @@ CALLS = {
         lambda rng: drawn_by(adversarial.dcgan_discriminator((6, 6, 1), channels=1, rng=rng)),
     "adversarial.dcgan.dcgan_generator":
         lambda rng: drawn_by(adversarial.dcgan_generator((6, 6, 1), latent=2, channels=1, rng=rng)),
+    "adversarial.growing.grow": lambda rng: drawn_by(grown_by(rng)),
+    "adversarial.progressive.ProgressiveGAN": lambda rng: drawn_by(adversarial.ProgressiveGAN(widths=(2, 2), rng=rng)),
     "adversarial.vaegan.VAEGAN": lambda rng: drawn_by(adversarial.VAEGAN(
         nn.Linear(2, 4, rng=0), nn.Linear(2, 2, rng=0), nn.Linear(2, 1, rng=0), latent=2, rng=rng)),
     "adversarial.gan.GAN": lambda rng: [game()(rng).noise(3)],

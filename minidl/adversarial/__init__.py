@@ -3,6 +3,7 @@ from minidl.adversarial.cyclegan import Cycle, CycleGAN
 from minidl.adversarial.dcgan import dcgan_discriminator, dcgan_generator, dcgan_rules
 from minidl.adversarial.game import Extra, Turn, train
 from minidl.adversarial.gan import GAN
+from minidl.adversarial.growing import FadeIn, Stage, grow, shrunk, stages
 from minidl.adversarial.hacks import FeatureMatching, HistoricalAveraging, Unrolled
 from minidl.adversarial.layers import MinibatchDiscrimination, MinibatchStd, Virtual, VirtualBatchNorm
 from minidl.adversarial.losses import LOSSES, Loss, hinge, least_squares, minimax, non_saturating, wasserstein
@@ -17,12 +18,14 @@ from minidl.adversarial.pairings import (
     TwoHeads,
 )
 from minidl.adversarial.penalties import Drift, GradientPenalty, WeightClipping
+from minidl.adversarial.progressive import ProgressiveGAN, Tricks
 from minidl.adversarial.vaegan import VAEGAN, Similarity
 
 __all__ = [
     "GAN", "LOSSES", "VAEGAN", "AuxiliaryGAN", "BiGAN", "ConditionalGAN", "Cycle", "CycleGAN", "Drift", "Extra",
-    "FeatureMatching", "GradientPenalty", "HistoricalAveraging", "InfoGAN", "Information", "Joined", "Loss",
-    "MinibatchDiscrimination", "MinibatchStd", "Naming", "Similarity", "Turn", "TwoHeads", "Unrolled", "Virtual",
-    "VirtualBatchNorm", "WeightClipping", "dcgan_discriminator", "dcgan_generator", "dcgan_rules", "hinge",
-    "least_squares", "minimax", "non_saturating", "train", "wasserstein",
+    "FadeIn", "FeatureMatching", "GradientPenalty", "HistoricalAveraging", "InfoGAN", "Information", "Joined",
+    "Loss", "MinibatchDiscrimination", "MinibatchStd", "Naming", "ProgressiveGAN", "Similarity", "Stage", "Tricks",
+    "Turn", "TwoHeads", "Unrolled", "Virtual", "VirtualBatchNorm", "WeightClipping", "dcgan_discriminator",
+    "dcgan_generator", "dcgan_rules", "grow", "hinge", "least_squares", "minimax", "non_saturating", "shrunk",
+    "stages", "train", "wasserstein",
 ]

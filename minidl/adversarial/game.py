@@ -10,14 +10,13 @@ from minidl import ops
 from minidl.adversarial.gan import GAN, Sight
 from minidl.adversarial.losses import Loss, loss_of
 from minidl.backend import Array
-from minidl.data.loader import Loader
 from minidl.errors import InputError
 from minidl.modes import no_grad
-from minidl.optim import EMA, Optimizer, Schedule
+from minidl.optim import EMA, Optimizer
 from minidl.rows import check_count
 from minidl.tensor import Tensor
 from minidl.training.history import History
-from minidl.training.loop import run
+from minidl.training.loop import Batched, run
 
 
 @dataclass
@@ -61,16 +60,17 @@ class Extra:
         return None
 
 
-def train(gan: GAN, loader: Loader, optimizer_g: Optimizer, optimizer_d: Optimizer, *, epochs: int,
+def train(gan: GAN, loader: Batched, optimizer_g: Optimizer, optimizer_d: Optimizer, *, epochs: int,
           loss: str | Loss = "non-saturating", d_steps: int = 1, extras: Sequence[Extra] = (),
-          schedules: Sequence[Schedule] = (), average: EMA | None = None, **more: Any) -> History:
+          schedules: Sequence[Any] = (), average: EMA | None = None, **more: Any) -> History:
     """Let the two play over the loader's batches, x or (x, y); returns the history, with the losses of both.
 
     A step is the discriminator's turn, then, in every `d_steps`-th, the generator's, against the discriminator as it is
     now. Both judge the same generated items: one pass of the generator a step. `loss` is one of `LOSSES` by name, or a
-    Loss. `extras` are penalties, clipping and the hacks of slide 44. `schedules` are stepped after each batch.
-    `average`, an `optim.EMA(gan.generator)`, is what the generator holds at the end. `more` are the keywords of
-    `training.run`: `checkpoint` resumes both players, their optimisers, noise and turns bit for bit.
+    Loss. `extras` are penalties, clipping and the hacks of slide 44. `schedules`, of rates or of how far a layer has
+    faded in, are stepped after each batch. `average`, an `optim.EMA(gan.generator)`, is what the generator holds at the
+    end. `more` are the keywords of `training.run`: `checkpoint` resumes both players, their optimisers, noise and turns
+    bit for bit.
 
     The history's series are `discriminator` and `generator`, and `real` and `fake`, the mean scores. The networks are
     left in evaluation mode.
@@ -82,9 +82,11 @@ def train(gan: GAN, loader: Loader, optimizer_g: Optimizer, optimizer_d: Optimiz
     loss = loss_of("adversarial.train", loss)
     check_count("adversarial.train", "d_steps", d_steps)
     _check_players(gan, optimizer_g, optimizer_d, average)
-    for name, given, kind, such in (("extras", extras, Extra, "[GradientPenalty(rng=0)]"),
-                                    ("schedules", schedules, Schedule, "[optim.LinearLR(optimizer_g, 1.0, 0.0, 500)]")):
-        if not isinstance(given, list | tuple) or not all(isinstance(one, kind) for one in given):
+    for name, given, fits, such in (
+            ("extras", extras, lambda one: isinstance(one, Extra), "[GradientPenalty(rng=0)]"),
+            ("schedules", schedules, lambda one: hasattr(one, "step") and not isinstance(one, Optimizer),
+             "[optim.LinearLR(optimizer_g, 1.0, 0.0, 500)]")):
+        if not isinstance(given, list | tuple) or not all(map(fits, given)):
             raise InputError(f"adversarial.train: {name} are a list, such as {such}, not {given!r:.60}")
     turns = _Turns()
 
@@ -127,7 +129,7 @@ def _discriminator_turn(gan: GAN, loss: Loss, batch: Sight, z: Array, made: Sigh
     turn.real_scores, turn.real_more = gan.judge(turn.real)
     turn.fake_scores, turn.fake_more = gan.judge(turn.fake)
     cost = ops.mean(loss.real(turn.real_scores)) + ops.mean(loss.fake(turn.fake_scores))
-    total = _with(cost, (extra.discriminator(turn) for extra in extras))
+    total = _sum([cost, *(extra.discriminator(turn) for extra in extras)])
     optimizer.zero_grad()
     total.backward()
     optimizer.step()
@@ -146,7 +148,8 @@ def _generator_turn(gan: GAN, loss: Loss, batch: Sight, z: Array, made: Sight, o
             turn.real_scores, turn.real_more = gan.judge(turn.real)
             cost = cost + ops.mean(loss.hide(turn.real_scores))
         added = [extra.generator(turn) for extra in extras]
-    total = _with(cost * 0.0 if any(extra.replaces for extra in extras) else cost, added)       # an Extra may give None
+    replaced = any(extra.replaces for extra in extras)
+    total = _sum(added if replaced else [cost, *added])
     optimizer.zero_grad()
     total.backward()
     optimizer.step()
@@ -158,11 +161,12 @@ def _opponent(turn: Turn, optimizer: Optimizer, extras: Sequence[Extra]) -> dict
     return found[-1] if found else None
 
 
-def _with(cost: Tensor, added: Any) -> Tensor:
-    for extra in added:
-        if extra is not None:
-            cost = cost + extra
-    return cost
+def _sum(costs: Sequence[Tensor | None]) -> Tensor:
+    """What a player pays in all; an Extra may give None."""
+    first, *others = (cost for cost in costs if cost is not None)
+    for cost in others:
+        first = first + cost
+    return first
 
 
 def _check_players(gan: Any, optimizer_g: Any, optimizer_d: Any, average: Any) -> None:

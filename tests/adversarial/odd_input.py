@@ -55,6 +55,25 @@ def of_rows(a):
         assert "try a smaller rate" in str(error)
 
 
+def progressive(**options):
+    return adv.ProgressiveGAN(**{"latent": 2, "widths": (2, 2), "rng": 0} | options)
+
+
+def growth(images=None, **options):
+    """A growth of one step, with one odd thing in it."""
+    stage = adv.Stage(**{"size": 4, "images": 2, "batch_size": 2} | options.pop("stage", {}))
+    return adv.grow(progressive(), np.zeros((4, 4, 4, 1), np.float32) if images is None else images, options.pop(
+        "schedule", [stage]), **{"rng": 0, "progress": False} | options)
+
+
+def of_images(a):
+    """Odd images to be learned from; see `of_rows`."""
+    try:
+        return growth(a)
+    except FloatingPointError as error:
+        assert "try a smaller rate" in str(error)
+
+
 def switched(make, *options):
     """An Extra made with one odd value, and played with."""
     return [lambda a, option=option: trained(extras=[make(**{option: a})]) for option in options]
@@ -103,6 +122,17 @@ ADVERSARIAL = {
     "Unrolled": switched(adv.Unrolled, "steps"),
     "GradientPenalty": switched(lambda **odd: adv.GradientPenalty(**{"rng": 0} | odd), "weight", "target", "at",
                                 "one_sided", "rng"),
+    "ProgressiveGAN": [
+        *[lambda a, option=option: progressive(**{option: a}) for option in ("latent", "widths", "channels", "rng")],
+        lambda a: progressive().fade(a), lambda a: progressive().sample(a, 0), lambda a: progressive().decode(a)],
+    "Tricks": [lambda a: adv.Tricks(minibatch=a)],
+    "FadeIn": [lambda a: adv.FadeIn(progressive(), a)],
+    "grow": [of_images, lambda a: growth(schedule=a), lambda a: growth(schedule=[a]),
+             *[lambda a, option=option: growth(**{option: a}) for option in (
+                 "lr", "betas", "penalty", "drift", "average", "every", "rng")]],
+    "Stage": [lambda a, option=option: growth(stage={option: a}) for option in adv.Stage._fields],
+    "stages": [lambda a: adv.stages(a, 8), lambda a: adv.stages(8, a), lambda a: adv.stages(8, 8, batch_size=a)],
+    "shrunk": [lambda a: adv.shrunk(a, 2), lambda a: adv.shrunk(np.zeros((1, 4, 4, 1), np.float32), a)],
     "Drift": switched(adv.Drift, "weight"),
     "WeightClipping": switched(adv.WeightClipping, "value"),
     "MinibatchDiscrimination": [

@@ -261,13 +261,32 @@ LINEAR = {
                   lambda a: linear.Whitening(kind="zca").fit(a).encode(a)],
     "principal_angles": [lambda a: linear.principal_angles(a, _X), lambda a: linear.principal_angles(_X, a)],
 }
+HUNDRED = np.random.default_rng(1).random((100, 3)).astype(np.float32)
 BITS = (ROWS > 0.5).astype(np.uint8)
 PIXELS = np.rint(ROWS * 3) / 3
 METRICS = {
     "nearest_neighbours": [
         lambda a: metrics.nearest_neighbours(a, ROWS, 1), lambda a: metrics.nearest_neighbours(ROWS, a, 1),
         lambda a: metrics.nearest_neighbours(ROWS, ROWS, a), lambda a: metrics.nearest_neighbours(a, a, 1)],
-    "EuclideanIndex": [metrics.EuclideanIndex],
+    "EuclideanIndex": [metrics.EuclideanIndex, lambda a: metrics.EuclideanIndex(ROWS).reaches(a, ROWS[:, 0]),
+                       lambda a: metrics.EuclideanIndex(ROWS).reaches(ROWS, a)],
+    **both("frechet_distance", room=metrics),
+    "precision_recall": [lambda a: metrics.precision_recall(a, ROWS, k=1), lambda a: metrics.precision_recall(ROWS, a),
+                         lambda a: metrics.precision_recall(ROWS, ROWS, k=a)],
+    "memorisation": [lambda a: metrics.memorisation(a, HUNDRED, ROWS), lambda a: metrics.memorisation(ROWS, a, ROWS),
+                     lambda a: metrics.memorisation(ROWS, HUNDRED, a)],
+    "resampled": [lambda a: metrics.resampled(a, ROWS, rng=0), lambda a: metrics.resampled(np.mean, a, rng=0),
+                  lambda a: metrics.resampled(lambda x: a, ROWS, repeats=2, rng=0),
+                  lambda a: metrics.resampled(np.mean, ROWS, repeats=a, rng=0),
+                  lambda a: metrics.resampled(np.mean, ROWS, rng=a)],
+    "Judge": [lambda a: metrics.Judge(a, name="", features=len), lambda a: metrics.Judge(len, name="", features=a),
+              lambda a: metrics.Judge(len, name=a, features=len),
+              lambda a: metrics.Judge(len, name="", features=len, accuracy=a),
+              lambda a: metrics.Judge(lambda x: a, name="", features=len).probabilities(ROWS),
+              *[lambda a, verb=verb: getattr(metrics.Judge(nn.Sequential(nn.Linear(3, 2, rng=0)), name=""), verb)(a)
+                for verb in ("features", "probabilities")]],
+    "train_judge": [metrics.train_judge], "load_judge": [metrics.load_judge],
+    "save_judge": [lambda a: metrics.save_judge("judge.npz", a), lambda a: metrics.save_judge(a, None)],
     "HammingIndex": [metrics.HammingIndex, lambda a: metrics.HammingIndex(BITS, bits=a),
                      *[lambda a, verb=verb: getattr(metrics.HammingIndex(BITS), verb)(a, 1)
                        for verb in ("search", "within", "lookup", "scan")],
@@ -354,7 +373,8 @@ ROOMS = {"operations": (OPERATIONS, md.__all__), "losses": (LOSSES, ()), "layers
 EXEMPT = {"InputError", "Primitive", "__version__", "custom", "debug", "devices", "graph", "nn", "no_grad", "ops",
           "optim", "tune", "Activation", "Buffer", "Module", "init", "linear", "Optimizer", "Schedule", "RMSProp",
           "DescriptionLength", "Dataset", "Entry", "Units", "TEXTS", "augmentation", "cache_folder", "catalogue",
-          "data_folders", "fetchable", "names", "Extra", "LOSSES", "Loss", "Modes", "Score", "Turn"}
+          "data_folders", "fetchable", "names", "Extra", "LOSSES", "Loss", "Modes", "Score", "Turn",
+          "Estimate", "Memorisation", "PrecisionRecall"}
 CALLS = [pytest.param(call, id=f"{room}: {name} {i}") for room, (table, _) in ROOMS.items()
          for name, calls in table.items() for i, call in enumerate(calls)]
 

@@ -31,6 +31,8 @@ from minidl.autoencoders.convolutional import stages
 from minidl.backend import backend_of
 from minidl.data import augmentation
 from minidl.data.embedded import DIGITS
+from minidl.metrics import resampled, train_judge
+from minidl.metrics.classifier import network
 from minidl.nn.recurrent import Cell
 from minidl.randomness import HostStream, generator
 from minidl.training.stateful import Streams
@@ -40,6 +42,8 @@ LIKE = np.zeros(1, np.float32)
 X = np.random.default_rng(0).random((12, 8), dtype=np.float32)
 ROWS = np.random.default_rng(0).integers(0, 2, (12, 3)).astype(np.float32)
 WIDE = np.random.default_rng(0).random((360, 90), dtype=np.float32)        # enough for PCA to begin with a draw
+SMALL = data.Dataset("small", np.zeros((4, 4, 4, 1), np.float32), np.arange(4) % 2, np.zeros((2, 4, 4, 1), np.float32),
+                     np.arange(2), "", ("0", "1"))
 IMAGES = np.random.default_rng(1).random((6, 5, 5, 1), dtype=np.float32)
 
 
@@ -302,6 +306,10 @@ CALLS = {
                      for solver in ("randomized", "covariance")],
     "linear.pca.PCA.sample": lambda rng: [linear.PCA(2).fit(X).sample(3, rng)],
     "linear.whitening.Whitening.sample": lambda rng: [linear.Whitening(2).fit(X).sample(3, rng)],
+    "metrics.classifier.network": lambda rng: drawn_by(network((4, 4, 1), 2, rng=rng)),
+    "metrics.classifier.train_judge": lambda rng: drawn_by(train_judge(SMALL, epochs=1, rng=rng,
+                                                                       progress=False).classifier),
+    "metrics.resampling.resampled": lambda rng: [resampled(lambda x: x.sum(0), X, repeats=2, rng=rng).error],
     "nn.convolution.Conv1d": lambda rng: drawn_by(nn.Conv1d(2, 3, 2, rng=rng)),
     "nn.convolution.Conv2d": lambda rng: drawn_by(nn.Conv2d(1, 2, 3, rng=rng)),
     "nn.convolution.ConvTranspose2d": lambda rng: drawn_by(nn.ConvTranspose2d(1, 2, 3, rng=rng)),

@@ -161,7 +161,7 @@ class PCA:
                 squares, axes = xp.linalg.eigh(sum(part.T @ part for part in parts))
                 s, vt = xp.sqrt(xp.maximum(squares[::-1], 0)), axes.T[::-1]
             else:
-                _, s, vt = xp.linalg.svd(_triangle(xp, parts))
+                _, s, vt = xp.linalg.svd(triangle(xp, parts))
         variances = s.astype(np.float64)**2 / (n - 1)
         return variances[:self.n_components], vt[:self.n_components], float(variances.sum())
 
@@ -180,7 +180,7 @@ class PCA:
         v = _random_directions(x, d, min(k + _OVERSAMPLE, n, d), generator(self.rng, "PCA"))
         for _ in range(self.power_iterations):
             v = xp.linalg.qr(_scatter_times(xp, x, mean, v))[0]       # (d, q)
-        _, s, vt = xp.linalg.svd(_triangle(xp, (block @ v - mean @ v for block in blocks(x))))
+        _, s, vt = xp.linalg.svd(triangle(xp, (block @ v - mean @ v for block in blocks(x))))
         return s[:k]**2 / (n - 1), vt[:k].astype(v.dtype) @ v.T, total
 
     def _deviations(self) -> Array:
@@ -232,7 +232,7 @@ def _scatter_times(xp: Any, x: Array, mean: Array, v: Array) -> Array:
     return product - xp.outer(mean, total)
 
 
-def _triangle(xp: Any, parts: Iterator[Array]) -> Array:
+def triangle(xp: Any, parts: Iterator[Array]) -> Array:
     """R of the QR decomposition of all parts' rows, in float64, with one part in memory at a time."""
     r = xp.linalg.qr(next(parts).astype(np.float64), mode="r")
     for part in parts:

@@ -1,4 +1,7 @@
-"""Measures of what a model has learned: how well its codes find what belongs together, how short it describes data."""
+"""Measures of what a model has learned: of its codes, of the lengths of its descriptions, and of what it generates."""
+from minidl.metrics.classifier import Judge, load_judge, save_judge, train_judge
+from minidl.metrics.coverage import Memorisation, PrecisionRecall, memorisation, precision_recall
+from minidl.metrics.frechet import frechet_distance
 from minidl.metrics.hashing import HammingIndex, pack_bits, unpack_bits
 from minidl.metrics.manifold import classical_mds, distances, geodesic_distances, geodesic_path, trustworthiness
 from minidl.metrics.messages import DescriptionLength, description_length, pixelwise_length, raw_length
@@ -6,11 +9,14 @@ from minidl.metrics.modes import Modes, Score, classifier_score, labelled_modes,
 from minidl.metrics.neighbours import EuclideanIndex, nearest_neighbours
 from minidl.metrics.ngrams import ngram_bits
 from minidl.metrics.reconstruction import squared_error
+from minidl.metrics.resampling import Estimate, resampled
 from minidl.metrics.retrieval import hits, precision_at_k, precision_by_class
 
 __all__ = [
-    "DescriptionLength", "EuclideanIndex", "HammingIndex", "Modes", "Score", "classical_mds", "classifier_score",
-    "description_length", "distances", "geodesic_distances", "geodesic_path", "hits", "labelled_modes",
+    "DescriptionLength", "Estimate", "EuclideanIndex", "HammingIndex", "Judge", "Memorisation", "Modes",
+    "PrecisionRecall", "Score", "classical_mds", "classifier_score", "description_length", "distances",
+    "frechet_distance", "geodesic_distances", "geodesic_path", "hits", "labelled_modes", "load_judge", "memorisation",
     "mixture_modes", "nearest_neighbours", "ngram_bits", "pack_bits", "pixelwise_length", "precision_at_k",
-    "precision_by_class", "raw_length", "squared_error", "trustworthiness", "unpack_bits",
+    "precision_by_class", "precision_recall", "raw_length", "resampled", "save_judge", "squared_error", "train_judge",
+    "trustworthiness", "unpack_bits",
 ]

@@ -244,6 +244,13 @@ class Minidl:
 
         return lambda: PCA(p["k"], svd_solver=solver, **settings).fit(d["x"]).explained_variance_.sum()
 
+    def frechet(self, d: Any, p: Any) -> Any:
+        """The Fréchet distance of two sets of features, in float64."""
+        from minidl.metrics import frechet_distance
+
+        a, b = d["a"].astype(np.float64), d["b"].astype(np.float64)
+        return lambda: frechet_distance(a, b)
+
     def pca_cov(self, d: Any, p: Any) -> Any:
         return self._pca(d, p, "covariance")
 

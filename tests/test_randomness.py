@@ -174,8 +174,16 @@ def net_of_the_ring(rng):
 conditional = game(adversarial.ConditionalGAN, 4, classes=2)
 
 
+def critic_fitted(rng):
+    critic = nn.Linear(3, 1, rng=0)
+    adversarial.fit_critic(critic, X[:, :3], X[:, 3:6], optim.SGD(critic.parameters(), lr=0.1), epochs=1, batch_size=5,
+                           rng=rng, progress=False)
+    return [critic.weight.numpy().copy()]
+
+
 # What each has drawn, as arrays, given an rng.
 CALLS = {
+    "adversarial.critics.fit_critic": critic_fitted,
     "adversarial.dcgan.dcgan_discriminator":
         lambda rng: drawn_by(adversarial.dcgan_discriminator((6, 6, 1), channels=1, rng=rng)),
     "adversarial.dcgan.dcgan_generator":

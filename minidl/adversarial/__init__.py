@@ -1,4 +1,5 @@
 """Generative adversarial nets: the game of two players, its losses, penalties and variants (slides 28-74)."""
+from minidl.adversarial.critics import fit_critic, score_gap, slopes
 from minidl.adversarial.cyclegan import Cycle, CycleGAN
 from minidl.adversarial.dcgan import dcgan_discriminator, dcgan_generator, dcgan_rules
 from minidl.adversarial.game import Extra, Turn, train
@@ -28,4 +29,8 @@ __all__ = [
     "Turn", "TwoHeads", "Unrolled", "Virtual", "VirtualBatchNorm", "WeightClipping", "dcgan_discriminator",
     "dcgan_generator", "dcgan_rules", "grow", "hinge", "least_squares", "minimax", "non_saturating", "shrunk",
     "stages", "train", "wasserstein",
+    "FeatureMatching", "GradientPenalty", "HistoricalAveraging", "InfoGAN", "Information", "Joined", "Loss",
+    "MinibatchDiscrimination", "MinibatchStd", "Naming", "Similarity", "Turn", "TwoHeads", "Unrolled", "Virtual",
+    "VirtualBatchNorm", "WeightClipping", "dcgan_discriminator", "dcgan_generator", "dcgan_rules",
+    "fit_critic", "hinge", "least_squares", "minimax", "non_saturating", "score_gap", "slopes", "train", "wasserstein",
 ]

@@ -82,12 +82,7 @@ def train(gan: GAN, loader: Batched, optimizer_g: Optimizer, optimizer_d: Optimi
     loss = loss_of("adversarial.train", loss)
     check_count("adversarial.train", "d_steps", d_steps)
     _check_players(gan, optimizer_g, optimizer_d, average)
-    for name, given, fits, such in (
-            ("extras", extras, lambda one: isinstance(one, Extra), "[GradientPenalty(rng=0)]"),
-            ("schedules", schedules, lambda one: hasattr(one, "step") and not isinstance(one, Optimizer),
-             "[optim.LinearLR(optimizer_g, 1.0, 0.0, 500)]")):
-        if not isinstance(given, list | tuple) or not all(map(fits, given)):
-            raise InputError(f"adversarial.train: {name} are a list, such as {such}, not {given!r:.60}")
+    check_switched("adversarial.train", extras, schedules)
     turns = _Turns()
 
     def step(given: Any) -> dict[str, Any]:
@@ -101,7 +96,7 @@ def train(gan: GAN, loader: Batched, optimizer_g: Optimizer, optimizer_d: Optimi
         z = gan.noise(len(batch[0]))
         with nullcontext() if generators else no_grad():
             made = gan.fake(batch, z)
-        losses = _discriminator_turn(gan, loss, batch, z, made, optimizer_d, extras)
+        losses = discriminator_turn(gan, loss, batch, z, made, optimizer_d, extras)
         if generators:
             losses["generator"] = _generator_turn(gan, loss, batch, z, made, optimizer_g, optimizer_d, extras)
             if average is not None:
@@ -121,8 +116,9 @@ def train(gan: GAN, loader: Batched, optimizer_g: Optimizer, optimizer_d: Optimi
     return history
 
 
-def _discriminator_turn(gan: GAN, loss: Loss, batch: Sight, z: Array, made: Sight, optimizer: Optimizer,
-                        extras: Sequence[Extra]) -> dict[str, Any]:
+def discriminator_turn(gan: GAN, loss: Loss, batch: Sight, z: Array, made: Sight, optimizer: Optimizer,
+                       extras: Sequence[Extra]) -> dict[str, Any]:
+    """The discriminator's step on a batch (N, ...) and what was made beside it; returns loss and mean scores, 0-d."""
     with no_grad():
         real = gan.real(batch)
     turn = Turn(gan, loss, batch, z, real, tuple(part.detach() if isinstance(part, Tensor) else part for part in made))
@@ -167,6 +163,16 @@ def _sum(costs: Sequence[Tensor | None]) -> Tensor:
     for cost in others:
         first = first + cost
     return first
+
+
+def check_switched(who: str, extras: Any, schedules: Any) -> None:
+    """Raise InputError, in `who`'s name, unless these are lists of Extras and of what has a step, but no optimisers."""
+    for name, given, fits, such in (
+            ("extras", extras, lambda one: isinstance(one, Extra), "[GradientPenalty(rng=0)]"),
+            ("schedules", schedules, lambda one: hasattr(one, "step") and not isinstance(one, Optimizer),
+             "[optim.LinearLR(optimizer, 1.0, 0.0, 500)]")):
+        if not isinstance(given, list | tuple) or not all(map(fits, given)):
+            raise InputError(f"{who}: {name} are a list, such as {such}, not {given!r:.60}")
 
 
 def _check_players(gan: Any, optimizer_g: Any, optimizer_d: Any, average: Any) -> None:

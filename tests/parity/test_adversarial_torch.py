@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 
 import minidl as md
-from minidl import nn
+from minidl import nn, optim
 from minidl.adversarial import (
     GAN,
+    Drift,
     GradientPenalty,
     MinibatchDiscrimination,
     MinibatchStd,
@@ -18,6 +19,7 @@ from minidl.adversarial import (
     non_saturating,
     wasserstein,
 )
+from minidl.adversarial.game import discriminator_turn
 
 pytestmark = pytest.mark.parity
 RNG = np.random.default_rng(0)
@@ -114,6 +116,68 @@ def test_the_penaltys_gradients_are_those_of_pytorchs_double_backward(torch, kin
         assert (p.grad is None) is (t is None)                       # the last bias has no part in it
         if t is not None:
             np.testing.assert_allclose(in_pytorchs_order(p.grad.numpy()), t.numpy(), rtol=0, atol=1e-8)
+
+
+def growing_critic():
+    """A critic as progressive growing has it, in float64: equalised convolutions, and how much a group differs."""
+    rng = np.random.default_rng(0)
+    equal = lambda layer, **gain: nn.EqualizedLR(layer, rng=rng, **gain)
+    return nn.Sequential(
+        equal(nn.Conv2d(2, 4, 1, rng=rng)), nn.LeakyReLU(0.2), equal(nn.Conv2d(4, 4, 3, padding=1, rng=rng)),
+        nn.LeakyReLU(0.2), nn.AvgPool2d(2), MinibatchStd(4), equal(nn.Conv2d(5, 6, 3, padding=1, rng=rng)),
+        nn.LeakyReLU(0.2), nn.Flatten(), equal(nn.Linear(6 * 2 * 2, 5, rng=rng)), nn.LeakyReLU(0.2),
+        equal(nn.Linear(5, 1, rng=rng), gain=1.0)).astype(np.float64)
+
+
+def its_twin(torch, parameters):
+    """The same in PyTorch: a function of x (N, H, W, C) and of our parameters, in our order of axes."""
+    F = torch.nn.functional
+    leaky = lambda x: F.leaky_relu(x, 0.2)
+
+    def conv(x, w, b):
+        fan_in = w[..., 0].numel()
+        return F.conv2d(x, w.permute(3, 2, 0, 1) * (2 / fan_in)**0.5, b, padding=w.shape[0] // 2)
+
+    def score(x):
+        w = list(parameters)
+        x = leaky(conv(leaky(conv(x.permute(0, 3, 1, 2), *w[:2])), *w[2:4]))
+        x = F.avg_pool2d(x, 2)
+        n, _, height, width = x.shape
+        groups = x.reshape(4, n // 4, -1)
+        spread = ((groups - groups.mean(0))**2).mean(0).add(1e-8).sqrt().mean(1)
+        x = torch.cat([x, spread.repeat(4).reshape(n, 1, 1, 1).expand(n, 1, height, width)], 1)
+        x = leaky(conv(x, *w[4:6])).permute(0, 2, 3, 1).flatten(1)
+        x = leaky(x @ (w[6] * (2 / len(w[6]))**0.5) + w[7])
+        return (x @ (w[8] * (1 / len(w[8]))**0.5) + w[9])[:, 0]
+    return score
+
+
+def test_whole_critic_steps_through_deviation_and_equalised_rates_are_pytorchs_to_second_order(torch):
+    ours = growing_critic()
+    parameters = [torch.tensor(p.numpy().copy(), requires_grad=True) for p in ours.parameters()]
+    theirs = its_twin(torch, parameters)
+    gan = GAN(nn.Linear(2, 3, rng=0), ours, latent=2, rng=0)
+    adam = optim.Adam(ours.parameters(), lr=0.01, betas=(0.0, 0.99), eps=1e-8)
+    peer = torch.optim.Adam(parameters, lr=0.01, betas=(0.0, 0.99), eps=1e-8)
+    extras, shares = [GradientPenalty(10.0, rng=3), Drift(1e-3)], md.RandomStream(3)
+    for step in range(3):
+        real, fake = RNG.standard_normal((2, 8, 4, 4, 2))
+        share = shares.uniform((8,), real).reshape(-1, 1, 1, 1)
+        x, y = torch.tensor(real), torch.tensor(fake)
+        points = torch.tensor(share * real + (1 - share) * fake, requires_grad=True)
+        slope, = torch.autograd.grad(theirs(points).sum(), points, create_graph=True)
+        of_data = theirs(x)
+        cost = theirs(y).mean() - of_data.mean()
+        peer.zero_grad()
+        (cost + 10 * ((slope.flatten(1).norm(dim=1) - 1)**2).mean() + 1e-3 * (of_data**2).mean()).backward()
+
+        said = discriminator_turn(gan, wasserstein(), (real,), real, (fake,), adam, extras)
+        assert float(said["discriminator"]) == pytest.approx(cost.item(), rel=1e-9)
+        for p, q in zip(ours.parameters(), parameters, strict=True):
+            np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-9, atol=1e-9, err_msg=f"step {step}")
+        peer.step()
+        for p, q in zip(ours.parameters(), parameters, strict=True):
+            np.testing.assert_allclose(p.numpy(), q.detach().numpy(), rtol=0, atol=1e-5)
 
 
 def compared(torch, ours, theirs, *arrays):

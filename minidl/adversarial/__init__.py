@@ -24,13 +24,9 @@ from minidl.adversarial.vaegan import VAEGAN, Similarity
 
 __all__ = [
     "GAN", "LOSSES", "VAEGAN", "AuxiliaryGAN", "BiGAN", "ConditionalGAN", "Cycle", "CycleGAN", "Drift", "Extra",
-    "FadeIn", "FeatureMatching", "GradientPenalty", "HistoricalAveraging", "InfoGAN", "Information", "Joined",
-    "Loss", "MinibatchDiscrimination", "MinibatchStd", "Naming", "ProgressiveGAN", "Similarity", "Stage", "Tricks",
-    "Turn", "TwoHeads", "Unrolled", "Virtual", "VirtualBatchNorm", "WeightClipping", "dcgan_discriminator",
-    "dcgan_generator", "dcgan_rules", "grow", "hinge", "least_squares", "minimax", "non_saturating", "shrunk",
-    "stages", "train", "wasserstein",
-    "FeatureMatching", "GradientPenalty", "HistoricalAveraging", "InfoGAN", "Information", "Joined", "Loss",
-    "MinibatchDiscrimination", "MinibatchStd", "Naming", "Similarity", "Turn", "TwoHeads", "Unrolled", "Virtual",
-    "VirtualBatchNorm", "WeightClipping", "dcgan_discriminator", "dcgan_generator", "dcgan_rules",
-    "fit_critic", "hinge", "least_squares", "minimax", "non_saturating", "score_gap", "slopes", "train", "wasserstein",
+    "FadeIn", "FeatureMatching", "GradientPenalty", "HistoricalAveraging", "InfoGAN", "Information", "Joined", "Loss",
+    "MinibatchDiscrimination", "MinibatchStd", "Naming", "ProgressiveGAN", "Similarity", "Stage", "Tricks", "Turn",
+    "TwoHeads", "Unrolled", "Virtual", "VirtualBatchNorm", "WeightClipping", "dcgan_discriminator", "dcgan_generator",
+    "dcgan_rules", "fit_critic", "grow", "hinge", "least_squares", "minimax", "non_saturating", "score_gap", "shrunk",
+    "slopes", "stages", "train", "wasserstein",
 ]

@@ -264,6 +264,7 @@ LINEAR = {
 HUNDRED = np.random.default_rng(1).random((100, 3)).astype(np.float32)
 BITS = (ROWS > 0.5).astype(np.uint8)
 PIXELS = np.rint(ROWS * 3) / 3
+GREY = np.random.default_rng(0).random((12, 11, 12)).astype(np.float32)
 METRICS = {
     "nearest_neighbours": [
         lambda a: metrics.nearest_neighbours(a, ROWS, 1), lambda a: metrics.nearest_neighbours(ROWS, a, 1),
@@ -321,7 +322,31 @@ METRICS = {
     "ngram_bits": [lambda a: metrics.ngram_bits(a, "ab", 2), lambda a: metrics.ngram_bits("ab", a, 2),
                    lambda a: metrics.ngram_bits("ab", "ab", a),
                    lambda a: metrics.ngram_bits("ab", "ab", 1, strength=a)],
-    **both("squared_error", room=metrics),
+    **both("squared_error", "wasserstein_1d", room=metrics),
+    "ssim": [lambda a: metrics.ssim(a, GREY), lambda a: metrics.ssim(GREY, a), lambda a: metrics.ssim(a, a),
+             lambda a: metrics.ssim(GREY, GREY, data_range=a)],
+    "ms_ssim": [lambda a: metrics.ms_ssim(a, GREY, scales=1), lambda a: metrics.ms_ssim(GREY, GREY, scales=a),
+                lambda a: metrics.ms_ssim(GREY, GREY, weights=a),
+                lambda a: metrics.ms_ssim(GREY, GREY, scales=1, data_range=a)],
+    "ms_ssim_within": [lambda a: metrics.ms_ssim_within(a, rng=0, scales=1),
+                       *[lambda a, option=option: metrics.ms_ssim_within(
+                           GREY, **{"pairs": 3, "rng": 0, "scales": 1, option: a})
+                         for option in ("pairs", "rng", "scales", "weights", "data_range")]],
+    "laplacian_pyramid": [lambda a: metrics.laplacian_pyramid(a, 1), lambda a: metrics.laplacian_pyramid(GREY, a)],
+    "collapse_pyramid": [metrics.collapse_pyramid, lambda a: metrics.collapse_pyramid([a]),
+                         lambda a: metrics.collapse_pyramid([a, GREY])],
+    "random_patches": [lambda a: metrics.random_patches(a, 1, rng=0), lambda a: metrics.random_patches(GREY, a, rng=0),
+                       lambda a: metrics.random_patches(GREY, 1, size=a, rng=0),
+                       lambda a: metrics.random_patches(GREY, 1, rng=a)],
+    "wasserstein_along": [lambda a: metrics.wasserstein_along(a, ROWS, W), lambda a: metrics.wasserstein_along(
+        ROWS, a, W), lambda a: metrics.wasserstein_along(ROWS, ROWS, a)],
+    "sliced_wasserstein": [lambda a: metrics.sliced_wasserstein(a, ROWS, rng=0, directions=2),
+                           lambda a: metrics.sliced_wasserstein(ROWS, a, rng=0, directions=2),
+                           lambda a: metrics.sliced_wasserstein(ROWS, ROWS, rng=a, directions=2),
+                           lambda a: metrics.sliced_wasserstein(ROWS, ROWS, rng=0, directions=a)],
+    "swd": [lambda a: metrics.swd(a, GREY, rng=0), lambda a: metrics.swd(GREY, a, rng=0),
+            *[lambda a, option=option: metrics.swd(GREY, GREY, **{"patches": 2, "directions": 2, "rng": 0, option: a})
+              for option in ("patches", "size", "directions", "levels", "rng")]],
 }
 DATA = {
     "Loader": [lambda a: list(data.Loader(a, batch_size=2, shuffle=False)),
@@ -374,7 +399,7 @@ EXEMPT = {"InputError", "Primitive", "__version__", "custom", "debug", "devices"
           "optim", "tune", "Activation", "Buffer", "Module", "init", "linear", "Optimizer", "Schedule", "RMSProp",
           "DescriptionLength", "Dataset", "Entry", "Units", "TEXTS", "augmentation", "cache_folder", "catalogue",
           "data_folders", "fetchable", "names", "Extra", "LOSSES", "Loss", "Modes", "Score", "Turn",
-          "Estimate", "Memorisation", "PrecisionRecall"}
+          "Estimate", "Memorisation", "PrecisionRecall", "SWD"}
 CALLS = [pytest.param(call, id=f"{room}: {name} {i}") for room, (table, _) in ROOMS.items()
          for name, calls in table.items() for i, call in enumerate(calls)]
 

@@ -298,3 +298,28 @@ class Minidl:
         rbm.load_state_dict({"W": d["w"], "b": d["b"], "c": d["c"]})
         betas, rng = np.asarray(d["betas"], np.float64), np.random.Generator(np.random.SFC64(0))
         return lambda: energy.ais(rbm, betas=betas, chains=p["chains"], base=d["base"], rng=rng).log_z
+
+    def swd(self, d: Any, p: Any) -> Any:
+        """The sliced Wasserstein distance of two levels of pyramids, with given places of patches and directions."""
+        from minidl.metrics import laplacian_pyramid, pyramid, wasserstein_along
+
+        sets = [np.ascontiguousarray(d[name].transpose(0, 2, 3, 1)) for name in "ab"]
+        directions = d["dirs"].reshape(3, 7, 7, -1).transpose(1, 2, 0, 3).reshape(147, -1)        # channels last
+
+        def step() -> float:
+            distances = []
+            for levels in zip(*(laplacian_pyramid(images, 2) for images in sets), strict=True):
+                corners = d["places"][levels[0].shape[1]] - 3
+                points = [pyramid.normalized_patches(pyramid.patches_at(level, *corner, 7))
+                          for level, corner in zip(levels, corners, strict=True)]
+                distances.append(1000 * wasserstein_along(*points, directions))
+            return sum(distances) / 2
+
+        return step
+
+    def msssim(self, d: Any, p: Any) -> Any:
+        """The mean MS-SSIM of pairs of images."""
+        from minidl import metrics
+
+        x, y = (d[name].transpose(0, 2, 3, 1) for name in "xy")
+        return lambda: float(metrics.ms_ssim(x, y).mean())

@@ -1,4 +1,5 @@
 """What every test gets: the same hypothesis draws in every run, no window for pictures, a guard against float64."""
+import gc
 import os
 import signal
 from contextlib import contextmanager
@@ -19,6 +20,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)      # which nohup and 
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None, database=None,
                                      suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("house")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Ten thousand tests live until the end: no search for garbage is to walk them, neither now nor in a test."""
+    gc.disable()
+    result = yield
+    gc.enable()
+    gc.freeze()
+    return result
 
 
 @pytest.fixture(autouse=True)

@@ -39,12 +39,13 @@ def _source_of(function):
     ends = [place[1::2] for place in function.__code__.co_positions() if place[3]]
     if not ends:
         return repr(function.__code__.co_consts[-1])         # Python 3.12 has no place for a body that is a constant
-    for node in ast.walk(_tree(function.__code__.co_filename)):
-        if isinstance(node, ast.Lambda) and (node.body.end_lineno, node.body.end_col_offset) == ends[-1]:
-            return ast.unparse(node.body)
-    return function.__name__
+    body = _lambdas(function.__code__.co_filename).get(ends[-1])
+    return ast.unparse(body) if body else function.__name__
 
 
 @functools.cache
-def _tree(file):
-    return ast.parse("".join(linecache.getlines(file)))
+def _lambdas(file):
+    """The bodies of a file's lambdas by where they end; of several that end together the outermost."""
+    bodies = [node.body for node in ast.walk(ast.parse("".join(linecache.getlines(file))))
+              if isinstance(node, ast.Lambda)]
+    return {(body.end_lineno, body.end_col_offset): body for body in reversed(bodies)}

@@ -8,8 +8,6 @@ that no case reaches.
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 import minidl as md
 from minidl import ops
@@ -20,9 +18,9 @@ AXES = [None, 0, -1]
 
 
 class Draw:
-    """Shapes, choices and values; here from a seed, in `HypothesisDraw` from hypothesis, which shrinks them."""
+    """Shapes, choices and values, from a seed."""
 
-    def __init__(self, seed=0):
+    def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
 
     def integer(self, low, high):
@@ -70,25 +68,6 @@ class Draw:
     def indices(self, n, shape):
         """Indices below n, repeated ones and negative ones among them."""
         return self.rng.integers(-n, n, shape)
-
-
-class HypothesisDraw(Draw):
-    def __init__(self, draw):
-        self.draw = draw
-        super().__init__(draw(st.integers(0, 2**16), label="seed of the values"))
-
-    def integer(self, low, high):
-        return self.draw(st.integers(low, high))
-
-    def shape(self, min_dims=0, max_dims=4):
-        return self.draw(hnp.array_shapes(min_dims=min_dims, max_dims=max_dims, max_side=4 if max_dims < 4 else 3))
-
-    def pair(self, min_dims=0):
-        return self.draw(hnp.mutually_broadcastable_shapes(
-            num_shapes=2, min_dims=min_dims, max_dims=4, max_side=3)).input_shapes
-
-    def one_of(self, choices):
-        return self.draw(st.sampled_from(list(choices)))
 
 
 # The kinds of cases -------------------------------------------------------------------------------------------------

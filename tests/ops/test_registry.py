@@ -6,12 +6,10 @@ import pkgutil
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import minidl as md
 from minidl import ops
-from tests.ops.cases import CASES, CONSTANTS, HELPERS, INTERNAL, REORDERED, WITHIN_NN, Draw, HypothesisDraw
+from tests.ops.cases import CASES, CONSTANTS, HELPERS, INTERNAL, REORDERED, WITHIN_NN, Draw
 from tests.standin.device import install
 
 WHERE = "add a case to CASES in tests/ops/cases.py (or, if its result is a constant for every gradient, to CONSTANTS)"
@@ -30,8 +28,9 @@ def primitives():
     return found
 
 
-def draw_case(data, case):
-    return case(HypothesisDraw(data.draw))
+def drawn(case, times):
+    """The case on that many drawn shapes."""
+    return (case(Draw(seed)) for seed in range(times))
 
 
 def run(f, inputs, dtype, device="cpu", weights=None):
@@ -109,8 +108,7 @@ def test_every_gradient_rule_is_reached_by_a_case(monkeypatch):
                 monkeypatch.setattr(op, other, counted((name, other), getattr(op, other)))
         expected.update(keys)
     for case in (case for cases in CASES.values() for case in cases):
-        for seed in range(12):
-            f, inputs = case(Draw(seed))
+        for f, inputs in drawn(case, 12):
             run(f, inputs, "float64")
             leaves = [md.Tensor(x, requires_grad=True) for x in inputs]
             md.sum(md.square(f(*leaves))).backward(create_graph=True)       # rules that only rules call: `_scattered`
@@ -142,83 +140,71 @@ def test_constants_are_numpys_and_require_no_gradient(name):
 
 
 @pytest.mark.parametrize("case", TABLE)
-@settings(max_examples=8)
-@given(data=st.data())
-def test_gradients_are_right_to_second_order(case, data):
-    f, inputs = draw_case(data, case)
-    md.gradcheck(f, *inputs, directions=1)
+def test_gradients_are_right_to_second_order(case):
+    for f, inputs in drawn(case, 12):
+        md.gradcheck(f, *inputs, directions=1)
 
 
 @pytest.mark.parametrize("case", TABLE)
-@settings(max_examples=6)
-@given(data=st.data())
-def test_float32_stays_float32_and_is_near_float64(case, data):
-    f, inputs = draw_case(data, case)
-    y64, grads64, _ = run(f, inputs, "float64")
-    y32, grads32, _ = run(f, inputs, "float32")
-    for a32, a64 in zip([y32, *grads32], [y64, *grads64], strict=True):
-        if a64 is not None:
-            assert a32.dtype == np.float32 and a64.dtype == np.float64 and a32.shape == a64.shape
-            np.testing.assert_allclose(a32, a64, rtol=2e-4, atol=2e-4)
+def test_float32_stays_float32_and_is_near_float64(case):
+    for f, inputs in drawn(case, 6):
+        y64, grads64, _ = run(f, inputs, "float64")
+        y32, grads32, _ = run(f, inputs, "float32")
+        for a32, a64 in zip([y32, *grads32], [y64, *grads64], strict=True):
+            if a64 is not None:
+                assert a32.dtype == np.float32 and a64.dtype == np.float64 and a32.shape == a64.shape
+                np.testing.assert_allclose(a32, a64, rtol=2e-4, atol=2e-4)
 
 
 @pytest.mark.parametrize("case", TABLE)
-@settings(max_examples=6)
-@given(data=st.data())
-def test_second_order_of_float32_stays_float32(case, data):
-    f, inputs = draw_case(data, case)
-    leaves = [md.Tensor(x.astype("float32"), requires_grad=True) for x in inputs]
-    y = md.sum(f(*leaves))
-    y.backward(create_graph=True)
-    total = md.sum(leaves[0] * 0.0)
-    for x in leaves:
-        if x.grad is not None:
-            assert x.grad.dtype == np.float32
-            total = total + md.sum(x.grad * x.grad)
-    for g in md.grad(total, leaves[:1]):
-        assert g.dtype == np.float32 and np.isfinite(g.numpy()).all()
+def test_second_order_of_float32_stays_float32(case):
+    for f, inputs in drawn(case, 6):
+        leaves = [md.Tensor(x.astype("float32"), requires_grad=True) for x in inputs]
+        y = md.sum(f(*leaves))
+        y.backward(create_graph=True)
+        total = md.sum(leaves[0] * 0.0)
+        for x in leaves:
+            if x.grad is not None:
+                assert x.grad.dtype == np.float32
+                total = total + md.sum(x.grad * x.grad)
+        for g in md.grad(total, leaves[:1]):
+            assert g.dtype == np.float32 and np.isfinite(g.numpy()).all()
 
 
 @pytest.mark.parametrize("case", TABLE)
-@settings(max_examples=6)
-@given(data=st.data())
-def test_gradients_are_contiguous_writable_and_shared_with_nobody(case, data):
-    f, inputs = draw_case(data, case)
-    leaves = [md.Tensor(x, requires_grad=True) for x in inputs]
-    y = f(*leaves)
-    seed = np.ones(y.shape)
-    y.backward(seed)
-    grads = [x.grad.data for x in leaves if x.grad is not None]
-    assert grads
-    for i, g in enumerate(grads):
-        assert g.flags.c_contiguous and g.flags.writeable
-        for other in [seed, y.data, *(x.data for x in leaves), *grads[:i]]:
-            assert not np.shares_memory(g, other)
+def test_gradients_are_contiguous_writable_and_shared_with_nobody(case):
+    for f, inputs in drawn(case, 6):
+        leaves = [md.Tensor(x, requires_grad=True) for x in inputs]
+        y = f(*leaves)
+        seed = np.ones(y.shape)
+        y.backward(seed)
+        grads = [x.grad.data for x in leaves if x.grad is not None]
+        assert grads
+        for i, g in enumerate(grads):
+            assert g.flags.c_contiguous and g.flags.writeable
+            for other in [seed, y.data, *(x.data for x in leaves), *grads[:i]]:
+                assert not np.shares_memory(g, other)
 
 
 @pytest.mark.parametrize("case", TABLE)
-@settings(max_examples=6)
-@given(data=st.data())
-def test_the_stand_in_device_equals_numpy_exactly(case, data):
-    f, inputs = draw_case(data, case)
-    device, weights = install(), None
-    if any(case in CASES[name] for name in REORDERED):
-        inputs = [np.round(x * 4) / 4 for x in inputs]
-        weights = np.round(np.random.default_rng(0).standard_normal(f(*inputs).shape) * 4) / 4
-    here, there = (run(f, inputs, "float32", where, weights) for where in ("cpu", device))
-    np.testing.assert_array_equal(there[0], here[0])
-    for a, b in zip(there[1], here[1], strict=True):
-        np.testing.assert_array_equal(a, b)
-    for x in there[2]:
-        assert x.grad is None or x.grad.device == device
+def test_the_stand_in_device_equals_numpy_exactly(case):
+    for f, inputs in drawn(case, 6):
+        device, weights = install(), None
+        if any(case in CASES[name] for name in REORDERED):
+            inputs = [np.round(x * 4) / 4 for x in inputs]
+            weights = np.round(np.random.default_rng(0).standard_normal(f(*inputs).shape) * 4) / 4
+        here, there = (run(f, inputs, "float32", where, weights) for where in ("cpu", device))
+        np.testing.assert_array_equal(there[0], here[0])
+        for a, b in zip(there[1], here[1], strict=True):
+            np.testing.assert_array_equal(a, b)
+        for x in there[2]:
+            assert x.grad is None or x.grad.device == device
 
 
 @pytest.mark.parametrize("case", TABLE)
-@settings(max_examples=4)
-@given(data=st.data())
-def test_called_with_arrays_it_returns_the_same_array(case, data):
-    f, inputs = draw_case(data, case)
-    expected = f(*map(md.Tensor, inputs)).numpy()
-    y = f(*inputs)
-    assert isinstance(y, np.ndarray | np.generic)
-    np.testing.assert_array_equal(y, expected)
+def test_called_with_arrays_it_returns_the_same_array(case):
+    for f, inputs in drawn(case, 4):
+        expected = f(*map(md.Tensor, inputs)).numpy()
+        y = f(*inputs)
+        assert isinstance(y, np.ndarray | np.generic)
+        np.testing.assert_array_equal(y, expected)

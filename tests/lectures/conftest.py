@@ -6,6 +6,7 @@ import pytest
 
 from minidl import cli
 from minidl.lectures import slides
+from minidl.plotting import DPI, output
 from tests.sets import skip_without
 
 SIGNATURES = {"png": b"\x89PNG", "gif": b"GIF8"}
@@ -33,13 +34,21 @@ def a_place_of_its_own(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def coarse_pictures(monkeypatch):
+    """Pictures have a ninth of their dots, which are most of a short run's time."""
+    monkeypatch.setattr(output, "DPI", 40)
+
+
 @pytest.fixture
-def run():
+def run(monkeypatch):
     """run(lecture, *options) gives a run's record, its files checked; its figures' names begin after "01-slide-17-".
 
-    Without the data set that `--data` names, the test is skipped.
+    Without the data set that `--data` names, the test is skipped. A full run has pictures of full size.
     """
     def run(name, *options):
+        if "--fast" not in options:
+            monkeypatch.setattr(output, "DPI", DPI)
         if "--data" in options:
             skip_without(options[options.index("--data") + 1])
         assert cli.main(["lecture", name, "--out", "here", *options]) == 0

@@ -315,12 +315,10 @@ CALLS = {
                      for solver in ("randomized", "covariance")],
     "linear.pca.PCA.sample": lambda rng: [linear.PCA(2).fit(X).sample(3, rng)],
     "linear.whitening.Whitening.sample": lambda rng: [linear.Whitening(2).fit(X).sample(3, rng)],
-<<<<<<< HEAD
     "metrics.classifier.network": lambda rng: drawn_by(network((4, 4, 1), 2, rng=rng)),
     "metrics.classifier.train_judge": lambda rng: drawn_by(train_judge(SMALL, epochs=1, rng=rng,
                                                                        progress=False).classifier),
     "metrics.resampling.resampled": lambda rng: [resampled(lambda x: x.sum(0), X, repeats=2, rng=rng).error],
-=======
     "metrics.pyramid.random_patches": lambda rng: [metrics.random_patches(IMAGES, 3, size=2, rng=rng)],
     "metrics.similarity.ms_ssim_within": lambda rng: list(metrics.ms_ssim_within(
         np.random.default_rng(0).random((6, 11, 11)), pairs=4, rng=rng, scales=1)),
@@ -328,7 +326,6 @@ CALLS = {
         lambda rng: [metrics.sliced_wasserstein(X, X[:5], directions=3, rng=rng)],
     "metrics.wasserstein.swd": lambda rng: [metrics.swd(
         X.reshape(12, 2, 4), X.reshape(12, 2, 4), patches=2, size=2, directions=2, rng=rng).mean],
->>>>>>> 905bed5 (SSIM, MS-SSIM, Laplacian pyramids and sliced Wasserstein distances of image sets)
     "nn.convolution.Conv1d": lambda rng: drawn_by(nn.Conv1d(2, 3, 2, rng=rng)),
     "nn.convolution.Conv2d": lambda rng: drawn_by(nn.Conv2d(1, 2, 3, rng=rng)),
     "nn.convolution.ConvTranspose2d": lambda rng: drawn_by(nn.ConvTranspose2d(1, 2, 3, rng=rng)),

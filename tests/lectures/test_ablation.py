@@ -12,7 +12,7 @@ from minidl.nn import BatchNorm, EqualizedLR, PixelNorm
 RNG = np.random.default_rng(0)
 IMAGES = ablation.square(RNG.random((40, 8, 8, 1)))
 EXPERIMENT = ablation.Experiment(IMAGES[:20], IMAGES[20:], (4, 3, 2), 24)
-QUIET = {"shown": lambda name: {"progress": False}}
+QUIET = {"shown": lambda name, gan: {"progress": False}}
 
 
 def test_each_row_adds_one_thing_to_the_row_before_it():
@@ -20,7 +20,7 @@ def test_each_row_adds_one_thing_to_the_row_before_it():
     assert list(rows) == ["a", "b", "c", "d", "e*", "e", "f", "g"]
     changed = {name: [field for field in ablation.Row._fields[1:] if getattr(row, field) != getattr(before, field)]
                for (name, row), before in zip(list(rows.items())[1:], list(rows.values())[:-1], strict=True)}
-    assert changed == {"b": ["growing"], "c": ["batch_size"], "d": ["lr", "betas", "tricks"], "e*": ["tricks"],
+    assert changed == {"b": ["growing"], "c": ["batch_size"], "d": ["betas", "tricks"], "e*": ["tricks"],
                        "e": ["tricks"], "f": ["tricks"], "g": ["tricks"]}
     parts = {name: {kind for _, layer in ProgressiveGAN(widths=(2, 2), tricks=row.tricks, rng=0).named_modules()
                     for kind in (BatchNorm, MinibatchDiscrimination, MinibatchStd, EqualizedLR, PixelNorm)
@@ -65,7 +65,8 @@ def test_a_folder_of_another_experiment_and_a_broken_file_get_a_sentence(tmp_pat
 
 
 def test_the_command_leaves_table_picture_and_numbers(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(ablation, "of_set", lambda name, images, seed: EXPERIMENT._replace(images=images, seed=seed))
+    monkeypatch.setattr(ablation, "of_set", lambda name, images, seed, device: EXPERIMENT._replace(
+        images=images, seed=seed, device=device))
     assert ablation.main(["digits", "--rows", "g", "--images", "12", "--out", str(tmp_path / "made")]) == 0
     assert {path.name for path in (tmp_path / "made").iterdir()} >= {"table.txt", "samples.png", "ablation.json"}
     said = capsys.readouterr().out

@@ -174,7 +174,7 @@ talk.table(["standard deviation of W", "factor", "second eigenvalue"], rates)
 # %% name="greedy" slides=[107]
 images = talk.load()
 ink = lambda rows: (rows > 0.5).astype(np.float32)                          # pixels are black or white
-x_train, x_test = ink(images.x_train), ink(images.x_test)
+x_train, x_test = (ink(x[:talk.short(None, 500)]) for x in (images.x_train, images.x_test))
 size, hidden = x_train.shape[1], {"digits": 100, "mnist": 500}[talk.data]
 first, further = {"digits": ((300, 0.1), (500, 0.05)), "mnist": ((20, 0.05), (20, 0.02))}[talk.data]
 learn: dict[str, Any] = dict(states=True, chains=100, centred=True, momentum=0.5, rng=talk.rng)
@@ -291,7 +291,7 @@ def bound(net, chains):
     below = net.features(talk.device.put(x_train), len(net.layers) - 1)
     with one_core():
         base = net.top.visible.biases(below.mean(0), len(below))
-        estimate = energy.ais(net.top, betas=talk.short(betas, betas // 5), chains=talk.short(chains, 100), base=base,
+        estimate = energy.ais(net.top, betas=talk.short(betas, 200), chains=talk.short(chains, 100), base=base,
                               rng=talk.rng, progress=True)
         found = []
         for rows in x_train[:10_000], x_test:

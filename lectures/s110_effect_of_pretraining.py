@@ -20,7 +20,9 @@ from minidl.tuning import one_core
 
 talk = lecture(110, data=["digits", "mnist"])
 images = talk.load()
-x_all, y_all, y_test = images.x_train, np.asarray(images.y_train), np.asarray(images.y_test)
+seen = slice(talk.short(None, 500))
+x_all, y_all, x_test, y_test = (np.asarray(part)[seen] for part in (images.x_train, images.y_train, images.x_test,
+                                                                    images.y_test))
 machines: dict[str, Any]
 training: dict[str, Any]
 few_labels: dict[str, Any]
@@ -28,7 +30,8 @@ width, labelled, unlabelled, machines, training, few_labels = {
     "digits": (100, 200, len(x_all), dict(epochs=talk.epochs(60), batch_size=20, lr=0.1, momentum=0.9),
                dict(epochs=talk.epochs(40), batch_size=20, lr=3e-3),
                dict(epochs=talk.epochs(80), batch_size=20, lr=1e-2)),
-    "mnist": (500, 10_000, 10_000, dict(epochs=talk.epochs(20), batch_size=50, lr=0.1, momentum=0.5),
+    "mnist": (500, *talk.short((10_000, 10_000), (300, 500)),
+              dict(epochs=talk.epochs(20), batch_size=50, lr=0.1, momentum=0.5),
               dict(epochs=talk.epochs(20), batch_size=50, lr=1e-3),
               dict(epochs=talk.epochs(80), batch_size=20, lr=3e-3))}[talk.data]
 seeds, depths = range(talk.short({"digits": 4, "mnist": 3}[talk.data], 2)), range(1, talk.short(4, 2) + 1)
@@ -63,7 +66,7 @@ def start(way, stack, depth, classes, rng):
 def wrong(network, x, y, about, y_test=y_test, how=training):
     """Train the classifier on x with labels y; its wrong test images, in percent."""
     talk.train(network, x, y, name=about, loss=lambda network, x, y: nn.cross_entropy(network(x), y), **how)
-    return 100 * (1 - talk.right(network, images.x_test, y_test) / len(y_test))
+    return 100 * (1 - talk.right(network, x_test, y_test) / len(y_test))
 
 
 def pretrained(seed):
@@ -126,7 +129,7 @@ talk.say(f"Weights before and after fine-tuning have a correlation of {alike:.2f
 # %% name="parity" slides=[112] needs=["depth"]
 n, draws = 100, talk.short(2, 1)
 parity = lambda x: (x > 0.5).sum(1) % 2
-tasks = {"the digit": (y_all, y_test, 10), "parity of the pixels": (parity(x_all), parity(images.x_test), 2)}
+tasks = {"the digit": (y_all, y_test, 10), "parity of the pixels": (parity(x_all), parity(x_test), 2)}
 by_task: dict[str, list[list[float]]] = {way: [[], []] for way in ways}
 for place, (task, (labels, wanted, classes)) in enumerate(tasks.items()):
     for seed in seeds:
@@ -173,7 +176,7 @@ if talk.data == "mnist":
         network = nn.Sequential(*layers)
         talk.train(network, x_all, y_all, epochs=talk.epochs(25), batch_size=100, lr=1e-3, name=f"all of MNIST, {way}",
                    loss=lambda network, x, y: nn.cross_entropy(network(x), y))
-        all_errors[way] = 100 * (1 - talk.right(network, images.x_test, y_test) / len(y_test))
+        all_errors[way] = 100 * (1 - talk.right(network, x_test, y_test) / len(y_test))
     talk.table(["784-500-500-2000", "wrong test images, %"], list(all_errors.items()))
     talk.metric("deep_belief_net_error", all_errors["pretrained"], at_most=1.35)
     talk.metric("without_pretraining", all_errors[LARGER], at_least=all_errors["pretrained"])

@@ -143,8 +143,8 @@ def run(experiment: Experiment, folder: str | os.PathLike[str] | None = None, *,
             if name == "real":
                 samples = experiment.others[:JUDGED]
             else:
-                file = {"checkpoint": kept.folder / f"row-{_letters(name)}.npz"} if kept else {}
-                gan = played(ROWS[name], experiment, lambda gan: file | shown(name, gan))
+                gan = played(ROWS[name], experiment, lambda gan: {
+                    "checkpoint": kept and kept.folder / f"row-{_letters(name)}.npz", **shown(name, gan)})
                 made = gan.sample(min(JUDGED, len(experiment.others)), experiment.seed)
                 samples = backend_of(made).to_host(made)
             done = {**measured(samples, experiment), "seconds": time.process_time() - started}, samples[:100]

@@ -13,10 +13,10 @@ _installed = Path(__file__).with_suffix("")
 __path__ = [str(_installed if _installed.is_dir() else _installed.parent.with_name("lectures"))]
 
 if TYPE_CHECKING:                      # __path__ is nothing to mypy, which finds them by the folder's own name
-    from lectures import cells, export, kept, runner, slides, surface, talk, watching
+    from lectures import ablation, cells, export, kept, runner, slides, surface, talk, watching
     from lectures.runner import lecture, settings
 else:
     from minidl.lectures.runner import lecture, settings
 
-__all__ = ["cells", "export", "kept", "lecture", "runner", "settings", "slides", "surface", "talk",
+__all__ = ["ablation", "cells", "export", "kept", "lecture", "runner", "settings", "slides", "surface", "talk",
            "watching"]

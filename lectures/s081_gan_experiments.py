@@ -139,8 +139,8 @@ frames = [show(gan.decode(talk.device.put(z))) for z in codes]
 talk.save([plotting.image_grid(frame, columns=6, title="A walk from code to code") for frame in frames], "walk")
 jumps = np.array([np.abs(b - a).mean() for a, b in zip(frames, frames[1:], strict=False)])
 apart = float(np.abs(made[:50] - made[50:100]).mean())
-talk.say(f"From frame to frame a pixel moves by {jumps.mean():.3f}, at most {jumps.max():.3f}; between two images drawn "
-         f"apart it is {apart:.3f}. There are no jumps, as there would be between drawers.")
+talk.say(f"From frame to frame a pixel moves by {jumps.mean():.3f}, at most {jumps.max():.3f}; between two images drawn"
+         f" apart it is {apart:.3f}. There are no jumps, as there would be between drawers.")
 
 # %% name="bounds" needs=["ablation", "judged", "neighbours", "walk"]
 talk.metrics(floor=floor, **{f"swd_{name.replace('*', '_star')}": value for name, value in rows.items()})

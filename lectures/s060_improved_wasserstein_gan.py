@@ -273,7 +273,8 @@ talk.rows("samples", "Samples after the game", {
 #
 # The penalty's gradient is right to six digits or more, and its price what theory says. The penalised critics prove
 # more than those in a box, whose weights lie at the walls. Through twelve layers the penalty's gradient stays, and some
-# box loses it. On small images and with few layers the two end near each other. On modes, `python -m minidl.adversarial.mode_benchmark ring --variants wgan wgan-gp` has the numbers.
+# box loses it. On small images and with few layers the two end near each other. For modes,
+# `python -m minidl.adversarial.mode_benchmark ring --variants wgan wgan-gp` has the numbers.
 
 # %% name="bounds"
 for kind, error in wrong.items():

@@ -90,8 +90,8 @@ def grid(rng: Seed) -> Task:
 
     So many modes take a better critic than the ring: larger batches, and five of its steps for one of the generator.
     """
-    return _mixture(data.grid(12_800, sd=0.05, rng=generator(rng, "grid"))[0], grid_centres(), 0.05, steps=400)._replace(
-        turns=5, batch=256, rates=(2e-3, 2e-3))
+    task = _mixture(data.grid(12_800, sd=0.05, rng=generator(rng, "grid"))[0], grid_centres(), 0.05, steps=400)
+    return task._replace(turns=5, batch=256, rates=(2e-3, 2e-3))
 
 
 def digits(rng: Seed) -> Task:

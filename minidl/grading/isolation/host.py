@@ -138,10 +138,14 @@ class Worker:
 
     # Requests ---------------------------------------------------------------------------------------------------------
 
-    def load(self, module: str) -> list[str]:
-        """Import a file of the submission; returns the names that it defines."""
-        names = self._ask({"do": "load", "module": module})["value"]
-        return [name[:100] for name in names[:1000] if isinstance(name, str)] if isinstance(names, list) else []
+    def load(self, module: str) -> None:
+        """Import a file of the submission."""
+        self._ask({"do": "load", "module": module})
+
+    def find(self, module: str, name: str) -> str | None:
+        """The name, if the loaded file has it; else the one of its names that is most like it, if any is."""
+        found = self._ask({"do": "find", "module": module, "name": name})["value"]
+        return found[:100] if isinstance(found, str) else None
 
     def call(self, module: str, name: str, *arguments: Any) -> Any:
         """What a function of the submission returns: `name` may be dotted. Raises StudentError for its exceptions."""

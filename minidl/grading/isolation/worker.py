@@ -14,6 +14,7 @@ import sys
 
 TYPE_CHECKING = False          # mypy takes it for typing's, which this process need not load
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import ModuleType
     from typing import Any, NoReturn
 
@@ -83,8 +84,10 @@ def _answer(request: dict[str, Any], modules: dict[str, ModuleType], submission:
     if request["do"] == "load":
         name = request["module"]
         modules[name] = _load(name, os.path.join(submission, *name.split(".")) + ".py")
-        return sorted(n for n in vars(modules[name]) if type(n) is str and not n.startswith("__"))[:1000]
+        return None
     module = modules[request["module"]]
+    if request["do"] == "find":
+        return like(request["name"], vars(module))
     if request["do"] == "drive":
         place: dict[str, Any] = {"__name__": "driver"}
         exec(compile(request["source"], "driver.py", "exec", dont_inherit=True), place)
@@ -93,6 +96,17 @@ def _answer(request: dict[str, Any], modules: dict[str, ModuleType], submission:
     for part in request["name"].split("."):
         function = getattr(function, part)
     return function(*request["arguments"])
+
+
+def like(wanted: str, names: Iterable[str]) -> str | None:
+    """The wanted one of these names or, where it is not there, the one most like it, if any is."""
+    own = {name for name in names if type(name) is str and not name.startswith("__")}
+    if wanted in own:
+        return wanted
+    import difflib
+
+    near = difflib.get_close_matches(wanted, sorted(own), n=1)
+    return near[0] if near else None
 
 
 def _load(name: str, path: str) -> ModuleType:

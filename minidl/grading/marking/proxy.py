@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
@@ -31,7 +30,7 @@ class Student:
 
     def __init__(self, drivers: Path | None, file: str = "the file") -> None:
         self._drivers, self._file = drivers, file
-        self._names: list[str] | None = None
+        self._ready, self._known = False, set[str]()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -64,15 +63,22 @@ class Student:
         return self._drive(self._drivers, driver, arguments)
 
     def _find(self, name: str) -> None:
-        if self._names is None:
-            self._names = self._load()
+        if not self._ready:
+            self._load()
+            self._ready = True
         first = name.partition(".")[0]
-        if first and first not in self._names:
-            near = difflib.get_close_matches(first, self._names, n=1)
-            raise Missing(f"no `{first}`; did you mean `{near[0]}`? In {self._file} it must be called `{first}`" if near
+        if not first or first in self._known:
+            return
+        if (found := self._like(first)) != first:
+            raise Missing(f"no `{first}`; did you mean `{found}`? In {self._file} it must be called `{first}`" if found
                           else f"no `{first}` in {self._file}")
+        self._known.add(first)
 
-    def _load(self) -> list[str]:
+    def _load(self) -> None:
+        raise NotImplementedError
+
+    def _like(self, name: str) -> str | None:
+        """The name if the loaded submission has it, else one that is like it, if there is one."""
         raise NotImplementedError
 
     def _call(self, name: str, arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
@@ -101,11 +107,15 @@ class Remote(Student):
         self._workers, self._module = workers, module
         self._worker: Worker | None = None
 
-    def _load(self) -> list[str]:
+    def _load(self) -> None:
         if not (self._workers.stage.submission / f"{self._module}.py").is_file():
             raise Missing(f"there is no {self._module}.py")
         self._worker = self._workers.take()
-        return self._worker.load(self._module)
+        self._worker.load(self._module)
+
+    def _like(self, name: str) -> str | None:
+        assert self._worker
+        return self._worker.find(self._module, name)
 
     def _call(self, name: str, arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
         assert self._worker
@@ -147,7 +157,7 @@ class Local(Student):
         self._printed = inprocess.Kept()
         self._raised: tuple[BaseException, StudentError] | None = None
 
-    def _load(self) -> list[str]:
+    def _load(self) -> None:
         if not self._path.is_file():
             raise Missing(f"there is no {self._path.name}")
         if self._noted.hung:
@@ -158,7 +168,9 @@ class Local(Student):
         except host.TimeLimit as error:
             self._noted.hung = error
             raise
-        return [name for name in vars(self._loaded) if not name.startswith("__")]
+
+    def _like(self, name: str) -> str | None:
+        return worker.like(name, vars(self._loaded))
 
     def _call(self, name: str, arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
         function: Any = self._loaded

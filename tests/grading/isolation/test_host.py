@@ -88,6 +88,17 @@ def test_calls_give_back_values_and_the_arguments_after_them(start, isolation):
     assert worker.drive("student", "def f(module, x):\n    return module.Box.double(x)['rows']", "f", x) == [3, None]
 
 
+def test_a_function_is_found_by_its_name_behind_any_number_of_others(start):
+    worker = start("""
+        globals().update({f"a{number}": number for number in range(3000)})
+
+        def zoom(x):
+            return x
+        """)
+    assert worker.find("student", "zoom") == "zoom" and worker.call("student", "zoom", 1) == 1
+    assert worker.find("student", "zom") == "zoom" and worker.find("student", "!") is None
+
+
 def test_an_exception_arrives_as_data_with_the_students_own_lines(start):
     worker = start("""
         def f(x):

@@ -82,42 +82,44 @@ class Worker:
         self.printed, self.lost = bytearray(), 0          # what it printed: the first bytes, and how many more
         self.process: subprocess.Popen[bytes] | None = None
         self._waited = 0.0
-        self.scratch = Path(tempfile.mkdtemp(prefix="minidl-scratch-"))
-        self._spared = _adopt_orphans() if _may_leave_orphans(isolation) else set()
+        self.scratch: Path | None = None
+        self._spared: set[int] = set()
+        self._drain = threading.Thread(target=self._read_output, daemon=True)
         try:
-            self._start()
+            self.scratch = Path(tempfile.mkdtemp(prefix="minidl-scratch-"))
+            if _may_leave_orphans(isolation):
+                self._spared = _adopt_orphans()
+            self._start(self.scratch)
             if wait:
                 self.wait()
-        except BaseException:
+        except BaseException as error:
             self.close()
-            raise
+            if isinstance(error, Infrastructure) or not isinstance(error, Exception):
+                raise
+            # A full disk, no more processes or threads, no memory: nothing of a submission has run yet.
+            raise Infrastructure(f"no worker could be started ({isolation.name}): {error}") from error
 
-    def _start(self) -> None:
+    def _start(self, scratch: Path) -> None:
         isolation, limits = self.isolation, asdict(self.limits)
         self.stage.open_to(isolation)
         user: dict[str, Any] = {}
         if isolation.uid is None:
             limits["processes"] = max(limits["processes"], _PROCESSES_OF_A_USER)
         else:
-            os.chown(self.scratch, isolation.uid, isolation.uid)
+            os.chown(scratch, isolation.uid, isolation.uid)
             if isolation.name != "landlock":     # there it changes its user itself
                 user = {"user": isolation.uid, "group": isolation.uid, "extra_groups": []}
-        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.scratch), "TMPDIR": str(self.scratch),
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(scratch), "TMPDIR": str(scratch),
                        "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
         job = {"isolation": isolation.name, "uid": isolation.uid, "limits": limits, "readable": readable(self.stage),
                "parent": None if isolation.name == "bwrap" else os.getpid()}
-        try:
-            self.process = subprocess.Popen(
-                command(self.stage, isolation), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, env=environment, cwd=self.scratch, start_new_session=True, close_fds=True,
-                bufsize=0, **user)
-        except (OSError, subprocess.SubprocessError) as error:
-            raise Infrastructure(f"no worker could be started ({isolation.name}): {error}") from error
+        self.process = subprocess.Popen(
+            command(self.stage, isolation), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=environment, cwd=scratch, start_new_session=True, close_fds=True, bufsize=0, **user)
         _running.add(self.process.pid)
         assert self.process.stdout and self.process.stdin
         os.set_blocking(self.process.stdout.fileno(), False)
         os.set_blocking(self.process.stdin.fileno(), False)
-        self._drain = threading.Thread(target=self._read_output, daemon=True)
         self._drain.start()
         with self._starting():
             self._write(json.dumps(job).encode() + b"\n", time.monotonic() + _START_SECONDS)
@@ -266,12 +268,14 @@ class Worker:
             _running.discard(self.process.pid)
             if _may_leave_orphans(self.isolation):
                 end_orphans(self._spared)
-            self._drain.join(1)
+            if self._drain.is_alive():
+                self._drain.join(1)
             for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
                 with suppress(OSError):
                     pipe.close()                 # type: ignore[union-attr]
-        with suppress(RecursionError):           # nested too deep; where files can be written at all
-            shutil.rmtree(self.scratch, ignore_errors=True)
+        if self.scratch:
+            with suppress(RecursionError):       # nested too deep; where files can be written at all
+                shutil.rmtree(self.scratch, ignore_errors=True)
 
     def __enter__(self) -> Worker:
         return self

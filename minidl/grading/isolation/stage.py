@@ -41,12 +41,16 @@ class Stage:
 
     def __init__(self, submission: Path, *, engine: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="minidl-grade-")).resolve()
+        self.files: set[str] = set()             # of the submission
         self.submission, self.library = self.folder / "submission", self.folder / "library"
         self.numpy = [folder for folder in (Path(np.__file__).parent, Path(np.__file__).parents[1] / "numpy.libs")
                       if folder.exists()]
         umask = os.umask(0o022)        # whatever the grader's is, a worker's user must read these
         try:
             self._fill(submission, engine)
+        except BaseException:
+            self.__exit__()
+            raise
         finally:
             os.umask(umask)
 
@@ -55,6 +59,7 @@ class Stage:
         for entry in os.scandir(submission):
             if entry.is_file(follow_symlinks=False):
                 shutil.copyfile(entry.path, self.submission / entry.name)
+                self.files.add(entry.name)
         self.library.mkdir()
         for name in ("worker.py", "codec.py", "confine.py"):
             shutil.copyfile(_HERE / name, self.folder / name)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,8 +124,28 @@ class _Run:
         isolation = self.free.pop()
         try:
             return self._one(submission, isolation)
+        except Exception as error:     # whatever it is, it keeps nobody else from being graded
+            return self._broken(submission, isolation, error)
         finally:
             self.free.append(isolation)
+
+    def _broken(self, submission: collect.Submission, isolation: Isolation, error: Exception) -> results.Result:
+        """The result of a submission that could not be graded at all: --resume finds no other."""
+        result = results.Result(self.manifest.name, submission.name, "", isolation.name)
+        self._fill(result, f"{type(error).__name__}: {error}")
+        path = self.out / submission.name / "result.json"
+        try:
+            result.write(path)
+        except (InputError, OSError):  # no room for it
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        return result
+
+    def _fill(self, result: results.Result, trouble: str) -> None:
+        """Records of tests that were not run, with the reason."""
+        for task, test in self.manifest.tests():
+            if test.name not in result.records and self.options.task in (None, task.id):
+                result.add(results.Record(test.name, task.id, "infrastructure", 0.0, test.points, test.hidden, trouble))
 
     def stop(self) -> None:
         """End the sessions that are running; with them end their workers."""
@@ -155,10 +176,9 @@ class _Run:
             "instructor": str(manifest.instructor(options.instructor).absolute()), "isolation": isolation.name,
             "uid": isolation.uid, "secret": self.secret, "task": options.task, "reverse": options.reverse,
             "tell": options.tell, "parent": os.getpid()})
+        shutil.rmtree(staged, ignore_errors=True)
         result = results.read(path)
-        for task, test in manifest.tests():
-            if test.name not in result.records and options.task in (None, task.id):
-                result.add(results.Record(test.name, task.id, "infrastructure", 0.0, test.points, test.hidden, trouble))
+        self._fill(result, trouble)
         result.write(path)
         return result
 

@@ -167,7 +167,7 @@ def verdict(error: BaseException | None) -> tuple[str, str]:
         return _of_student(error)
     for kind, status in ((AssertionError, "failed"), (host.TimeLimit, "timeout"), (host.WorkerDied, "crashed"),
                          (host.ProtocolError, "protocol"), (Missing, "missing"), (MemoryError, "memory"),
-                         (host.Infrastructure, "infrastructure")):
+                         (host.Infrastructure, "infrastructure"), (OSError, "infrastructure")):
         if isinstance(error, kind):
             return status, str(error) or _last_line(error)
     # An answer can be anything, and what a test does with it may then fail in any way: that is the answer's fault.

@@ -108,8 +108,11 @@ class Remote(Student):
         self._worker: Worker | None = None
 
     def _load(self) -> None:
-        if not (self._workers.stage.submission / f"{self._module}.py").is_file():
-            raise Missing(f"there is no {self._module}.py")
+        stage, name = self._workers.stage, f"{self._module}.py"
+        if name not in stage.files:
+            raise Missing(f"there is no {name}")
+        if not (stage.submission / name).is_file():
+            raise host.Infrastructure(f"{name} was handed in, and is gone from {stage.submission}")
         self._worker = self._workers.take()
         self._worker.load(self._module)
 

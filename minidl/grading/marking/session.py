@@ -9,18 +9,19 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from minidl.errors import InputError
 from minidl.grading import manifest
 from minidl.grading.isolation import host
 from minidl.grading.isolation.confine import die_with_parent, limit_memory
 from minidl.grading.marking import results
 from minidl.grading.marking.plugin import Grading, Plan
-from minidl.grading.marking.proxy import Remote
+from minidl.grading.marking.proxy import Remote, Student
 
 # Plugins that nobody here needs and that take time: two collect garbage many times over, for reports that nobody reads.
 _WITHOUT = ("cacheprovider", "unraisableexception", "threadexception", "doctest", "legacypath", "junitxml", "pastebin",
@@ -58,22 +59,26 @@ def grade(job: dict[str, Any]) -> results.Result:
     `secret` in hex, the only `task`, or None, whether to `reverse` the order and to `tell` what hidden tests say, and
     the process that is its `parent`. The result is there already, with the records that are to stay.
     """
-    assignment, instructor = manifest.read(Path(job["assignment"])), Path(job["instructor"])
+    assignment = manifest.read(Path(job["assignment"]))
     limits = host.Limits(wall=assignment.limits.seconds, seconds=int(assignment.limits.seconds) + 10,
                          memory=assignment.limits.memory << 20)
     isolation = host.Isolation(job["isolation"], job["uid"])
-    path = Path(job["result"])
-    result = results.read(path)
     with host.Stage(Path(job["submission"]), engine=assignment.engine) as stage, host.Workers(
             stage, isolation, limits, sum(1 for _ in assignment.tests())) as workers:
-        plan = Plan(
-            assignment, result, seed=bytes.fromhex(job["secret"]) + result.digest.encode(), hidden=True,
-            task=job["task"], reverse=job["reverse"], tell=job["tell"], seconds=3 * limits.wall,
-            solution=instructor / assignment.files[0],
-            report=lambda result: result.write(path),
-            student=lambda test: Remote(workers, assignment.module, manifest.drivers(
-                assignment.folder / "tests", instructor if test.hidden else None)))
-        run(plan, [assignment.folder / "tests", instructor / "tests"], ["-p", "no:terminal"])
+        return grade_with(job, lambda drivers: Remote(workers, assignment.module, drivers), seconds=3 * limits.wall)
+
+
+def grade_with(job: dict[str, Any], student: Callable[[Path], Student], *, seconds: float | None) -> results.Result:
+    """Grade the submission that `student` makes, with a file of drivers, as the job says."""
+    assignment, instructor = manifest.read(Path(job["assignment"])), Path(job["instructor"])
+    path = Path(job["result"])
+    result = results.read(path)
+    run(Plan(assignment, result, seed=bytes.fromhex(job["secret"]) + result.digest.encode(), hidden=True,
+             task=job["task"], reverse=job["reverse"], tell=job["tell"], seconds=seconds,
+             solution=instructor / assignment.files[0], report=lambda result: result.write(path),
+             student=lambda test: student(manifest.drivers(
+                 assignment.folder / "tests", instructor if test.hidden else None))),
+        [assignment.folder / "tests", instructor / "tests"], ["-p", "no:terminal"])
     return result
 
 
@@ -83,6 +88,6 @@ if __name__ == "__main__":
     limit_memory(_MEMORY)
     try:
         grade(job)
-    except (host.Infrastructure, OSError) as error:
+    except (host.Infrastructure, InputError, OSError) as error:
         print(error, file=sys.stderr)
         sys.exit(3)

@@ -21,6 +21,7 @@ from minidl.grading.isolation import sandbox
 from minidl.grading.isolation.stage import Isolation
 from minidl.grading.manifest import ANSWERS, Manifest
 from minidl.grading.marking import collect, overrides, reports, results
+from minidl.grading.marking.workplace import locked, temporary
 
 _SESSION_SECONDS = 60.0                # beyond what its tests may take
 
@@ -54,21 +55,29 @@ def grade(manifest: Manifest, folder: Path, out: Path, options: Options, say: Ca
     found, left_out = collect.submissions(folder)
     if out.resolve().is_relative_to(folder.resolve()):
         raise InputError(f"{out} lies in {folder}, and would be taken for a submission; choose a folder outside of it")
-    decided = _decisions(options.overrides, out, manifest, [submission.name for submission in found], say)
     solution = manifest.instructor(options.instructor) / manifest.files[0]
     if not solution.is_file():
         raise InputError(f"there is no {solution}: grading needs the instructor's solution and hidden tests; "
                          "name the folder that holds them with --instructor")
+    out.mkdir(mode=0o700, parents=True, exist_ok=True)   # marks are nobody else's business, nor a submission's
+    with locked(out):
+        return _grade(manifest, folder, out, options, say, found, left_out)
+
+
+def _grade(manifest: Manifest, folder: Path, out: Path, options: Options, say: Callable[[str], None],
+           found: list[collect.Submission], left_out: list[str]) -> int:
+    """Grade what was found in the folder into `out`, which nobody else writes in."""
+    decided = _decisions(options.overrides, out, manifest, [submission.name for submission in found], say)
     others = [folder] if len(found) > 1 else []          # whose work one could copy
+    material = manifest.instructor(options.instructor)
     isolations = sandbox.choose(options.isolation, slots=options.jobs, required=options.require_isolation,
-                                hidden=[solution.parent, manifest.folder / "instructor", *others], say=say)
+                                hidden=[material, manifest.folder / "instructor", *others], say=say)
     say(f"{manifest.name}: {len(found)} submission{'s' * (len(found) != 1)}, {manifest.points:g} points in tests, "
         f"isolation: {isolations[0].name}")
     if left_out:
         say(f"not graded, no folder, .zip or .py file: {reports.line(', '.join(left_out))}")
-    out.mkdir(mode=0o700, parents=True, exist_ok=True)   # marks are nobody else's business, nor a submission's
     graded: dict[str, results.Result] = {}
-    with _workplace(out) as place, ThreadPoolExecutor(options.jobs) as pool:
+    with temporary(out) as place, ThreadPoolExecutor(options.jobs) as pool:
         run = _Run(manifest, out, options, _secret(options.secret or out / "secret"), place, isolations)
         waiting = {pool.submit(run.one, submission): submission for submission in found}
         try:
@@ -235,29 +244,6 @@ def _secret(path: Path) -> str:
     if len(text) < 32 or not all(c in "0123456789abcdef" for c in text):
         raise InputError(f"{path} holds no secret: 32 or more hexadecimal digits; delete it for a new one")
     return text
-
-
-class _workplace:
-    """A temporary folder for one run; what a run that was killed has left is removed by the next."""
-
-    def __init__(self, out: Path) -> None:
-        self.note = out / ".workplace"
-
-    def __enter__(self) -> Path:
-        if self.note.exists():
-            left = Path(self.note.read_text(encoding="utf-8").strip())
-            if left.name.startswith("minidl-grade-") and left.parent == Path(tempfile.gettempdir()):
-                shutil.rmtree(left, ignore_errors=True)
-            for half in self.note.parent.glob("**/.*.part"):
-                half.unlink(missing_ok=True)
-        self.place = Path(tempfile.mkdtemp(prefix="minidl-grade-"))
-        self.place.chmod(0o711)        # a worker of another user passes through, and sees nothing
-        self.note.write_text(f"{self.place}\n", encoding="utf-8")
-        return self.place
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.place, ignore_errors=True)
-        self.note.unlink(missing_ok=True)
 
 
 def _line(done: int, total: int, manifest: Manifest, result: results.Result) -> str:

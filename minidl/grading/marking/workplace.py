@@ -19,7 +19,7 @@ def locked(out: Path) -> Iterator[None]:
 
     Raises InputError, with who it is, if another has it.
     """
-    import fcntl                       # not on Windows, where nothing is graded
+    import fcntl
 
     with (out / ".lock").open("a+", encoding="utf-8") as file:
         file.seek(0)

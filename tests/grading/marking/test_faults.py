@@ -1,14 +1,18 @@
-"""Nothing that is not a student's fault costs a student's points: it is named, and --resume ends with the right marks."""
+"""What is not a student's fault costs no student points: it is named, and --resume ends with the right marks."""
+import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 
 import pytest
 
+import minidl as md
 from minidl.grading.isolation import host, stage
 from minidl.grading.marking import collect, grade, results
 from minidl.grading.marking.plugin import verdict
 from minidl.grading.marking.proxy import Remote
 from tests.grading.marking import faults
+from tests.processes import running
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="submissions are graded on Linux and macOS")
 
@@ -20,13 +24,24 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+@contextmanager
+def locked_by_another(out):
+    """A process that has the lock of a folder of results, and is killed at the block's end."""
+    out.mkdir()
+    source = ("import sys, pathlib, time\nfrom minidl.grading.marking import workplace\n"
+              "with workplace.locked(pathlib.Path(sys.argv[1])):\n    print(flush=True)\n    time.sleep(1000)\n")
+    with running([sys.executable, "-c", source, str(out)], stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        yield other
+
+
 def only(wanted, real, broken):
     """A function that is broken where an argument names the wanted submission."""
     return lambda *arguments, **options: (broken if any(f"/{wanted}" in str(each) for each in arguments) else real)(
         *arguments, **options)
 
 
-# The system refuses the grader something --------------------------------------------------------------------------------
+# The system refuses the grader something ------------------------------------------------------------------------------
 
 def test_without_faults_all_get_their_marks(place):
     left, marks, _ = faults.graded(place)
@@ -84,3 +99,17 @@ def test_a_file_that_was_handed_in_and_is_gone_is_not_missing(tmp_path):
         (place.submission / "toys.py").unlink()
         with pytest.raises(host.Infrastructure, match="toys.py was handed in, and is gone"):
             Remote(workers, "toys", None).double(1)
+
+
+# Two gradings ---------------------------------------------------------------------------------------------------------
+
+@pytest.mark.processes
+def test_a_second_grading_into_a_folder_is_told_who_writes_there_and_changes_nothing(place):
+    with locked_by_another(place / "out") as other:
+        before = sorted((place / "out").iterdir())
+        with pytest.raises(md.InputError, match=f"another grading .process {other.pid} on .*, since .* writes into"):
+            faults.graded(place)
+        assert sorted((place / "out").iterdir()) == before
+    left, marks, _ = faults.graded(place, resume=True)             # it has ended, by whatever: it holds nothing
+    assert left == 0 and marks == faults.RIGHT_MARKS
+    assert (place / "out" / ".lock").read_text() == ""

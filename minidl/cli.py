@@ -374,9 +374,9 @@ def _grade(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out).expanduser()
     left = grade.grade(manifest.find(arguments.assignment), Path(arguments.submissions).expanduser(), out, options,
                        lambda line: print(line, flush=True))
-    print(f"gradebook.csv, and a folder for each submission, are in {out}")
     if left:
-        print(f"minidl: {left} could not be graded whole, for a fault of this machine; go on with --resume",
+        print(f"minidl: {left} could not be graded whole, for a fault of this machine or of a test; mend it, and go on "
+              "with --resume",
               file=sys.stderr)
     return 3 if left else 0
 

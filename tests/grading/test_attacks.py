@@ -91,9 +91,11 @@ def grade(submission, isolation, place):
     """The result, as it is on the disk."""
     path = place / "result.json"
     results.Result("attacked", "mallory", "d1", isolation.name).write(path)
+    tests = [test.name for _, test in manifest.read(place / "assignment").tests()]
     session.grade({"assignment": str(place / "assignment"), "instructor": str(place / "assignment" / "instructor"),
-                   "submission": str(submission), "result": str(path), "isolation": isolation.name,
-                   "uid": isolation.uid, "secret": SECRET, "task": None, "reverse": False, "tell": False})
+                   "submission": str(submission), "result": str(path), "notes": str(place / "notes.json"),
+                   "isolation": isolation.name, "uid": isolation.uid, "cores": [], "secret": SECRET, "tests": tests,
+                   "alone": True, "reverse": False, "tell": False})
     return results.read(path)
 
 

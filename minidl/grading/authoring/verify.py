@@ -132,7 +132,7 @@ class _Verifier:
             for file, text in files.items():
                 (folder / "in" / name / file).write_text(text, encoding="utf-8")
         options = grade.Options(jobs=min(jobs, len(variants)), instructor=self.instructor, reverse=reverse,
-                                tell=True)
+                                tell=True, control=False)
         grade.grade(self.manifest, folder / "in", folder / "out", options, lambda line: None)
         found = {name: results.read(folder / "out" / name / "result.json") for name in variants}
         for name, result in found.items():

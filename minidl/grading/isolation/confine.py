@@ -27,6 +27,11 @@ def confine(job: dict[str, Any]) -> list[str]:
     """
     kind, uid = job["isolation"], job["uid"]
     limit(job["limits"])
+    if job["core"] is not None:
+        try:
+            os.sched_setaffinity(0, [job["core"]])
+        except (AttributeError, OSError):        # no such call, or no longer this machine's: it may run anywhere
+            pass
     if kind == "landlock" and uid is not None:
         become(uid, job["readable"])
     elif kind in ("landlock", "uid") and os.geteuid() == 0:

@@ -1,6 +1,7 @@
 """The grader's side of a student's process: it starts it, calls into it, holds it to its limits and ends it."""
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import secrets
@@ -67,18 +68,19 @@ class Limits:
     seconds: int = 20
     memory: int = 2 << 30
     file: int = 1 << 20
-    processes: int = 64
+    processes: int = 16
 
 
 class Worker:
     """A student's process. `load` a file, `call` functions, `close` it: then nothing of it is left.
 
-    It is ready when it is made or, where one does not `wait` for that, after `wait`. Raises Infrastructure if it does
-    not start.
+    It is ready when it is made or, where one does not `wait` for that, after `wait`. With a `core` it runs on that one
+    alone, so that its threads take nothing from its neighbours. Raises Infrastructure if it does not start.
     """
 
-    def __init__(self, stage: Stage, isolation: Isolation, limits: Limits, *, wait: bool = True) -> None:
-        self.stage, self.isolation, self.limits = stage, isolation, limits
+    def __init__(self, stage: Stage, isolation: Isolation, limits: Limits, *, core: int | None = None,
+                 wait: bool = True) -> None:
+        self.stage, self.isolation, self.limits, self.core = stage, isolation, limits, core
         self.printed, self.lost = bytearray(), 0          # what it printed: the first bytes, and how many more
         self.process: subprocess.Popen[bytes] | None = None
         self._waited = 0.0
@@ -112,7 +114,7 @@ class Worker:
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(scratch), "TMPDIR": str(scratch),
                        "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
         job = {"isolation": isolation.name, "uid": isolation.uid, "limits": limits, "readable": readable(self.stage),
-               "parent": None if isolation.name == "bwrap" else os.getpid()}
+               "core": self.core, "parent": None if isolation.name == "bwrap" else os.getpid()}
         self.process = subprocess.Popen(
             command(self.stage, isolation), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=environment, cwd=scratch, start_new_session=True, close_fds=True, bufsize=0, **user)
@@ -287,14 +289,17 @@ class Worker:
 class Workers:
     """A fresh worker for each of `tests` tests, of which some are started before it is their turn.
 
-    Most of a test's time is NumPy's import, which can go on while the test before it runs. Those that wait hold nothing
-    of a submission; one that has ended by its turn, since without isolation a worker can end others, is started again.
+    Most of a test's time is NumPy's import, which can go on while the test before it runs, on another of the `cores`.
+    Those that wait hold nothing of a submission; one that has ended by its turn, since without isolation a worker can
+    end others, is started again.
     Under uid, where nothing but the filter stands between workers of one user, each starts in its turn.
     """
 
-    def __init__(self, stage: Stage, isolation: Isolation, limits: Limits, tests: int) -> None:
+    def __init__(self, stage: Stage, isolation: Isolation, limits: Limits, tests: int,
+                 cores: Sequence[int] = ()) -> None:
         self.stage, self.isolation, self.limits, self.tests = stage, isolation, limits, tests
-        self.ahead = min((os.cpu_count() or 1) - 1, 3) if isolation.name != "uid" else 0
+        self.ahead = min((len(cores) or os.cpu_count() or 1) - 1, 3) if isolation.name != "uid" else 0
+        self._cores = itertools.cycle(cores or [None])
         self._waiting: deque[Worker] = deque()
 
     def take(self) -> Worker:
@@ -318,7 +323,7 @@ class Workers:
         return worker
 
     def _one(self) -> Worker:
-        return Worker(self.stage, self.isolation, self.limits, wait=False)
+        return Worker(self.stage, self.isolation, self.limits, core=next(self._cores), wait=False)
 
     def __enter__(self) -> Workers:
         return self

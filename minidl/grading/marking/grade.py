@@ -8,20 +8,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from minidl.errors import InputError
 from minidl.files import atomic_write
 from minidl.grading.isolation import sandbox
 from minidl.grading.isolation.stage import Isolation
 from minidl.grading.manifest import ANSWERS, Manifest
-from minidl.grading.marking import collect, overrides, reports, results
-from minidl.grading.marking.workplace import locked, temporary
+from minidl.grading.marking import collect, notes, overrides, reports, results
+from minidl.grading.marking.workplace import cores, locked, temporary
 
 _SESSION_SECONDS = 60.0                # beyond what its tests may take
 
@@ -39,6 +39,7 @@ class Options:
     instructor: Path | None = None
     secret: Path | None = None
     reverse: bool = False              # the tests in reversed order, for `assign verify`
+    control: bool = True               # the reference is graded first, and nothing else if it has not all points
     tell: bool = False                 # what hidden tests say is kept, for `assign verify`
 
 
@@ -78,20 +79,32 @@ def _grade(manifest: Manifest, folder: Path, out: Path, options: Options, say: C
         say(f"not graded, no folder, .zip or .py file: {reports.line(', '.join(left_out))}")
     graded: dict[str, results.Result] = {}
     with temporary(out) as place, ThreadPoolExecutor(options.jobs) as pool:
-        run = _Run(manifest, out, options, _secret(options.secret or out / "secret"), place, isolations)
+        run = _Run(manifest, out, options, _secret(options.secret or out / "secret"), place,
+                   list(map(Slot, isolations, cores(options.jobs))))
+        if options.control and (faults := run.faults_of_reference()):
+            say(f"nothing was graded: {faults}")
+            return len(found)
         waiting = {pool.submit(run.one, submission): submission for submission in found}
         try:
             for done in as_completed(waiting):
                 result = graded[waiting[done].name] = done.result()
                 say(_line(len(graded), len(found), manifest, result))
+            for name in sorted(run.doubted):
+                before = graded[name].points()
+                run.settle(graded[name])
+                if graded[name].points() != before or graded[name].broken():
+                    say(f"once more, alone: {_line(len(graded), len(found), manifest, graded[name])}")
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             run.stop()
             raise KeyboardInterrupt(f"stopped: {len(graded)} of {len(found)} are graded; go on with --resume") from None
     ordered = [graded[submission.name] for submission in found]
     reports.write(out, manifest, ordered, decided)
+    notes.report(out, manifest, ordered)
     if options.task and not all(result.complete(manifest) for result in ordered):
         say(f"only task {options.task} was graded; without --task, and with --resume, all are")
+    say(f"gradebook.csv, and a folder for each submission, are in {out}; {notes.REPORT} there, which is not for "
+        "students, says why tests failed")
     return sum(result.broken() for result in ordered)
 
 
@@ -118,31 +131,40 @@ def _decisions(path: Path | None, out: Path, manifest: Manifest, names: list[str
     return decided
 
 
+class Slot(NamedTuple):
+    """What one session at a time has: a way to run workers, with a user or without, and cores for them."""
+
+    isolation: Isolation
+    cores: list[int]
+
+
 class _Run:
-    """One run over submissions, each in a session of its own; `isolations` are as many as may run at a time."""
+    """One run over submissions, each in a session of its own; `slots` are as many as may run at a time."""
 
     def __init__(self, manifest: Manifest, out: Path, options: Options, secret: str, place: Path,
-                 isolations: list[Isolation]) -> None:
+                 slots: list[Slot]) -> None:
         self.manifest, self.out, self.options, self.secret, self.place = manifest, out, options, secret, place
-        self.free = list(isolations)   # a slot, and with it a user, for each job
+        self.free = list(slots)
+        self.tests = [test.name for task, test in manifest.tests() if options.task in (None, task.id)]
+        self.doubted: dict[str, Path] = {}       # submissions with doubts, and where their files are
         self.sessions: set[subprocess.Popen[str]] = set()
         self.stopped = False
 
     def one(self, submission: collect.Submission) -> results.Result:
         """Grade one submission, or take over what was graded before."""
-        isolation = self.free.pop()
+        slot = self.free.pop()
         try:
-            return self._one(submission, isolation)
+            return self._one(submission, slot)
         except Exception as error:     # whatever it is, it keeps nobody else from being graded
-            return self._broken(submission, isolation, error)
+            return self._broken(submission, slot, error)
         finally:
-            self.free.append(isolation)
+            self.free.append(slot)
 
-    def _broken(self, submission: collect.Submission, isolation: Isolation, error: Exception) -> results.Result:
+    def _broken(self, submission: collect.Submission, slot: Slot, error: Exception) -> results.Result:
         """The result of a submission that could not be graded at all: --resume finds no other."""
-        result = results.Result(self.manifest.name, submission.name, "", isolation.name)
-        self._fill(result, f"{type(error).__name__}: {error}")
-        path = self.out / submission.name / "result.json"
+        result = results.Result(self.manifest.name, submission.name, "", slot.isolation.name)
+        self._fill(result, self.tests, f"{type(error).__name__}: {error}")
+        path = self._path(result)
         try:
             result.write(path)
         except (InputError, OSError):  # no room for it
@@ -150,10 +172,13 @@ class _Run:
                 path.unlink(missing_ok=True)
         return result
 
-    def _fill(self, result: results.Result, trouble: str) -> None:
+    def _path(self, result: results.Result) -> Path:
+        return self.out / result.submission / "result.json"
+
+    def _fill(self, result: results.Result, tests: list[str], trouble: str) -> None:
         """Records of tests that were not run, with the reason."""
         for task, test in self.manifest.tests():
-            if test.name not in result.records and self.options.task in (None, task.id):
+            if test.name not in result.records and test.name in tests:
                 result.add(results.Record(test.name, task.id, "infrastructure", 0.0, test.points, test.hidden, trouble))
 
     def stop(self) -> None:
@@ -162,7 +187,7 @@ class _Run:
         for process in list(self.sessions):
             process.kill()
 
-    def _one(self, submission: collect.Submission, isolation: Isolation) -> results.Result:
+    def _one(self, submission: collect.Submission, slot: Slot) -> results.Result:
         manifest, options = self.manifest, self.options
         path = self.out / submission.name / "result.json"
         collected = collect.collect(submission.path, manifest.files, [ANSWERS] * bool(manifest.questions))
@@ -172,24 +197,96 @@ class _Run:
         before = _before(path, manifest, collected.digest) if options.resume or options.task else None
         if before and options.resume and not options.task and before.complete(manifest):
             return before
-        result = before or results.Result(manifest.name, submission.name, collected.digest, isolation.name)
-        result.problem, result.isolation = "; ".join(filter(None, (collected.problem, silent))), isolation.name
-        result.records = {} if options.task is None else {
-            name: record for name, record in result.records.items() if record.task != options.task}
-        result.write(path)
-        staged = Path(tempfile.mkdtemp(dir=self.place))
-        for name, content in collected.files.items():
-            (staged / name).write_bytes(content)
-        trouble = self._session({
-            "assignment": str(manifest.folder.absolute()), "submission": str(staged), "result": str(path.absolute()),
-            "instructor": str(manifest.instructor(options.instructor).absolute()), "isolation": isolation.name,
-            "uid": isolation.uid, "secret": self.secret, "task": options.task, "reverse": options.reverse,
-            "tell": options.tell, "parent": os.getpid()})
-        shutil.rmtree(staged, ignore_errors=True)
-        result = results.read(path)
-        self._fill(result, trouble)
-        result.write(path)
+        result = before or results.Result(manifest.name, submission.name, collected.digest, slot.isolation.name)
+        result.problem = "; ".join(filter(None, (collected.problem, silent)))
+        result.isolation = slot.isolation.name
+        if options.task is None:
+            result.records = {}
+        staged = self._stage(collected.files)
+        self._test(result, path, staged, self.tests, slot)
+        if result.doubted("alone") or result.doubted("test"):
+            self.doubted[submission.name] = staged
+        else:
+            shutil.rmtree(staged, ignore_errors=True)
         return result
+
+    def settle(self, result: results.Result) -> None:
+        """Remove the doubts about a result, now that nothing else runs.
+
+        What others may have slowed is repeated, once. Where a test broke off, with whatever it got, the reference is
+        asked: if it fares no better on the same random numbers, that is no submission's fault.
+        """
+        path, doubted = self._path(result), [*result.doubted("alone"), *result.doubted("test")]
+        try:
+            if late := result.doubted("alone"):
+                self._test(result, path, self.doubted[result.submission], late, self.free[0], alone=True)
+            if broken := result.doubted("test"):
+                control = self._reference(broken, result.digest)
+                for record in (result.records[name] for name in broken):
+                    record.doubt = ""
+                    if control.records[record.test].status != "passed":
+                        record.status, record.message = "infrastructure", "a fault of the test itself"
+                result.write(path)
+        except Exception as error:     # as for `one`
+            result.records = {name: record for name, record in result.records.items() if name not in doubted}
+            self._fill(result, doubted, f"{type(error).__name__}: {error}")
+            with suppress(InputError, OSError):
+                result.write(path)
+
+    def faults_of_reference(self) -> str:
+        """What the reference does not pass, in one sentence, as it is graded first; nothing if it passes all.
+
+        Raises InputError if that is a fault of the assignment, not of this machine.
+        """
+        failed = [record for record in self._reference(self.tests).records.values() if record.status != "passed"]
+        if not failed:
+            return ""
+        told = "; ".join(f"{record.test}: {record.status} ({reports.line(record.message)[:300]})"
+                         for record in failed[:3]) + f"; and {len(failed) - 3} more" * (len(failed) > 3)
+        if all(record.status == "infrastructure" for record in failed):
+            return f"the tests cannot be run, not even for the reference: {told}"
+        raise InputError(f"nothing was graded, since the reference itself does not pass {told}; mend the test, its "
+                         f"driver or the reference: minidl assign verify {self.manifest.name}")
+
+    def _reference(self, tests: list[str], digest: str = "reference") -> results.Result:
+        """The reference, graded as a submission; with a submission's digest, on the random numbers of that one."""
+        material, slot = self.manifest.instructor(self.options.instructor), self.free[0]
+        result = results.Result(self.manifest.name, "reference", digest, slot.isolation.name)
+        with tempfile.TemporaryDirectory(dir=self.place) as folder:
+            staged, path = Path(folder, "submission"), Path(folder, "result.json")
+            staged.mkdir()
+            for name in self.manifest.files:
+                shutil.copyfile(material / name, staged / name)
+            self._test(result, path, staged, tests, slot, tell=True)
+            if late := result.doubted("alone"):
+                self._test(result, path, staged, late, slot, alone=True, tell=True)
+        return result
+
+    def _stage(self, files: Mapping[str, bytes]) -> Path:
+        staged = Path(tempfile.mkdtemp(dir=self.place))
+        for name, content in files.items():
+            (staged / name).write_bytes(content)
+        return staged
+
+    def _test(self, result: results.Result, path: Path, staged: Path, tests: list[str], slot: Slot, *,
+             alone: bool = False, tell: bool = False) -> None:
+        """Run these tests of a submission in a session; their records are new, also in the file."""
+        options = self.options
+        kept = notes.path(self.out, result.submission)
+        if path.is_relative_to(self.place):      # the reference's
+            kept = path.with_name("notes.json")
+        notes.forget(kept, tests)
+        result.records = {name: record for name, record in result.records.items() if name not in tests}
+        result.write(path)
+        trouble = self._session({
+            "assignment": str(self.manifest.folder.absolute()), "submission": str(staged),
+            "result": str(path.absolute()), "instructor": str(self.manifest.instructor(options.instructor).absolute()),
+            "isolation": slot.isolation.name, "uid": slot.isolation.uid, "cores": slot.cores, "secret": self.secret,
+            "tests": tests, "alone": alone, "reverse": options.reverse, "tell": tell or options.tell,
+            "notes": str(kept.absolute()), "parent": os.getpid()})
+        result.records = results.read(path).records
+        self._fill(result, tests, trouble)
+        result.write(path)
 
     def _session(self, job: dict[str, Any]) -> str:
         """Run a session; returns a sentence if it came to no good end. What it graded by then is in its result."""

@@ -8,7 +8,7 @@ import hashlib
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -29,8 +29,9 @@ MAX_MESSAGE = 2000
 class Plan:
     """What a session tests and how: `student` makes the fixture of this name for each test.
 
-    `seed` is what random inputs are drawn from, with the test's name: the same for the same files. `task`, where given,
-    is the only one that is tested. `report` is called after each test.
+    `seed` is what random inputs are drawn from, with the test's name: the same for the same files. `only` names the
+    tests to run, where not all are; `alone` says that nothing else is being graded. `report` is called after each test,
+    `told` with why one failed that students are not told.
     """
 
     manifest: Manifest
@@ -38,12 +39,14 @@ class Plan:
     student: Callable[[Test], Student]
     seed: bytes
     solution: Path | None = None       # the instructor's
-    task: str | None = None
+    only: Collection[str] | None = None
+    alone: bool = False
     hidden: bool = False               # whether hidden tests are run
     reverse: bool = False              # the tests in reversed order
     tell: bool = False                 # what hidden tests say is kept: for their author alone
     seconds: float | None = None       # for one test as a whole, with what it computes from answers itself
     report: Callable[[Result], None] = lambda result: None
+    told: Callable[[str, str], None] = lambda test, text: None     # why a test failed that students are not told
 
 
 class Grading:
@@ -98,8 +101,8 @@ class Grading:
     def _is_wanted(self, item: Any) -> bool:
         if item.originalname not in self.known:
             return False
-        task, test = self.known[item.originalname]
-        return self.plan.task in (None, task.id) and (self.plan.hidden or not test.hidden)
+        _, test = self.known[item.originalname]
+        return (self.plan.only is None or test.name in self.plan.only) and (self.plan.hidden or not test.hidden)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Iterator[None]:
@@ -134,26 +137,38 @@ class Grading:
             task, test = self.known[item.originalname]
             error = call.excinfo.value if call.excinfo else None
             if call.when != "call" and error is not None and not isinstance(error, host.Infrastructure):
-                error = host.Infrastructure(f"{call.when} of the test: {error}")
+                absent = isinstance(error, pytest.FixtureLookupError)
+                error = host.Infrastructure(f"{call.when} of the test: "
+                                            + (f"there is no fixture {error.argname!r}" if absent else str(error)))
             self._record(task, test, error, item, report)
         return report
 
     def _record(self, task: Task, test: Test, error: BaseException | None, item: Any, report: Any) -> None:
         student = item.stash.get(_STUDENT, None)
-        status, message = verdict(student.as_data(error) if student and error else error)
+        error = student.as_data(error) if student and error else error
+        status, message = verdict(error)
         if status == "not_attempted":
             report.wasxfail = message                # which the debugger passes over
         if test.name in self.lost:                   # a test with parameters passes if all of its cases do
             return
         if status != "passed":
             self.lost.add(test.name)
+        doubt = self._doubt(status, error)
+        if error and status != "not_attempted" and (test.hidden or doubt == "test" or status == "infrastructure"):
+            self.plan.told(test.name, message[:MAX_MESSAGE] + _trace(error))
         shown = not test.hidden or self.plan.tell or status == "infrastructure"
         self.plan.result.add(Record(
             test.name, task.id, status, test.points if status == "passed" else 0.0, test.points, test.hidden,
             message=message[:MAX_MESSAGE] if shown else "",
             output=(student.output() or report.capstdout)[:MAX_MESSAGE] if student and not test.hidden else "",
-            seconds=round(time.perf_counter() - item.stash[_STARTED], 3)))
+            seconds=round(time.perf_counter() - item.stash[_STARTED], 3), doubt=doubt))
         self.plan.report(self.plan.result)
+
+    def _doubt(self, status: str, error: BaseException | None) -> str:
+        """What else than the submission may have ended a test so."""
+        if status == "timeout" or isinstance(error, host.WorkerDied) and "SIGKILL" in str(error):
+            return "" if self.plan.alone else "alone"
+        return "test" if status == "error" and not isinstance(error, host.StudentError) else ""
 
 
 _STUDENT, _STARTED = pytest.StashKey[Student](), pytest.StashKey[float]()
@@ -180,6 +195,13 @@ def _line_of_test(error: BaseException) -> str:
         if Path(frame.filename).name.startswith("test_"):
             return f"\nin the test, with what came: {frame.line}"
     return ""
+
+
+def _trace(error: BaseException) -> str:
+    """The last lines of what ran in this process, for whoever wrote it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return "".join(f"\n{Path(frame.filename).name}:{frame.lineno} in {frame.name}: {frame.line}"
+                   for frame in frames[-4:] if "site-packages" not in frame.filename)
 
 
 def _last_line(error: BaseException) -> str:

@@ -18,7 +18,10 @@ STATUSES = ("passed", "failed", "not_attempted", "error", "timeout", "memory", "
 
 @dataclass
 class Record:
-    """One test's outcome. `message` and `output` are empty for a hidden test: of it only the status is shown."""
+    """One test's outcome. `message` and `output` are empty for a hidden test: of it only the status is shown.
+
+    With a `doubt` it does not count yet: "alone", it may have come of what ran beside it; "test", of the test itself.
+    """
 
     test: str
     task: str
@@ -29,6 +32,7 @@ class Record:
     message: str = ""
     output: str = ""
     seconds: float = 0.0
+    doubt: str = ""
 
 
 @dataclass
@@ -61,12 +65,16 @@ class Result:
 
     def complete(self, manifest: Manifest) -> bool:
         """Whether every test of the manifest has an outcome that is the submission's own."""
-        return all(test.name in self.records and self.records[test.name].status != "infrastructure"
-                   for _, test in manifest.tests())
+        found = [self.records.get(test.name) for _, test in manifest.tests()]
+        return all(record and record.status != "infrastructure" and not record.doubt for record in found)
+
+    def doubted(self, doubt: str) -> list[str]:
+        """The tests whose outcome has this doubt."""
+        return [record.test for record in self.records.values() if record.doubt == doubt]
 
     def broken(self) -> bool:
-        """Whether a fault of the grader's machine has kept a test from an outcome."""
-        return any(record.status == "infrastructure" for record in self.records.values())
+        """Whether a fault that is not the submission's has kept a test from an outcome."""
+        return any(record.status == "infrastructure" or record.doubt for record in self.records.values())
 
     def write(self, path: Path) -> None:
         """Write as JSON, atomically."""

@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from minidl.errors import InputError
 from minidl.grading import manifest
 from minidl.grading.isolation import host
 from minidl.grading.isolation.confine import die_with_parent, limit_memory
-from minidl.grading.marking import results
+from minidl.grading.marking import notes, results
 from minidl.grading.marking.plugin import Grading, Plan
 from minidl.grading.marking.proxy import Remote, Student
 
@@ -56,15 +57,16 @@ def grade(job: dict[str, Any]) -> results.Result:
     """Grade one submission as the job says, each test in a worker of its own, into the result that the job names.
 
     The job: folders `assignment`, `instructor` and `submission`, the file `result`, `isolation` with its `uid` or None,
-    `secret` in hex, the only `task`, or None, whether to `reverse` the order and to `tell` what hidden tests say, and
-    the process that is its `parent`. The result is there already, with the records that are to stay.
+    `secret` in hex, the names of `tests` to run, whether to `reverse` the order and to `tell` what hidden tests say,
+    whether it is graded `alone`, the `cores` for its workers, and the process that is its `parent`. The result is there
+    already, with the records that are to stay; why tests failed goes into the file `notes`.
     """
     assignment = manifest.read(Path(job["assignment"]))
     limits = host.Limits(wall=assignment.limits.seconds, seconds=int(assignment.limits.seconds) + 10,
                          memory=assignment.limits.memory << 20)
     isolation = host.Isolation(job["isolation"], job["uid"])
     with host.Stage(Path(job["submission"]), engine=assignment.engine) as stage, host.Workers(
-            stage, isolation, limits, sum(1 for _ in assignment.tests())) as workers:
+            stage, isolation, limits, len(job["tests"]), job["cores"]) as workers:
         return grade_with(job, lambda drivers: Remote(workers, assignment.module, drivers), seconds=3 * limits.wall)
 
 
@@ -74,9 +76,9 @@ def grade_with(job: dict[str, Any], student: Callable[[Path], Student], *, secon
     path = Path(job["result"])
     result = results.read(path)
     run(Plan(assignment, result, seed=bytes.fromhex(job["secret"]) + result.digest.encode(), hidden=True,
-             task=job["task"], reverse=job["reverse"], tell=job["tell"], seconds=seconds,
+             only=job["tests"], alone=job["alone"], reverse=job["reverse"], tell=job["tell"], seconds=seconds,
              solution=instructor / assignment.files[0], report=lambda result: result.write(path),
-             student=lambda test: student(manifest.drivers(
+             told=partial(notes.add, Path(job["notes"])), student=lambda test: student(manifest.drivers(
                  assignment.folder / "tests", instructor if test.hidden else None))),
         [assignment.folder / "tests", instructor / "tests"], ["-p", "no:terminal"])
     return result

@@ -237,8 +237,9 @@ def run(manifest: Manifest, task: str | None = None, *, debug: bool = False, pri
     path = manifest.folder / manifest.files[0]
     result = Result(manifest.name, manifest.folder.name, _sha256(path) if path.is_file() else "", "none")
     printer = printer or _Printer(manifest, task, quiet=True)
-    plan = Plan(manifest, result, seed=b"check", task=task, report=printer.show, student=lambda test: Local(
-        manifest.folder, manifest.module, drivers, seconds=manifest.limits.seconds, debug=debug, noted=printer.noted))
+    plan = Plan(manifest, result, seed=b"check", only=_names(manifest, task), report=printer.show,
+                student=lambda test: Local(manifest.folder, manifest.module, drivers, seconds=manifest.limits.seconds,
+                                           debug=debug, noted=printer.noted))
     # The student's output is kept by `Local`, and pytest's debugger needs its terminal. A warning is output.
     options = [f"-p{name}" for name in ("no:terminal", "no:debugging", "no:warnings")] + ["-s"]
     if debug:
@@ -254,6 +255,10 @@ def run(manifest: Manifest, task: str | None = None, *, debug: bool = False, pri
             raise printer.broken from None
         raise
     return result
+
+
+def _names(manifest: Manifest, task: str | None) -> list[str]:
+    return [test.name for each, test in manifest.tests() if task in (None, each.id)]
 
 
 class _Printer:

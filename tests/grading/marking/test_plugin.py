@@ -178,7 +178,7 @@ def test_random_numbers_follow_from_the_seed_and_the_tests_name_in_any_order(tmp
     assert first[0][1].strip().isdecimal()                   # what a test printed in this process is kept too
     assert drawn(tmp_path) == first and drawn(tmp_path, reverse=True) == first[::-1]
     assert drawn(tmp_path, seed=b"another")[0][1] != first[0][1]
-    assert drawn(tmp_path, task="2") == first[1:]
+    assert drawn(tmp_path, only=["test_b"]) == first[1:]
     assert drawn(tmp_path, hidden=False) == first
 
 

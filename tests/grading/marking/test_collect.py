@@ -1,13 +1,17 @@
 """Files are taken from folders and archives by name; nothing else that was handed in has any effect."""
+import errno
 import os
 import random
+import re
 import stat
 import sys
+import tracemalloc
 import zipfile
 
 import pytest
 
 import minidl as md
+from minidl.grading.marking import archive as members
 from minidl.grading.marking import collect
 
 
@@ -48,11 +52,44 @@ def test_two_files_of_a_name_at_one_depth_are_a_problem(archive):
     assert not collected.files and "2 files toys.py at the same depth" in collected.problem
 
 
-def test_a_bomb_is_not_unpacked(archive):
-    path = archive([("toys.py", bytes(50 << 20))])
-    assert path.stat().st_size < 1 << 20
-    collected = collect.collect(path, ["toys.py"])
-    assert not collected.files and "larger than 1,024 KiB" in collected.problem
+METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_of_a_member_no_more_is_unpacked_than_asked_for_whatever_its_compression(tmp_path, method):
+    path, content = tmp_path / "alice.zip", b"x = 1\n" * 10_000
+    with zipfile.ZipFile(path, "w", method) as file:
+        file.writestr("toys.py", content)
+        file.writestr("empty.py", b"")
+    toys, empty = members.members(path)
+    for most in (1, 1000, len(content) - 1, len(content), len(content) + 1):
+        assert members.content(path, toys, most) == content[:most]
+    assert members.content(path, empty, 10) == b""
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_file_that_is_too_large_is_not_unpacked(tmp_path, method, monkeypatch):
+    monkeypatch.setattr(collect, "MAX_BYTES", 4096)
+    with zipfile.ZipFile(tmp_path / "alice.zip", "w", method) as file:
+        file.writestr("toys.py", bytes(4097))
+    collected = collect.collect(tmp_path / "alice.zip", ["toys.py"])
+    assert not collected.files and "toys.py is larger than 4 KiB" in collected.problem
+
+
+def test_no_header_makes_lzma_take_memory_for_more_than_is_asked_for(tmp_path):
+    path = tmp_path / "alice.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("toys.py", b"x = 1\n" * 1000)
+    data = bytearray(path.read_bytes())
+    at = 30 + len("toys.py") + 5
+    data[at:at + 4] = b"\xff\xff\xff\xff"                  # a dictionary of 4 GiB
+    path.write_bytes(data)
+    tracemalloc.start()
+    try:
+        assert collect.collect(path, ["toys.py"]).files == {"toys.py": b"x = 1\n" * 1000}
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows makes links for administrators only")
@@ -84,7 +121,7 @@ def test_a_damaged_archive_is_a_problem_not_an_error(tmp_path, archive):
         assert not collected.files and "cannot be read" in collected.problem
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("method", METHODS)
 def test_whatever_is_wrong_with_an_archive_is_its_own_problem(tmp_path, method):
     path, rng = tmp_path / "alice.zip", random.Random(0)
     with zipfile.ZipFile(path, "w", method) as file:
@@ -140,9 +177,101 @@ def test_a_folder_without_submissions_gets_a_sentence(tmp_path):
 
 
 def test_a_file_under_another_name_is_named_but_not_taken(tmp_path):
-    (tmp_path / "toy.py").write_bytes(b"x = 1")
+    for name in ("toy.py", "helpers.py"):
+        (tmp_path / name).write_bytes(b"x = 1")
     collected = collect.collect(tmp_path, ["toys.py"])
     assert not collected.files and collected.problem == "there is no toys.py, but toy.py"
+
+
+@pytest.mark.parametrize("name", ["toys (1).py", "toys(2).py", "Toys.py", "toys - Copy.py", "toys - Copy (2).py",
+                                  "Copy of toys.py", "toys_1.py", "toys-2.py", "toys.py.txt", "toys copy.py"])
+def test_what_a_browser_or_a_file_manager_made_of_a_name_is_taken_and_said(tmp_path, archive, name):
+    for path in (tmp_path / "ann", archive([("a0/" + name, b"x = 1"), ("a0/other.py", b"")])):
+        if not path.suffix:
+            path.mkdir()
+            (path / name).write_bytes(b"x = 1")
+            (path / "other.py").write_bytes(b"")
+        collected = collect.collect(path, ["toys.py"])
+        assert collected.files == {"toys.py": b"x = 1"} and collected.problem == f"{name} was taken for toys.py"
+
+
+def test_of_two_renamed_files_none_is_taken_and_one_beside_the_right_one_is_named(archive):
+    collected = collect.collect(archive([("toys (1).py", b"1"), ("toys (2).py", b"2")]), ["toys.py"])
+    assert not collected.files
+    assert "it holds toys (1).py and toys (2).py; hand in one, as toys.py" in collected.problem
+    collected = collect.collect(archive([("toys (1).py", b"1"), ("toys.py", b"2")]), ["toys.py"])
+    assert collected.files == {"toys.py": b"2"} and collected.problem == "toys (1).py beside toys.py was not looked at"
+
+
+def test_the_only_python_file_is_taken_and_said(tmp_path):
+    (tmp_path / "homework.py").write_bytes(b"x = 1")
+    (tmp_path / "notes.txt").write_bytes(b"")
+    collected = collect.collect(tmp_path, ["toys.py"], ["answers.md"])
+    assert collected.files == {"toys.py": b"x = 1"} and collected.problem == "homework.py was taken for toys.py"
+    assert "there is no toys.py" in collect.collect(tmp_path, ["toys.py", "more.py"]).problem
+
+
+def test_a_file_in_an_archive_in_a_students_folder_is_found(tmp_path, archive):
+    (tmp_path / "ann_12345_file_").mkdir()
+    path = archive([("a0_toys/toys.py", b"x = 1"), ("a0_toys/answers.md", b"y")], "ann_12345_file_/a0.zip")
+    (path.parent / "notes.zip").write_bytes(b"no archive")
+    collected = collect.collect(path.parent, ["toys.py"], ["answers.md"])
+    assert collected.files == {"toys.py": b"x = 1", "answers.md": b"y"}
+    assert collected.problem == "notes.zip cannot be read: File is not a zip file"
+    (path.parent / "toys.py").write_bytes(b"mine")                 # which lies nearer
+    assert collect.collect(path.parent, ["toys.py"]).files == {"toys.py": b"mine"}
+    (path.parent / "toys.py").unlink()
+    archive([("a0_toys/toys.py", b"x = 2")], "ann_12345_file_/a0 (1).zip")
+    assert "2 files toys.py at the same depth" in collect.collect(path.parent, ["toys.py"]).problem
+
+
+def test_the_right_file_is_found_behind_any_number_of_others(tmp_path, archive, monkeypatch):
+    assert collect.MAX_ENTRIES >= 1_000_000
+    monkeypatch.setattr(collect, "MAX_ENTRIES", 60)
+    (tmp_path / "ann" / "images").mkdir(parents=True)
+    (tmp_path / "ann" / "a0_toys").mkdir()
+    for number in range(100):
+        (tmp_path / "ann" / "images" / f"{number}.png").touch()
+    (tmp_path / "ann" / "toys.py").write_bytes(b"x = 1")
+    collected = collect.collect(tmp_path / "ann", ["toys.py"])     # above the images: they are not even counted
+    assert collected.files == {"toys.py": b"x = 1"} and not collected.problem
+    (tmp_path / "ann" / "toys.py").rename(tmp_path / "ann" / "a0_toys" / "toys.py")
+    assert collect.collect(tmp_path / "ann", ["toys.py"]).files
+    (tmp_path / "ann" / "a0_toys").rename(tmp_path / "ann" / "z")
+    assert "holds more than 60 entries; the rest was not looked at" in collect.collect(
+        tmp_path / "ann", ["toys.py"]).problem
+    monkeypatch.setattr(collect, "MAX_ENTRIES", 200)
+    assert collect.collect(tmp_path / "ann", ["toys.py"]).files
+
+
+def test_folders_without_end_hide_nothing_beside_them(tmp_path):
+    folder = tmp_path / "ann"
+    folder.mkdir()
+    (folder / "toys.py").write_bytes(b"x = 1")
+    here = os.getcwd()
+    try:
+        os.chdir(folder)
+        for _ in range(30):                      # a path of more than 4096 letters
+            os.mkdir("d" * 200)
+            os.chdir("d" * 200)
+    finally:
+        os.chdir(here)
+    assert collect.collect(folder, ["toys.py"]).problem == ""
+    collected = collect.collect(folder, ["toys.py"], ["answers.md"])
+    assert collected.files == {"toys.py": b"x = 1"} and "nested too deep" in collected.problem
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EACCES, errno.ENOMEM])
+def test_what_keeps_the_grader_from_reading_is_not_the_submissions_fault(tmp_path, monkeypatch, number):
+    def refuse(*arguments):
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / "toys.py").write_bytes(b"x = 1")
+    for name in ("open", "scandir"):
+        with monkeypatch.context() as patch:
+            patch.setattr(collect.os, name, refuse)
+            with pytest.raises(OSError, match=re.escape(os.strerror(number))):
+                collect.collect(tmp_path, ["toys.py"])
 
 
 def test_what_is_no_submission_is_named(tmp_path):

@@ -20,9 +20,11 @@ from minidl.grading.isolation.stage import Isolation, Stage
 ORDER = ("bwrap", "landlock", "uid", "none")     # the strongest first
 FIRST_UID = 60_800                     # of the users that workers run as, one a slot: numbers that no system gives out
 _USERS = 1000
-_PROBE_LIMITS = host.Limits(wall=5.0)
+# Long enough for any machine: what is only slow has not failed.
+_PROBE_LIMITS = host.Limits(wall=120.0, seconds=120)
+_UNDECIDED = "nobody knows whether it works, since a worker in it gave "
 _ADVICE = "; take that right from others (chmod -R o-rwx)"
-_MOST_PATHS = 2000                     # of those below a hidden one that are tried
+_MOST_PATHS, _MOST_LEVELS = 2000, 8    # of those below a hidden one that are tried
 
 _PROBE = '''
 import os, socket
@@ -74,18 +76,25 @@ def choose(wanted: str = "auto", *, slots: int = 1, required: bool = False, hidd
 
     `hidden` are files and folders that no submission may read: an isolation in which a worker can is none. `say` is
     told why the stronger ones do not work. Raises InputError, with the reasons, if the one that is wanted does not work
-    or, where isolation is `required`, none does; and where only rights of files are to be changed for one that works.
+    or, where isolation is `required` or this is root, none does; where only rights of files are to be changed for one
+    that works; and where one is too slow to say.
     """
     if wanted not in ("auto", *ORDER):
         raise InputError(f"no isolation {wanted!r}; there are auto, {', '.join(ORDER)}")
     if required and wanted == "none":
         raise InputError("--require-isolation does not go with --isolation none")
-    reasons = []
+    reasons: list[str] = []
     for name in ORDER if wanted == "auto" else [wanted]:
         if name == "none" and required:
             break
         for isolation in _candidates(name):
             reason = trouble(isolation, hidden)
+            if reason.startswith(_UNDECIDED):    # to go on with a weaker one would be a submission's choice
+                raise InputError(f"isolation {name}: {reason}; wait until this machine has more time, or choose one "
+                                 "with --isolation")
+            if name == "none" and wanted == "auto" and os.name == "posix" and os.geteuid() == 0:
+                raise InputError("; ".join([*reasons, "without any isolation submissions would do what they like as "
+                                            "root; grade as another user, or say --isolation none if that is meant"]))
             if not reason:
                 if name == "uid":
                     say("isolation uid does not hide what every user of this machine may read: /proc, with the command "
@@ -132,8 +141,9 @@ def trouble(isolation: Isolation, hidden: Sequence[Path] = ()) -> str:
                 if isolation.name == "none":
                     return ""
                 done = worker.call("probe", "escapes", [str(closed), *_all(hidden)], os.getpid())
-        except (host.Infrastructure, host.StudentError, host.WorkerDied, host.TimeLimit, host.ProtocolError,
-                OSError) as error:
+        except host.TimeLimit as error:
+            return f"{_UNDECIDED}{error}"
+        except (host.Infrastructure, host.StudentError, host.WorkerDied, host.ProtocolError, OSError) as error:
             return str(error)
     if not done:
         return ""
@@ -176,13 +186,14 @@ def _all(paths: Sequence[Path]) -> Iterator[str]:
     """These, and the files and folders in them, level by level: no submission can hide the others behind its own."""
     for path in paths:
         yield str(path)
-        folders, found = deque([str(path)]), 0
+        folders, found = deque([(str(path), 1)]), 0
         while folders and found < _MOST_PATHS:
-            with suppress(OSError), os.scandir(folders.popleft()) as entries:
+            folder, level = folders.popleft()
+            with suppress(OSError), os.scandir(folder) as entries:
                 for entry in islice(entries, _MOST_PATHS - found):
                     # Nothing else: a link to what every worker reads, or a pipe, would make each isolation look broken.
                     if stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode) in (stat.S_IFREG, stat.S_IFDIR):
                         found += 1
                         yield entry.path
-                        if entry.is_dir(follow_symlinks=False):
-                            folders.append(entry.path)
+                        if level < _MOST_LEVELS and entry.is_dir(follow_symlinks=False):
+                            folders.append((entry.path, level + 1))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minidl.errors import InputError
-from minidl.grading.isolation import sandbox, stage
+from minidl.grading.isolation import host, sandbox, stage
 from tests.grading import isolations
 
 pytestmark = pytest.mark.processes
@@ -24,7 +24,8 @@ def broken(monkeypatch):
     return broken
 
 
-def test_auto_takes_the_strongest_that_works_and_says_why_no_stronger_one_does(broken):
+def test_auto_takes_the_strongest_that_works_and_says_why_no_stronger_one_does(broken, monkeypatch):
+    monkeypatch.setattr(sandbox.os, "geteuid", lambda: 1000)
     for count, name in enumerate(sandbox.ORDER):
         broken(*sandbox.ORDER[:count])
         lines = []
@@ -62,11 +63,43 @@ def test_what_is_wanted_and_does_not_work_is_refused_with_the_reasons(broken):
     broken("bwrap", "landlock", "uid")
     with pytest.raises(InputError, match="bwrap in this kernel; isolation landlock .*; isolation uid"):
         sandbox.choose("auto", required=True)
-    assert sandbox.choose("auto") == [stage.Isolation("none")]
     with pytest.raises(InputError, match="--require-isolation does not go with --isolation none"):
         sandbox.choose("none", required=True)
     with pytest.raises(InputError, match="no isolation 'docker'; there are auto, bwrap, landlock, uid, none"):
         sandbox.choose("docker")
+
+
+def test_root_does_not_go_on_without_isolation_unless_told(broken, monkeypatch):
+    broken("bwrap", "landlock", "uid")
+    assert sandbox.choose("none") == [stage.Isolation("none")]
+    monkeypatch.setattr(sandbox.os, "geteuid", lambda: 1000)
+    assert sandbox.choose("auto") == [stage.Isolation("none")]
+    monkeypatch.setattr(sandbox.os, "geteuid", lambda: 0)
+    with pytest.raises(InputError, match="no uid in this kernel; without any isolation .* say --isolation none"):
+        sandbox.choose("auto")
+
+
+def test_an_isolation_that_is_too_slow_to_say_is_not_given_up_for_a_weaker_one(monkeypatch):
+    class Slow:
+        __init__ = lambda self, *_, **__: None
+        __exit__ = lambda self, *_: None
+
+        def __enter__(self):
+            return self
+
+        def load(self, name):
+            raise host.TimeLimit("no answer within 120 s")
+
+    monkeypatch.setattr(host, "Worker", Slow)
+    monkeypatch.setattr(sandbox.shutil, "which", lambda name: name)
+    monkeypatch.setattr(sandbox.sys, "platform", "linux")
+    with pytest.raises(InputError, match="isolation bwrap: nobody knows whether it works, .* no answer within 120 s"):
+        sandbox.choose("auto")
+
+
+def test_a_chain_of_folders_does_not_slow_the_look_for_what_can_be_read(tmp_path):
+    (tmp_path / "/".join("d" * 50)).mkdir(parents=True)
+    assert len(list(sandbox._all([tmp_path]))) == 1 + sandbox._MOST_LEVELS
 
 
 def test_where_only_rights_of_files_are_wrong_none_is_no_way_out(monkeypatch):

@@ -61,6 +61,7 @@ examples:
   minidl assign new a9 "Normalizing flows"   a small assignment that works, to be rewritten
   minidl assign build a9                     the stub and the table of points, from the instructor's solution
   minidl assign verify a9                    right solutions get all points, wrong ones lose what they must
+  minidl assign verify a9 --mutant "one mean for all columns"                 this wrong solution alone
   minidl assign release a9 out/              what students get, and nothing else
 
 assignments/README.md says how an assignment is made. --instructor DIR names a folder outside of it which holds a
@@ -201,6 +202,8 @@ def _add_assign(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action.set_defaults(run=run)
         if name == "build":
             action.add_argument("--check", action="store_true", help="write nothing; exit code 1 if it would")
+        if name == "verify":
+            action.add_argument("--mutant", metavar="NAME", help="grade this wrong solution alone")
         if name == "release":
             action.add_argument("out", metavar="OUT", help="the folder in which the copy's folder is made")
 
@@ -350,7 +353,8 @@ def _assign_verify(arguments: argparse.Namespace) -> int:
     from minidl.grading import manifest
     from minidl.grading.authoring import verify
 
-    faults = verify.verify(manifest.find(arguments.assignment), _folder(arguments.instructor), print)
+    faults = verify.verify(manifest.find(arguments.assignment), _folder(arguments.instructor), print,
+                           mutant=arguments.mutant)
     for fault in faults:
         print(f"fault: {fault}")
     print(f"{len(faults) or 'no'} fault{'s' * (len(faults) != 1)}")

@@ -24,6 +24,7 @@ from minidl.grading.marking.results import Result
 
 MUTANTS = 3                            # of each task, at least
 _TEXTS = ("name", "task", "replace", "by")
+DRAWS = 3                              # of random numbers: what a test finds, it finds in each
 SHARE = 0.25                           # of its time limit, that a test may need with the reference
 
 Files = dict[str, str]                 # a submission: names and texts
@@ -38,11 +39,13 @@ class Mutant(NamedTuple):
     loses: frozenset[str]
 
 
-def verify(manifest: Manifest, instructor: Path | None, say: Callable[[str], None]) -> list[str]:
+def verify(manifest: Manifest, instructor: Path | None, say: Callable[[str], None], *,
+           mutant: str | None = None) -> list[str]:
     """Check an assignment, saying what is done; returns a sentence for each fault.
 
     First what can be seen without running anything, then the solution, then stub and mutants: it stops after the first
-    of these that has faults, since what comes next would only repeat them.
+    of these that has faults, since what comes next would only repeat them. With the name of a `mutant`, this one alone
+    is graded.
     `instructor` is the folder that holds its instructor material, where that is not its own. Raises InputError where
     the material cannot be read, so that nothing can be checked.
     """
@@ -58,17 +61,25 @@ def verify(manifest: Manifest, instructor: Path | None, say: Callable[[str], Non
         faults += _faults_in_mutants(manifest, wrong)
     except InputError as error:
         faults.append(str(error))
+    if mutant is not None and (wrong or not faults):
+        named = [each for each in wrong if each.name == mutant]
+        if not named:
+            raise InputError(f"{manifest.name} has no mutant {mutant!r}"
+                             + nearest(mutant, [each.name for each in wrong]))
+        wrong = named
     if faults:
         say("nothing was graded yet: mend these first")
         return faults
     with tempfile.TemporaryDirectory(prefix="minidl-verify-") as place:
         verifier = _Verifier(manifest, instructor, Path(place), say)
+        if mutant is not None:
+            return list(verifier.check_mutants(wrong))
         faults += list(faults_in_examples(manifest, material)) or verifier.check_reference(right)
         if faults:
             say("stub and mutants were not graded yet: mend these first")
             return faults
         say(f"stub and {len(wrong)} mutants are being graded ...")
-        return list(verifier.check_others(build.stubs(manifest, material), wrong))
+        return [*verifier.check_stub(build.stubs(manifest, material)), *verifier.check_mutants(wrong)]
 
 
 class _Verifier:
@@ -79,7 +90,7 @@ class _Verifier:
         self.tests = [test.name for _, test in manifest.tests()]
 
     def check_reference(self, files: Files) -> Iterator[str]:
-        """Right and fast; and the same in reversed order with other random numbers: no test needs another before it."""
+        """Right and fast; and the same in reversed order and with other random numbers."""
         result = self._grade("reference", {"reference": files}, jobs=1)["reference"]
         failed: dict[str, list[str]] = {}        # by what came of them
         for record in result.records.values():
@@ -98,32 +109,44 @@ class _Verifier:
         whole = f"of {in_points(self.manifest.points)} in tests"
         self.say(f"reference: {result.points():g} {whole}; slowest: {slowest.test}, "
                  f"{slowest.seconds:.1f} s of {self.manifest.limits.seconds:g} s; isolation: {result.isolation}")
-        again = self._grade("reversed", {"reference": files}, jobs=1, reverse=True)["reference"]
-        for name in self.tests:
-            first, second = result.records[name].status, again.records[name].status
-            if first != second:
-                yield _told(f"{name} depends on the order of the tests or on its random numbers: {first}, then "
-                            f"{second} in reversed order and with another seed", again.records[name])
-        self.say(f"in reversed order, with another seed: {again.points():g} {whole}")
+        unsteady: set[str] = set()
+        for draw in range(2, DRAWS + 1):
+            again = self._grade(f"reference-{draw}", {"reference": files}, jobs=1, reverse=draw == 2)["reference"]
+            order = " in reversed order and" * (draw == 2)
+            for name in self.tests:
+                first, second = result.records[name].status, again.records[name].status
+                if first != second and name not in unsteady:
+                    unsteady.add(name)
+                    yield _told(f"{name} depends on {'the order of the tests or on ' * (draw == 2)}its random numbers: "
+                                f"{first}, then {second}{order} with another seed", again.records[name])
+            self.say(f"{'in reversed order, ' * (draw == 2)}with another seed: {again.points():g} {whole}")
 
-    def check_others(self, stub: Files, wrong: list[Mutant]) -> Iterator[str]:
-        """The stub attempts nothing; each mutant loses what it must, and nothing else."""
-        variants = {"stub": stub} | {f"mutant-{number}": mutant.files for number, mutant in enumerate(wrong, 1)}
-        found = self._grade("others", variants, jobs=os.cpu_count() or 1)
-        for record in found["stub"].records.values():
+    def check_stub(self, stub: Files) -> Iterator[str]:
+        """It attempts nothing."""
+        result = self._grade("stub", {"stub": stub}, jobs=1)["stub"]
+        for record in result.records.values():
             if record.status != "not_attempted":
                 yield _told(f"with the stub, {record.test} ends with {record.status}, not with not_attempted", record)
-        self.say(f"stub: {in_points(found['stub'].points())}")
+        self.say(f"stub: {in_points(result.points())}")
+
+    def check_mutants(self, wrong: list[Mutant]) -> Iterator[str]:
+        """Each mutant loses what it must, and nothing else, whatever is drawn."""
+        variants = {f"mutant-{number}": mutant.files for number, mutant in enumerate(wrong, 1)}
+        draws = [self._grade(f"mutants-{draw}", variants, jobs=os.cpu_count() or 1) for draw in range(1, DRAWS + 1)]
         exact = 0
         for number, mutant in enumerate(wrong, 1):
-            records = found[f"mutant-{number}"].records
-            lost = {name for name in self.tests if records[name].status != "passed"}
-            exact += lost == mutant.loses
-            for name in sorted(lost - mutant.loses):
-                yield _told(f"mutant {mutant.name!r} loses {name}, which it does not name", records[name])
-            for name in sorted(mutant.loses - lost):
-                yield f"mutant {mutant.name!r} passes {name}, which it should lose"
-        self.say(f"mutants: {exact} of {len(wrong)} lose exactly what they name")
+            records = {name: [found[f"mutant-{number}"].records[name] for found in draws] for name in self.tests}
+            lost = {name: [each for each in records[name] if each.status != "passed"] for name in self.tests}
+            faults = [name for name in self.tests if len(lost[name]) != (DRAWS if name in mutant.loses else 0)]
+            exact += not faults
+            for name in faults:
+                times = len(lost[name])
+                if name not in mutant.loses:
+                    yield _told(f"mutant {mutant.name!r} loses {name}{_of_draws(times)}, which it does not name",
+                                lost[name][0])
+                else:
+                    yield f"mutant {mutant.name!r} passes {name}{_of_draws(DRAWS - times)}, which it should lose"
+        self.say(f"mutants: {exact} of {len(wrong)} lose exactly what they name, in {DRAWS} draws each")
 
     def _grade(self, what: str, variants: dict[str, Files], *, jobs: int, reverse: bool = False) -> dict[str, Result]:
         folder = self.place / what
@@ -140,6 +163,10 @@ class _Verifier:
                 if record.status == "infrastructure":
                     raise InputError(f"{record.test} could not be run for {what} {name}: {record.message}")
         return found
+
+
+def _of_draws(times: int) -> str:
+    return f" in {times} of {DRAWS} draws" * (times < DRAWS)
 
 
 def _told(fault: str, record: results.Record) -> str:

@@ -2,8 +2,10 @@
 
 Most tests here grade in this process; the slow ones grade as `verify` does.
 """
+import hashlib
 import re
 
+import numpy as np
 import pytest
 
 from minidl import cli
@@ -24,7 +26,9 @@ def flows(tmp_path, monkeypatch):
 
 @pytest.fixture
 def here(flows, monkeypatch):
-    """Variants are graded in this process."""
+    """Variants are graded in this process, in two draws."""
+    monkeypatch.setattr(verify, "DRAWS", 2)
+
     def grade(verifier, what, variants, *, jobs, reverse=False):
         material, found = flows.instructor(verifier.instructor), {}
         for name, files in variants.items():
@@ -47,18 +51,46 @@ def edit(path, before, after):
 
 
 def faults_of(flows, place, part):
-    """The faults that come up in `check_reference` or `check_others`."""
+    """The faults that come up with the reference, or with the stub and mutants."""
     found, material = manifest.read(flows.folder), flows.instructor()
     verifier = verify._Verifier(found, None, place, lambda line: None)
-    return list(verifier.check_reference(build.sources(found, material)) if part == "reference" else
-                verifier.check_others(build.stubs(found, material), verify.mutants(found, material)))
+    if part == "reference":
+        return list(verifier.check_reference(build.sources(found, material)))
+    return [*verifier.check_stub(build.stubs(found, material)),
+            *verifier.check_mutants(verify.mutants(found, material))]
 
 
 def test_a_new_assignment_has_no_faults(flows, here):
     said = []
     assert verify.verify(flows, None, said.append) == []
-    assert said[0].startswith("reference: 4 of 4 points in tests; slowest: ") and said[2:] == [
-        "stub and 3 mutants are being graded ...", "stub: 0 points", "mutants: 3 of 3 lose exactly what they name"]
+    assert said[0].startswith("reference: 4 of 4 points in tests; slowest: ") and said[1:] == [
+        "in reversed order, with another seed: 4 of 4 points in tests",
+        "stub and 3 mutants are being graded ...", "stub: 0 points",
+        "mutants: 3 of 3 lose exactly what they name, in 2 draws each"]
+
+
+def test_one_mutant_can_be_asked_about_alone(flows, here, monkeypatch):
+    said = []
+    for part in ("check_reference", "check_stub"):
+        monkeypatch.setattr(verify._Verifier, part, None)
+    assert verify.verify(flows, None, said.append, mutant="changes its input") == []
+    assert said == ["mutants: 1 of 1 lose exactly what they name, in 2 draws each"]
+    with pytest.raises(InputError, match="a9 has no mutant 'changes the input'; did you mean changes its input?"):
+        verify.verify(flows, None, said.append, mutant="changes the input")
+
+
+def test_a_mutant_that_passes_a_test_by_luck_is_a_fault(flows, here, monkeypatch):
+    name, first = "test_the_input_stays_as_it_is", []
+    for draw in (1, 2):
+        digest = hashlib.sha256(f"mutants-{draw}{name}".encode()).digest()
+        first.append(np.random.default_rng(np.frombuffer(digest, np.uint32)).standard_normal() + 5)
+    edit(flows.folder / "tests" / "test_flows.py", '    student.call_twice("centre", x)',
+         f'    if x[0, 0] > {sum(first) / 2!r}:\n        student.call_twice("centre", x)')
+    assert verify.DRAWS == 2
+    monkeypatch.setattr(verify._Verifier, "check_reference", lambda *_: [])
+    monkeypatch.setattr(verify._Verifier, "check_stub", lambda *_: [])
+    assert verify.verify(flows, None, lambda line: None) == [
+        f"mutant 'changes its input' passes {name} in 1 of 2 draws, which it should lose"]
 
 
 @pytest.mark.slow
@@ -88,7 +120,7 @@ def test_a_reference_that_fails_a_test_is_a_fault(flows, here, tmp_path):
 
 def test_nothing_is_run_before_the_files_are_right_and_no_mutant_before_the_solution(flows, here, monkeypatch):
     said = []
-    monkeypatch.setattr(verify._Verifier, "check_others", None)
+    monkeypatch.setattr(verify._Verifier, "check_mutants", None)
     edit(flows.folder / "tests" / "test_flows.py", "np.zeros(3)", "np.ones(3)")
     assert len(verify.verify(flows, None, said.append)) == 1
     assert said[-1] == "stub and mutants were not graded yet: mend these first"
@@ -108,7 +140,7 @@ def test_nothing_is_run_before_the_files_are_right_and_no_mutant_before_the_solu
     ("import numpy", "import nunpy", "instructor/flows.py cannot be loaded: ModuleNotFoundError: No module named "
      "'nunpy'")])
 def test_an_example_that_does_not_hold_is_a_fault(flows, monkeypatch, before, after, sentence):
-    monkeypatch.setattr(verify._Verifier, "check_others", None)
+    monkeypatch.setattr(verify._Verifier, "check_mutants", None)
     edit(flows.instructor() / "flows.py", before, after)
     build.build(flows, flows.instructor())
     fault, = verify.verify(flows, None, lambda line: None)
@@ -207,7 +239,7 @@ def test_faults_in_the_files_are_told(flows, fault):
 
 
 def test_what_a_release_would_refuse_is_a_fault_too(flows, monkeypatch):
-    for part in ("check_reference", "check_others"):
+    for part in ("check_reference", "check_stub", "check_mutants"):
         monkeypatch.setattr(verify._Verifier, part, lambda *arguments: [])
     edit(flows.folder / "README.md", "Your function", "BEGIN SOLUTION. Your function")
     fault, = verify.verify(flows, None, lambda line: None)
@@ -248,6 +280,6 @@ def test_instructor_material_may_lie_outside(flows, tmp_path):
 
 
 def test_verify_leaves_with_1_for_faults(flows, capsys, monkeypatch):
-    monkeypatch.setattr(verify, "verify", lambda manifest, instructor, say: ["this is wrong", "that too"])
+    monkeypatch.setattr(verify, "verify", lambda manifest, instructor, say, mutant: ["this is wrong", "that too"])
     assert cli.main(["assign", "verify", "a9"]) == 1
     assert capsys.readouterr().out == "fault: this is wrong\nfault: that too\n2 faults\n"

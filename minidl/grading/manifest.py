@@ -14,6 +14,9 @@ from minidl.errors import InputError
 
 ANSWERS = "answers.md"                 # where students answer questions, in an assignment that has any
 
+# When Gradescope shows hidden tests. At each upload is no choice: students could ask them until they know the answer.
+HIDDEN_TESTS = ("after_published", "after_due_date", "hidden")
+
 
 @dataclass(frozen=True)
 class Test:
@@ -61,6 +64,7 @@ class Manifest:
 
     `files` are what a student hands in; the first is the one that is tested. With `engine` a submission may import
     minidl's tensors, layers, optimisers and data, none of its models; without it there is no minidl to import.
+    `hidden_tests` is when Gradescope shows students which of these passed.
     """
 
     folder: Path
@@ -72,6 +76,7 @@ class Manifest:
     questions: tuple[Question, ...] = ()
     engine: bool = False
     limits: Limits = field(default_factory=Limits)
+    hidden_tests: str = HIDDEN_TESTS[0]
 
     @property
     def module(self) -> str:
@@ -156,6 +161,7 @@ def as_toml(manifest: Manifest) -> str:
 
     lines = [f"{key} = {quoted(getattr(manifest, key))}" for key in ("name", "title", "slides", "files")]
     lines += ["engine = true"] * manifest.engine
+    lines += [f"hidden_tests = {quoted(manifest.hidden_tests)}"] * (manifest.hidden_tests != HIDDEN_TESTS[0])
     lines += ["", "[limits]", f"seconds = {manifest.limits.seconds!r}", f"memory = {manifest.limits.memory}"]
     for task in manifest.tasks:
         lines += ["", "[[task]]", *(f"{key} = {quoted(getattr(task, key))}" for key in ("id", "title", "functions"))]
@@ -195,7 +201,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def parse(folder: Path, table: Mapping[str, Any]) -> Manifest:
     """The manifest that a table says. Raises InputError with a sentence for whatever is wrong in it."""
-    known(table, "the manifest", {"name", "title", "slides", "files", "engine", "limits", "task", "question"})
+    known(table, "the manifest", {"name", "title", "slides", "files", "engine", "hidden_tests", "limits", "task",
+                                   "question"})
     limits = _get(table, "limits", dict, "the manifest", {})
     known(limits, "limits", {"seconds", "memory"})
     files = tuple(_texts(table, "files", "the manifest"))
@@ -207,7 +214,10 @@ def parse(folder: Path, table: Mapping[str, Any]) -> Manifest:
         tuple(_task(task) for task in _get(table, "task", list, "the manifest")),
         tuple(_question(question) for question in _get(table, "question", list, "the manifest", [])),
         _get(table, "engine", bool, "the manifest", False),
-        Limits(_positive(limits, "seconds", "limits", 10.0), int(_positive(limits, "memory", "limits", 2048))))
+        Limits(_positive(limits, "seconds", "limits", 10.0), int(_positive(limits, "memory", "limits", 2048))),
+        _get(table, "hidden_tests", str, "the manifest", HIDDEN_TESTS[0]))
+    if manifest.hidden_tests not in HIDDEN_TESTS:
+        raise InputError(f"hidden_tests is one of {', '.join(HIDDEN_TESTS)}, not {manifest.hidden_tests!r}")
     if not manifest.tasks:
         raise InputError("it has no [[task]]")
     _distinct("task or question", [task.id for task in manifest.tasks] + [q.id for q in manifest.questions])

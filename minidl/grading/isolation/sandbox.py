@@ -1,6 +1,7 @@
 """Which isolation this machine has: each is found by running a worker in it, and where it fails the reason is kept."""
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -23,6 +24,8 @@ _USERS = 1000
 # Long enough for any machine: what is only slow has not failed.
 _PROBE_LIMITS = host.Limits(wall=120.0, seconds=120)
 _UNDECIDED = "nobody knows whether it works, since a worker in it gave "
+# That says nothing of an isolation, and is no reason for a weaker one.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 _ADVICE = "; take that right from others (chmod -R o-rwx)"
 _MOST_PATHS, _MOST_LEVELS = 2000, 8    # of those below a hidden one that are tried
 
@@ -143,7 +146,9 @@ def trouble(isolation: Isolation, hidden: Sequence[Path] = ()) -> str:
                 done = worker.call("probe", "escapes", [str(closed), *_all(hidden)], os.getpid())
         except host.TimeLimit as error:
             return f"{_UNDECIDED}{error}"
-        except (host.Infrastructure, host.StudentError, host.WorkerDied, host.ProtocolError, OSError) as error:
+        except (host.Infrastructure, host.StudentError, host.WorkerDied, host.ProtocolError) as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_ROOM:
+                raise error.__cause__ from None
             return str(error)
     if not done:
         return ""

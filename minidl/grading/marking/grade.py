@@ -61,8 +61,12 @@ def grade(manifest: Manifest, folder: Path, out: Path, options: Options, say: Ca
         raise InputError(f"there is no {solution}: grading needs the instructor's solution and hidden tests; "
                          "name the folder that holds them with --instructor")
     out.mkdir(mode=0o700, parents=True, exist_ok=True)   # marks are nobody else's business, nor a submission's
-    with locked(out):
-        return _grade(manifest, folder, out, options, say, found, left_out)
+    try:
+        with locked(out):
+            return _grade(manifest, folder, out, options, say, found, left_out)
+    except OSError as error:           # what has been graded is kept
+        say(f"this machine has no room, or no right, for what grading needs: {error}")
+        return len(found)
 
 
 def _grade(manifest: Manifest, folder: Path, out: Path, options: Options, say: Callable[[str], None],
@@ -99,8 +103,12 @@ def _grade(manifest: Manifest, folder: Path, out: Path, options: Options, say: C
             run.stop()
             raise KeyboardInterrupt(f"stopped: {len(graded)} of {len(found)} are graded; go on with --resume") from None
     ordered = [graded[submission.name] for submission in found]
-    reports.write(out, manifest, ordered, decided)
-    notes.report(out, manifest, ordered)
+    try:
+        reports.write(out, manifest, ordered, decided)
+        notes.report(out, manifest, ordered)
+    except InputError as error:
+        say(f"the reports are not whole: {error}")
+        return len(found)
     if options.task and not all(result.complete(manifest) for result in ordered):
         say(f"only task {options.task} was graded; without --task, and with --resume, all are")
     say(f"gradebook.csv, and a folder for each submission, are in {out}; {notes.REPORT} there, which is not for "

@@ -37,8 +37,8 @@ class Marks:
 def write(folder: Path, manifest: Manifest, results: Sequence[Result], overrides: Overrides) -> None:
     """Write gradebook.csv into the folder, and the other files into the folder of each submission."""
     rows = [_row(manifest, result, Marks(manifest, result, overrides)) for result in results]
-    with atomic_write(folder / "gradebook.csv", "w") as file:
-        file.write(_csv(rows))
+    with atomic_write(folder / "gradebook.csv") as file:
+        file.write(_csv(rows).encode("utf-8-sig"))       # by whose first bytes spreadsheets know what letters these are
     for result in results:
         marks = Marks(manifest, result, overrides)
         for name, text in (("feedback.md", feedback(manifest, result, marks)), ("junit.xml", junit(manifest, result)),
@@ -58,11 +58,12 @@ def _row(manifest: Manifest, result: Result, marks: Marks) -> dict[str, Any]:
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else ["submission"], lineterminator="\n")
+    writer = csv.DictWriter(text, list(rows[0]) if rows else ["submission"], lineterminator="\r\n",
+                            quoting=csv.QUOTE_ALL)
     writer.writeheader()
     for row in rows:
         # A cell that begins so would be a formula in a spreadsheet.
-        writer.writerow({key: "'" * bool(re.match(r"\s*[=+\-@\t\r]", cell)) + plain(cell)
+        writer.writerow({key: "'" * bool(re.match(r"\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]", cell)) + plain(cell)
                          for key, cell in row.items()})
     return text.getvalue()
 
@@ -134,7 +135,8 @@ def gradescope(manifest: Manifest, result: Result, marks: Marks) -> dict[str, An
     tests = [{"name": f"{record.task} {record.test}", "score": record.points, "max_score": record.maximum,
               "status": "passed" if record.status == "passed" else "failed",
               "output": "\n".join(filter(None, (record.status, plain(record.message)))), "output_format": "text",
-              "visibility": "visible"} for task in manifest.tasks for record in _records(result, task)]
+              "visibility": manifest.hidden_tests if record.hidden else "visible"}
+             for task in manifest.tasks for record in _records(result, task)]
     said = [result.problem, *(f"{task}: {marks.tasks[task]:g}, given by hand" for task in sorted(marks.by_hand)),
             *(f"{question.id}: " + ("not marked yet" if (points := marks.questions[question.id]) is None else
                                     f"{points:g} of {question.points:g}") for question in manifest.questions),

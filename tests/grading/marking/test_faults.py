@@ -12,8 +12,8 @@ import pytest
 
 import minidl as md
 from minidl import cli
-from minidl.grading.isolation import host, stage
-from minidl.grading.marking import collect, grade, results, workplace
+from minidl.grading.isolation import host, sandbox, stage
+from minidl.grading.marking import collect, grade, reports, results, workplace
 from minidl.grading.marking.plugin import verdict
 from minidl.grading.marking.proxy import Remote
 from tests.grading import toy
@@ -84,6 +84,23 @@ def test_a_refusal_ends_one_submission_alone_and_resume_gives_its_marks(quick, m
     assert left == 1 and marks.get("bob", 0.0) == 0.0 and {**marks, "bob": 1.0} == faults.RIGHT_MARKS
     assert any("bob: 0 of 4 points (3 infrastructure)" in line for line in said)
     assert faults.graded(quick, resume=True)[:2] == (0, faults.RIGHT_MARKS)
+
+
+@pytest.mark.parametrize("owner, name", [(workplace.tempfile, "mkdtemp"), (reports, "write")])
+def test_where_there_is_no_room_for_the_whole_it_is_said_and_resume_gives_all_marks(quick, monkeypatch, owner, name):
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, faults.full if owner is not reports else faults.refused)
+        left, _, said = faults.graded(quick)
+    assert left == 2 and "No space left" in said[-1]
+    assert faults.graded(quick, resume=True)[:2] == (0, faults.RIGHT_MARKS)
+
+
+def test_a_full_disk_is_no_reason_for_a_weaker_isolation(monkeypatch):
+    for owner, name in ((sandbox, "Stage"), (host.subprocess, "Popen")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, faults.full)
+            with pytest.raises(OSError, match="No space left"):
+                sandbox.trouble(stage.Isolation("none"))
 
 
 def test_whatever_keeps_a_worker_from_starting_is_the_machines_fault(tmp_path, monkeypatch):
@@ -165,8 +182,8 @@ def test_a_time_limit_that_was_not_tried_again_is_graded_again_by_resume(quick, 
     monkeypatch.setattr(grade._Run, "_session", timeouts)
     with monkeypatch.context() as patch:
         patch.setattr(grade._Run, "settle", faults.full)           # whatever ends the grader there
-        with pytest.raises(OSError, match="No space"):
-            faults.graded(quick)
+        left, _, said = faults.graded(quick)
+    assert left == 2 and "No space left" in said[-1]
     monkeypatch.setattr(grade._Run, "_session", faults.by_eye)
     assert faults.graded(quick, resume=True)[:2] == (0, faults.RIGHT_MARKS)
 

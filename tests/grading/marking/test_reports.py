@@ -1,11 +1,14 @@
 """Reports say what happened, escape what a submission wrote, and show nothing of a hidden test but its status."""
+import codecs
 import csv
 import io
 import json
+import tomllib
 from xml.etree import ElementTree
 
 import pytest
 
+from minidl.errors import InputError
 from minidl.grading import manifest
 from minidl.grading.marking import overrides, reports
 from minidl.grading.marking.results import Record, Result
@@ -25,7 +28,9 @@ def written(tmp_path):
     decided = overrides.Overrides({"=cmd": overrides.Decision({"q1": 1.0}, late_days=1.0, note=NASTY)}, 0.0, 0.5)
     reports.write(tmp_path / "out", assignment, [result], decided)
     files = {path.name: path.read_text() for path in (tmp_path / "out" / "=cmd").iterdir()}
-    return files, list(csv.DictReader(io.StringIO((tmp_path / "out" / "gradebook.csv").read_text())))
+    book = (tmp_path / "out" / "gradebook.csv").read_bytes()
+    assert book.startswith(codecs.BOM_UTF8 + b'"submission","total"')              # what a double click needs
+    return files, list(csv.DictReader(io.StringIO(book.decode("utf-8-sig"))))
 
 
 def test_the_gradebook_adds_up_and_holds_no_formula(written):
@@ -44,7 +49,23 @@ def test_no_report_holds_what_a_terminal_or_a_parser_would_obey(written):
     hidden = ElementTree.fromstring(written[0]["junit.xml"])[1]
     assert hidden.get("time") == "0.000"
     table = json.loads(written[0]["gradescope.json"])
+    assert [test["visibility"] for test in table["tests"]] == ["visible", "after_published", "visible"]
     assert table["score"] == 2.0 and [test["score"] for test in table["tests"]] == [0.0, 2.0, 1.0]
+
+
+def test_when_hidden_tests_are_shown_is_the_manifests_choice_but_never_at_each_upload(tmp_path):
+    path = toy.write(tmp_path) / "manifest.toml"
+    text = path.read_text()
+    for choice in manifest.HIDDEN_TESTS:
+        path.write_text(f'hidden_tests = "{choice}"\n{text}')
+        found = manifest.read(path.parent)
+        assert manifest.parse(path.parent, tomllib.loads(manifest.as_toml(found))) == found
+        result = Result("a0", "x", "00", "none")
+        table = reports.gradescope(found, result, reports.Marks(found, result, overrides.Overrides()))
+        assert [test["visibility"] for test in table["tests"]] == ["visible", choice, "visible"]
+    path.write_text(f'hidden_tests = "visible"\n{text}')
+    with pytest.raises(InputError, match="hidden_tests is one of after_published, after_due_date, hidden, not"):
+        manifest.read(path.parent)
 
 
 def test_in_feedback_foreign_text_is_code_or_escaped(written):

@@ -75,7 +75,9 @@ examples:
   minidl grade a3 submissions/ --out grades/ --resume --overrides marks.toml
 
 SUBMISSIONS holds a folder, .zip or .py file for each submission. DIR gets gradebook.csv and, for each submission,
-result.json, feedback.md, junit.xml, gradescope.json and the answers.md that was handed in. Random inputs depend on
+result.json, feedback.md, junit.xml, gradescope.json and the answers.md that was handed in; operator.md, not for
+students, says why hidden tests failed and what went wrong beside them. The reference is graded first. One grading at a
+time writes into DIR; a timeout counts if the test, once more and alone, comes to it again. Random inputs depend on
 DIR/secret and on a submission's files: grading the same again gives the same marks. --overrides names a TOML file with
 points given by hand, late days and exceptions; DIR keeps a copy, which later runs follow:
   [late]
@@ -86,7 +88,8 @@ points given by hand, late days and exceptions; DIR keeps a copy, which later ru
   late_days = 3
   excused = true                       nothing is taken off
   note = "was ill"
-Exit code: 0; 2 for wrong input; 3 if this machine failed and something is left to --resume; 130 after Ctrl-C."""
+Exit code: 0; 2 for wrong input, such as a reference that has not all points; 3 if this machine or a test failed, and
+something is left to --resume; 130 after Ctrl-C."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -63,6 +63,7 @@ examples:
   minidl assign verify a9                    right solutions get all points, wrong ones lose what they must
   minidl assign verify a9 --mutant "one mean for all columns"                 this wrong solution alone
   minidl assign release a9 out/              what students get, and nothing else
+  minidl assign release --clone minidl-students/      this repository, without what is the instructors'
 
 assignments/README.md says how an assignment is made. --instructor DIR names a folder outside of it which holds a
 course's own solutions and hidden tests, in DIR/a9_normalizing_flows. Exit code: 0; 1 for faults; 2 for wrong input."""
@@ -200,7 +201,8 @@ def _add_assign(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
                             ("verify", _assign_verify, "whether its tests tell right from wrong"),
                             ("release", _assign_release, "a copy for students")):
         action = actions.add_parser(name, help=help)
-        action.add_argument("assignment", metavar="ASSIGNMENT", help="such as a9, or a folder that holds it")
+        action.add_argument("assignment", metavar="ASSIGNMENT", nargs="?" if name == "release" else None,
+                            help="such as a9, or a folder that holds it")
         action.add_argument("--instructor", metavar="DIR", help="a folder outside with the instructor's material")
         action.set_defaults(run=run)
         if name == "build":
@@ -208,7 +210,8 @@ def _add_assign(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         if name == "verify":
             action.add_argument("--mutant", metavar="NAME", help="grade this wrong solution alone")
         if name == "release":
-            action.add_argument("out", metavar="OUT", help="the folder in which the copy's folder is made")
+            action.add_argument("out", metavar="OUT", nargs="?", help="the folder in which the copy's folder is made")
+            action.add_argument("--clone", metavar="DIR", help="instead: a repository with all that students may see")
 
 
 def _add_grade(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -367,7 +370,13 @@ def _assign_verify(arguments: argparse.Namespace) -> int:
 def _assign_release(arguments: argparse.Namespace) -> None:
     from minidl.grading.authoring import release
 
-    print(release.release(*_material(arguments), Path(arguments.out)))
+    if arguments.clone and arguments.assignment is None:
+        print(release.clone(Path(__file__).resolve().parents[1], Path(arguments.clone).expanduser(),
+                            _folder(arguments.instructor)))
+    elif arguments.out is None or arguments.clone:
+        raise InputError("give an assignment and a folder, such as a9 handout/, or --clone DIR alone")
+    else:
+        print(release.release(*_material(arguments), Path(arguments.out)))
 
 
 def _grade(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import shutil
+import subprocess
 import tempfile
 import tomllib
 from collections.abc import Iterator
@@ -51,6 +52,60 @@ def release(manifest: Manifest, instructor: Path, out: Path) -> Path:
         shutil.rmtree(part, ignore_errors=True)
         raise
     return target
+
+
+def clone(repository: Path, target: Path, instructor: Path | None = None) -> Path:
+    """Write the repository that students may see into a new folder: one commit, without any instructor's material.
+
+    It has what git knows of `repository` but for the folders of its assignments, which are as they are released.
+    Raises InputError if `target` exists, git does not work there, an assignment cannot be released, or a file has a
+    canary in it.
+    """
+    if target.exists():
+        raise InputError(f"{target} exists; remove it, or choose another folder")
+    home = repository / "assignments"
+    assignments = [manifests.read(path.parent) for path in sorted(home.glob("*/manifest.toml"))]
+    inside = tuple(f"assignments/{assignment.folder.name}/" for assignment in assignments)
+    names = _git(repository, "ls-files", "-z").split("\0")
+    found = {name: (repository / name).read_bytes() for name in names if name and not name.startswith(inside)
+             and (repository / name).is_file() and not (repository / name).is_symlink()}
+    for assignment in assignments:
+        material = assignment.instructor(instructor)
+        for secret, what in _secrets(assignment, material).items():
+            if what.startswith("the canary") and (name := next(
+                    (name for name in found if secret.encode() in found[name]), None)):
+                raise InputError(f"nothing was written: {name} has {what}")
+        if faults := list(faults_in_tests(assignment, material)):
+            raise InputError(f"nothing was written: {'; '.join(faults)}")
+        found |= {f"assignments/{assignment.folder.name}/{name}": content
+                  for name, content in contents(assignment, material).items()}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        for name, content in found.items():
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            (part / name).write_bytes(content)
+            (part / name).chmod(0o755 if os.access(repository / name, os.X_OK) else 0o644)
+        part.chmod(0o755)
+        _git(part, "init", "--quiet")
+        _git(part, "add", "--all", "--force")
+        _git(part, "-c", "user.name=minidl", "-c", "user.email=minidl@localhost", "commit", "--quiet", "--message",
+             "minidl, with its assignments as students get them")
+        os.replace(part, target)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    return target
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        return subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True,
+                              encoding="utf-8").stdout
+    except FileNotFoundError:
+        raise InputError("there is no git on this machine, which a clone needs") from None
+    except subprocess.CalledProcessError as error:
+        raise InputError(f"git {arguments[0]} did not work in {folder}: {error.stderr.strip()}") from None
 
 
 def contents(manifest: Manifest, instructor: Path) -> dict[str, bytes]:

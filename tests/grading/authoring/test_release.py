@@ -1,5 +1,8 @@
 """What students get is an allow-list, and nothing at all if anything of the instructor's is in it."""
 import configparser
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -152,3 +155,50 @@ def test_no_wheel_holds_assignments():
     setup.read(REPOSITORY / "setup.cfg", encoding="utf-8")
     assert "assignments" not in str(dict(setup["options.package_data"])) and not (REPOSITORY / "MANIFEST.in").exists()
     assert "include_package_data" not in setup["options"]
+
+
+@pytest.fixture
+def repository(flows, tmp_path):
+    """A repository with the assignment, a program, and an untracked file."""
+    home = tmp_path / "repository"
+    (home / "assignments").mkdir(parents=True)
+    flows.folder.rename(home / "assignments" / "a9_flows")
+    (home / "README.md").write_text("minidl\n")
+    (home / "run").write_text("#!/bin/sh\n")
+    (home / "run").chmod(0o755)
+    for arguments in (["init", "--quiet"], ["add", "--all"]):
+        subprocess.run(["git", "-C", str(home), *arguments], check=True)
+    (home / "notes.txt").write_text("mine")
+    return home
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(not shutil.which("git"), reason="there is no git")
+def test_the_clone_for_students_has_one_commit_and_nothing_of_the_instructors(repository, tmp_path):
+    target = release.clone(repository, tmp_path / "students")
+    names = subprocess.run(["git", "-C", str(target), "ls-tree", "-r", "--name-only", "HEAD"], text=True,
+                           capture_output=True, check=True).stdout.split()
+    assert set(names) == {"README.md", "run", *(f"assignments/a9_flows/{name}" for name in (
+        "README.md", "answers.md", "flows.py", "manifest.toml", "tests/test_flows.py"))}
+    assert os.access(target / "run", os.X_OK) and not os.access(target / "README.md", os.X_OK)
+    assert "large_offsets" not in (target / "assignments" / "a9_flows" / "manifest.toml").read_text()
+    with pytest.raises(InputError, match="students exists; remove it"):
+        release.clone(repository, target)
+    solution = (repository / "assignments" / "a9_flows" / "instructor" / "flows.py").read_text()
+    (repository / "README.md").write_text(solution)
+    with pytest.raises(InputError, match="nothing was written: README.md has the canary of instructor/flows.py"):
+        release.clone(repository, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(not shutil.which("git"), reason="there is no git")
+def test_a_clone_needs_a_repository(tmp_path):
+    with pytest.raises(InputError, match="git ls-files did not work in"):
+        release.clone(tmp_path, tmp_path / "students")
+
+
+def test_a_release_is_of_one_assignment_or_a_clone(capsys):
+    for arguments in (["a9"], [], ["a9", "out", "--clone", "x"], ["a9", "--clone", "x"]):
+        assert cli.main(["assign", "release", *arguments]) == 2
+        assert "give an assignment and a folder" in capsys.readouterr().err

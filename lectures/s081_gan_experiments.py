@@ -8,6 +8,7 @@
 
 # %%
 from dataclasses import replace
+from textwrap import fill
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from minidl.lectures.pictures import gan_experiments as pictures
 talk = lecture(81, data=["digits", "mnist", "fashion-mnist", "cifar10"])
 images = talk.load(flat=False)
 small = talk.data == "digits"
-experiment = ablation.of_set(talk.data, images=talk.short(4000 if small else 40_000, 64), seed=talk.seed,
+experiment = ablation.of_set(talk.data, images=talk.short(8000 if small else 40_000, 64), seed=talk.seed,
                              widths=(32, 32, 16) if small else (64, 64, 32, 16), device=talk.device.name)
 if talk.fast:
     experiment = experiment._replace(real=experiment.real[:120], others=experiment.others[:120])
@@ -46,7 +47,8 @@ samples: dict[str, np.ndarray] = {}
 found = ablation.run(experiment, each=lambda name, numbers, made: samples.update({name: made}),
                      shown=lambda name, gan: watched(f"row {name}")(gan))
 talk.rows("samples", "One idea more in each row", {
-    name: (show(made[:12]), f"SWD {found[name]['swd_mean']:.0f}") for name, made in samples.items()})
+    fill(f"{name} {ablation.ROWS[name].adds}" if name in ablation.ROWS else name, 18): (
+        show(made[:12]), f"SWD {found[name]['swd_mean']:.0f}") for name, made in samples.items()})
 talk.save(pictures.steps(found), "steps")
 talk.table(*ablation.cells(found))
 floor, *_ = (row["swd_mean"] for row in found.values())
@@ -65,10 +67,10 @@ talk.say(f"Two halves of the real images are {floor:.0f} apart: nobody can come 
 #
 # ## The last row, for longer
 #
-# All of it together, six times as long (slides 86 to 94 show the paper's faces, bedrooms and objects).
+# All of it together, four times as long (slides 86 to 94 show the paper's faces, bedrooms and objects).
 
 # %% name="long" slides=[86, 87]
-gan = ablation.played(ablation.ROWS["g"], experiment._replace(images=talk.short(6, 1) * experiment.images),
+gan = ablation.played(ablation.ROWS["g"], experiment._replace(images=talk.short(4, 1) * experiment.images),
                       watched("the last row, for longer"))
 made = show(gan.sample(len(others), talk.seed))
 talk.save(plotting.image_grid(made[:96], columns=16, title="Not in the training set"), "results")

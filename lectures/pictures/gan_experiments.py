@@ -19,14 +19,12 @@ def steps(found: Mapping[str, Mapping[str, Any]]) -> Figure:
 
     names = [name for name in found if name != "real"]
     figure = Figure(figsize=(10.0, 3.8), layout="constrained")
-    panels = {"SWD to real images (low: real)": ("swd_mean", None), "MS-SSIM of pairs (as real ones: varied)": (
-        "ms_ssim", "ms_ssim_se")}
+    panels = {"SWD to real images": ("swd_mean", None), "MS-SSIM of pairs": ("ms_ssim", "ms_ssim_se")}
     for axis, (title, (key, error)), colour in zip(figure.subplots(1, 2), panels.items(), colours(), strict=False):
         axis.bar(names, [found[name][key] for name in names], color=colour, width=0.6,
                  yerr=None if error is None else [found[name][error] for name in names])
-        axis.axhline(found["real"][key], color="0.3", linestyle="--", linewidth=1.2)
-        axis.annotate("real images", (1.0, found["real"][key]), xycoords=("axes fraction", "data"), ha="right",
-                      va="bottom", color="0.3", fontsize=9)
+        axis.axhline(found["real"][key], color="0.3", linestyle="--", linewidth=1.2, label="real images")
+        axis.legend()
         axis.set(title=title, xlabel="row")
         axis.grid(axis="x", visible=False)
     return figure

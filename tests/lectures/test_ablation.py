@@ -21,7 +21,7 @@ def test_each_row_adds_one_thing_to_the_row_before_it():
     changed = {name: [field for field in ablation.Row._fields[1:] if getattr(row, field) != getattr(before, field)]
                for (name, row), before in zip(list(rows.items())[1:], list(rows.values())[:-1], strict=True)}
     assert changed == {"b": ["growing"], "c": ["batch_size"], "d": ["betas", "tricks"], "e*": ["tricks"],
-                       "e": ["tricks"], "f": ["tricks"], "g": ["tricks"]}
+                       "e": ["tricks"], "f": ["lr", "tricks"], "g": ["tricks"]}
     parts = {name: {kind for _, layer in ProgressiveGAN(widths=(2, 2), tricks=row.tricks, rng=0).named_modules()
                     for kind in (BatchNorm, MinibatchDiscrimination, MinibatchStd, EqualizedLR, PixelNorm)
                     if isinstance(layer, kind)} for name, row in rows.items()}
@@ -37,6 +37,7 @@ def test_without_growing_all_images_are_seen_at_full_size_and_with_it_as_many_in
         ablation.played(ablation.ROWS[name], EXPERIMENT._replace(images=300))
     assert [stage.size for stage in seen[3]] == [4, 8, 16] and [stage.size for stage in seen[1]] == [16]
     assert sum(stage.images for stage in seen[3]) == sum(stage.images for stage in seen[1]) == 300
+    assert [stage.images for stage in seen[3]] == [50, 100, 150]
 
 
 def test_a_run_that_died_in_a_row_goes_on_there_and_ends_as_the_unbroken_one(tmp_path, killed_after):

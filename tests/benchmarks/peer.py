@@ -20,16 +20,20 @@ def _parameters(arrays: list[Any]) -> list[md.Parameter]:
     return [md.Parameter(np.array(a)) for a in arrays]
 
 
-def _wgan_step(critic: Any, parameters: Any, *data: Any) -> Any:
-    """A critic's step with Adam: the penalty differentiates a gradient."""
+def _wgan_step(critic: Any, parameters: Any, *data: Any, lr: float = 1e-4, betas: Any = (0.5, 0.9),
+               drift: float = 0.0) -> Any:
+    """A critic's step with Adam: the penalty differentiates a gradient; `drift` holds scores of real data near 0."""
     real, fake, alpha = map(md.Tensor, data)
-    optimizer = optim.Adam(parameters, lr=1e-4, betas=(0.5, 0.9))
+    optimizer = optim.Adam(parameters, lr=lr, betas=betas)
 
     def step() -> float:
         x = md.Tensor((alpha * real + (1 - alpha) * fake).data, requires_grad=True)
         g = md.grad(critic(x).sum(), x, create_graph=True)
         penalty = ((md.norm(g.flatten(1), axis=1) - 1) ** 2).mean()
-        loss = critic(fake).mean() - critic(real).mean() + 10 * penalty
+        scores = critic(real)
+        loss = critic(fake).mean() - scores.mean() + 10 * penalty
+        if drift:
+            loss = loss + drift * (scores**2).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -193,6 +197,28 @@ class Minidl:
 
         images = [d[name].transpose(0, 2, 3, 1) for name in ("real", "fake", "alpha")]
         return _wgan_step(critic, D.values(), *images)
+
+    def progan(self, d: Any, p: Any) -> Any:
+        """A critic's step of progressive growing at 32x32: equalised learning rate, minibatch deviation, WGAN-GP."""
+        from minidl.adversarial import MinibatchStd
+
+        l1 = d["D"]["l1"].reshape(128, 8, 8, -1).transpose(1, 2, 0, 3).reshape(d["D"]["l1"].shape)   # over (H, W, C)
+        arrays = {name: a.transpose(2, 3, 1, 0) if a.ndim == 4 else a for name, a in (d["D"] | {"l1": l1}).items()}
+        D = {name: md.Parameter(np.ascontiguousarray(a)) for name, a in arrays.items()}
+        scale = {name: math.sqrt(2 / math.prod(a.shape[:-1])) for name, a in arrays.items()}
+        deviation = MinibatchStd(p["batch"])
+
+        def conv(h: Any, name: str) -> Any:
+            return md.leaky_relu(md.conv2d(h, D[name] * scale[name], padding=len(arrays[name]) // 2), 0.2)
+
+        def critic(x: Any) -> Any:
+            h = conv(conv(conv(x, "rgb"), "c1"), "c2")
+            h = conv(conv(md.avg_pool2d(h, 2), "c3"), "c4")
+            h = conv(deviation(md.avg_pool2d(h, 2)), "c5").flatten(1)
+            return nn.linear(md.leaky_relu(nn.linear(h, D["l1"] * scale["l1"]), 0.2), D["l2"] * scale["l2"])
+
+        images = [d[name].transpose(0, 2, 3, 1).copy() for name in ("real", "fake", "alpha")]
+        return _wgan_step(critic, D.values(), *images, lr=1e-3, betas=(0.0, 0.99), drift=1e-3)
 
     def conv(self, d: Any, p: Any) -> Any:
         """One convolution, forward and backward; its images are (N, H, W, C) from the start, as is native here."""

@@ -12,7 +12,7 @@ from minidl.errors import InputError
 from minidl.kernels import Pair
 from minidl.nn import init
 from minidl.nn.module import Module
-from minidl.ops.convolution import geometry_of, pair_of
+from minidl.ops.geometry import geometry_of, pair_of
 from minidl.randomness import Seed, generator
 from minidl.rows import check_count
 from minidl.tensor import Parameter, Tensor

@@ -9,7 +9,7 @@ from minidl import ops
 from minidl.errors import InputError
 from minidl.nn.convolution import Pair, short
 from minidl.nn.module import Module
-from minidl.ops.convolution import pair_of
+from minidl.ops.geometry import pair_of
 from minidl.ops.operands import whole_numbers
 from minidl.ops.pooling import check_images, check_scale_factor, check_window
 from minidl.tensor import Tensor

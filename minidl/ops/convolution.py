@@ -6,19 +6,22 @@ are the same three again. So derivatives of every order need no further rule.
 
 Each is matrix products over *columns*: a window of the image, laid out as a row of KH*KW*C numbers (im2col). On the CPU
 they are made for a few images at a time, so that they are still in the cache when they are multiplied; on a GPU one
-kernel makes them all, for one product.
+kernel makes them all, for one product. Some small kernels with many channels go the shorter way of
+`minidl.ops.winograd`.
 """
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from minidl.backend import Array
 from minidl.errors import InputError
-from minidl.kernels import Pair, col2im, im2col, places
+from minidl.kernels import Pair, col2im, im2col
+from minidl.ops import winograd
+from minidl.ops.geometry import Geometry, check_axes, check_bias, check_fit, geometry_of, pair_of
 from minidl.ops.operands import operand
 from minidl.ops.shape import expand_dims, squeeze
 from minidl.rows import check_count, slices
@@ -26,23 +29,6 @@ from minidl.tensor import Tensor, primitive
 
 _BLOCK = 1_500_000     # bytes of columns at a time: they stay in the cache, and the products are not too small
 _NARROW = 4            # below so many channels, a row of the image is a longer run of memory than a row of a window
-
-
-class Geometry(NamedTuple):
-    """How a kernel is moved over an image: each pair is (vertical, horizontal)."""
-
-    stride: Pair = (1, 1)
-    padding: Pair = (0, 0)
-    dilation: Pair = (1, 1)
-    groups: int = 1
-
-    def reach(self, kernel: Pair) -> Pair:
-        """How many pixels the dilated kernel spans."""
-        return self.dilation[0] * (kernel[0] - 1) + 1, self.dilation[1] * (kernel[1] - 1) + 1
-
-    def positions(self, size: Pair, kernel: Pair) -> Pair:
-        """The size of the result: at how many places the kernel fits."""
-        return places(size, kernel, self.stride, self.padding, self.dilation)
 
 
 # The operations -------------------------------------------------------------------------------------------------------
@@ -59,13 +45,13 @@ def conv2d(x: Any, W: Any, b: Any = None, *, stride: int | Pair = 1, padding: in
     Raises InputError for shapes that do not fit, and for a kernel larger than the padded image.
     """
     x, W, b = operand(x), operand(W), None if b is None else operand(b)
-    _check_axes("conv2d", x, W)
+    check_axes("conv2d", x, W)
     _, geometry = geometry_of("conv2d", W.shape[:2], stride, padding, dilation, groups)
     if W.shape[3] % groups or W.shape[2] * groups != x.shape[3]:
         raise InputError(f"conv2d: W of shape {W.shape} with groups={groups} takes images of {W.shape[2] * groups} "
                          f"channels and gives {W.shape[3]}, which groups must divide; x has shape {x.shape}")
-    _check_fit("conv2d", x.shape[1:3], W.shape[:2], geometry)
-    _check_bias("conv2d", b, W.shape[3])
+    check_fit("conv2d", x.shape[1:3], W.shape[:2], geometry)
+    check_bias("conv2d", b, W.shape[3])
     return _conv(x, W, b, geometry=geometry)
 
 
@@ -98,7 +84,7 @@ def conv_transpose2d(x: Any, W: Any, b: Any = None, *, stride: int | Pair = 1, p
     Raises InputError for shapes that do not fit, a larger `output_padding`, and a padding that leaves nothing.
     """
     x, W, b = operand(x), operand(W), None if b is None else operand(b)
-    _check_axes("conv_transpose2d", x, W)
+    check_axes("conv_transpose2d", x, W)
     _, geometry = geometry_of("conv_transpose2d", W.shape[:2], stride, padding, dilation, groups)
     if W.shape[3] != x.shape[3] or W.shape[3] % groups:
         raise InputError(f"conv_transpose2d: W of shape {W.shape} takes images of {W.shape[3]} channels, which "
@@ -110,7 +96,7 @@ def conv_transpose2d(x: Any, W: Any, b: Any = None, *, stride: int | Pair = 1, p
         x.shape[1:3], geometry.stride, geometry.padding, geometry.reach(W.shape[:2]), extra, strict=True))
     if h < 1 or w < 1:
         raise InputError(f"conv_transpose2d: padding {geometry.padding} leaves nothing of the {h}x{w} result")
-    _check_bias("conv_transpose2d", b, W.shape[2] * groups)
+    check_bias("conv_transpose2d", b, W.shape[2] * groups)
     return _conv_transpose(x, W, b, size=(h, w), geometry=geometry)
 
 
@@ -193,6 +179,8 @@ def _conv_weight(xp: Any, x: Any, gy: Any, *, kernel: Pair, geometry: Geometry) 
 
 def _convolve(xp: Any, x: Array, W: Array, b: Array | None, geometry: Geometry) -> Array:
     y = xp.empty((len(x), *geometry.positions(x.shape[1:3], W.shape[:2]), W.shape[3]), dtype=x.dtype)
+    if short := _short_filter(xp, W, y, geometry):
+        return winograd.convolve(x, W, b, y, short, geometry.stride[0], geometry.padding)
     matrix = W.reshape(-1, W.shape[3])
     for part, columns in _columns(xp, x, W.shape[:2], geometry):
         rows = y[part].reshape(-1, W.shape[3])
@@ -202,8 +190,17 @@ def _convolve(xp: Any, x: Array, W: Array, b: Array | None, geometry: Geometry) 
     return y
 
 
+def _short_filter(xp: Any, W: Array, y: Array, geometry: Geometry) -> winograd.Filter | None:
+    """The filter of fewer products for this kernel and these results (N, OH, OW, O), or their gradient, if any."""
+    if xp is not np or geometry.dilation != (1, 1) or max(geometry.padding) >= len(W):
+        return None
+    return winograd.filter_for(W, geometry.stride, y.size / W.shape[3] / 4)
+
+
 def _correlate(xp: Any, x: Array, gy: Array, kernel: Pair, geometry: Geometry) -> Array:
     y = xp.zeros((*kernel, x.shape[3], gy.shape[3]), dtype=x.dtype)
+    if short := _short_filter(xp, y, gy, geometry):
+        return winograd.correlate(x, gy, y, short, geometry.stride[0], geometry.padding)
     matrix = y.reshape(-1, gy.shape[3])
     for part, columns in _columns(xp, x, kernel, geometry):
         matrix += columns.T @ gy[part].reshape(-1, gy.shape[3])
@@ -215,6 +212,8 @@ def _convolve_transposed(xp: Any, x: Array, W: Array, size: Pair, geometry: Geom
     if xp is not np:
         columns = x.reshape(-1, outputs) @ W.reshape(-1, outputs).T
         return col2im(columns, (len(x), *size, channels), kernel, *geometry[:3])
+    if short := _short_filter(xp, W, x, geometry):
+        return winograd.convolve_transposed(x, W, size, short, geometry.stride[0], geometry.padding)
     y = np.zeros((len(x), *size, channels), dtype=x.dtype)
     if kernel == geometry.stride == (1, 1) and geometry.padding == (0, 0):
         np.matmul(x.reshape(-1, outputs), W.reshape(-1, outputs).T, out=y.reshape(-1, channels))
@@ -364,46 +363,4 @@ def _correlate_depthwise(xp: Any, x: Array, gy: Array, geometry: Geometry, y: Ar
             taps[i, j] += (met[..., None] * rows).sum((0, 1, 2))
 
 
-# Checks ---------------------------------------------------------------------------------------------------------------
-
-
-def geometry_of(name: str, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> tuple[Pair, Geometry]:
-    """The kernel's size and its Geometry, numbers made pairs. Raises InputError for what is none, or too small."""
-    if not isinstance(groups, int | np.integer) or groups < 1:
-        raise InputError(f"{name}: groups is a whole number of 1 or more, not {groups!r}")
-    return pair_of(name, "kernel_size", kernel, 1), Geometry(
-        pair_of(name, "stride", stride, 1), pair_of(name, "padding", padding, 0),
-        pair_of(name, "dilation", dilation, 1), int(groups))
-
-
-def pair_of(name: str, what: str, value: Any, least: int) -> Pair:
-    """A whole number, or a pair of them, as a pair. Raises InputError for anything else, and for less than `least`."""
-    pair = value if isinstance(value, tuple | list) else (value, value)
-    if len(pair) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in pair):
-        hint = "; with an odd kernel, kernel_size // 2 keeps the size" if isinstance(value, str) else ""
-        raise InputError(f"{name}: {what} is a whole number of {least} or more, or a pair of them, not {value!r:.60}"
-                         f"{hint}")
-    return int(pair[0]), int(pair[1])
-
-
-def _check_axes(name: str, x: Any, W: Any) -> None:
-    if x.ndim != 4 or W.ndim != 4:
-        raise InputError(f"{name}: x of shape {x.shape} and W of shape {W.shape} need four axes each, images "
-                         "(N, H, W, C) and a kernel (KH, KW, C, O)")
-
-
-def _check_fit(name: str, size: Pair, kernel: Pair, geometry: Geometry) -> None:
-    if min(geometry.positions(size, kernel)) < 1:
-        padded = tuple(n + 2 * p for n, p in zip(size, geometry.padding, strict=True))
-        dilated = f" (with dilation {_by(geometry.reach(kernel))})" if geometry.dilation != (1, 1) else ""
-        raise InputError(f"{name}: a kernel of {_by(kernel)}{dilated} is larger than the image of {_by(size)}, "
-                         f"padded {_by(padded)}; pad more, or take a smaller kernel")
-
-
-def _by(size: tuple[int, ...]) -> str:
-    return "x".join(map(str, size))
-
-
-def _check_bias(name: str, b: Any, channels: int) -> None:
-    if b is not None and b.shape != (channels,):
-        raise InputError(f"{name}: b of shape {b.shape} does not fit {channels} output channels; it is ({channels},)")
+# Che

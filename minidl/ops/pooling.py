@@ -18,7 +18,7 @@ from minidl.backend import Array
 from minidl.errors import InputError
 from minidl.kernels import Pair, places
 from minidl.ops.arithmetic import astype
-from minidl.ops.convolution import pair_of
+from minidl.ops.geometry import pair_of
 from minidl.ops.linalg import matmul
 from minidl.ops.shape import reshape
 from minidl.rows import array_of, slices

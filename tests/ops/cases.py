@@ -657,7 +657,8 @@ REORDERED = {"conv1d", "conv2d", "conv_transpose2d", "getitem", "repeat", "scatt
 HELPERS = {"argsort", "check_labels", "one_hot"}
 
 # What `minidl/ops/` has for its own files and for `minidl/nn/`, and does not export.
-INTERNAL = {"axes_of", "check_approximate", "check_axis", "check_images", "check_scale_factor", "check_slope",
-            "check_window", "computed_wide", "count", "far_from_0", "floating", "geometry_of", "index_array",
+INTERNAL = {"axes_of", "check_approximate", "check_axes", "check_axis", "check_bias", "check_fit", "check_images",
+            "check_scale_factor", "check_slope", "check_window", "computed_wide", "convolve", "convolve_transposed",
+            "correlate", "count", "far_from_0", "filter_for", "floating", "geometry_of", "index_array",
             "log1p_of_fraction", "operand", "pair_of", "several", "whole_numbers"}
 WITHIN_NN = {"gru", "linear", "lstm", "rnn"}               # operations that nn's layers are the way to

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from minidl.grading.manifest import Manifest
     from minidl.lectures import slides, talk
 
+_AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 _LECTURE_HELP = """\
 examples:
   minidl lecture list                        every lecture, and those still to come
@@ -107,21 +108,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:               # `minidl lecture list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (InputError, OSError) as error:
+    except (InputError, OSError, BoundMissed, FloatingPointError) as error:
         print(f"minidl: {error}", file=sys.stderr)
-        return 2
-    except (BoundMissed, FloatingPointError) as error:
-        print(f"minidl: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, InputError | OSError) else 1
     except KeyboardInterrupt as error:
         print(f"\nminidl: {error}" if str(error) else "\nminidl: stopped", file=sys.stderr)
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="minidl", description="Unsupervised deep learning, slide by slide.",
-        epilog="start with: minidl lecture 17")
+    parser = argparse.ArgumentParser(prog="minidl", description="Unsupervised deep learning, slide by slide.",
+                                     epilog="start with: minidl lecture 17")
     parser.add_argument("--version", action="version", version=f"minidl {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_lecture(commands)
@@ -129,15 +126,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_student(commands)
     _add_assign(commands)
     _add_grade(commands)
-    devices = commands.add_parser("devices", help="what this machine can compute on, and why not on a GPU")
-    devices.set_defaults(run=_devices)
+    commands.add_parser("devices", help="what this machine computes on, or why not on a GPU").set_defaults(run=_devices)
     return parser
 
 
 def _add_lecture(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("lecture", help="run the lecture of a slide", epilog=_LECTURE_HELP,
-                                 description="Run lectures, by slide number or by name.",
-                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+                                 description="Run lectures, by slide number or by name.", formatter_class=_AS_WRITTEN)
     parser.add_argument("wanted", nargs="+", metavar="list | SLIDE | NAME",
                         help="a slide from 1 to 115, or (the beginning of) a lecture's name")
     parser.add_argument("--data", metavar="NAME", help="the data set; each lecture has its usual one")
@@ -158,7 +153,7 @@ def _add_lecture(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _add_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("data", help="list or download data sets", epilog=_DATA_HELP,
-                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+                                 formatter_class=_AS_WRITTEN)
     actions = parser.add_subparsers(required=True, metavar="list | fetch")
     actions.add_parser("list", help="all data sets, and which are here").set_defaults(run=_data_list)
     fetch = actions.add_parser("fetch", help="download data sets from their official mirrors")
@@ -169,8 +164,7 @@ def _add_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _add_student(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     def add(name: str, run: Callable[[argparse.Namespace], object], help: str) -> argparse.ArgumentParser:
-        parser = commands.add_parser(name, help=help, epilog=_STUDENT_HELP,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser = commands.add_parser(name, help=help, epilog=_STUDENT_HELP, formatter_class=_AS_WRITTEN)
         parser.set_defaults(run=run)
         if name != "status":
             here = {} if name == "start" else {"nargs": "?", "default": "."}
@@ -191,7 +185,7 @@ def _add_student(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _add_assign(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("assign", help="make, verify and release assignments", epilog=_ASSIGN_HELP,
-                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+                                 formatter_class=_AS_WRITTEN)
     actions = parser.add_subparsers(required=True, metavar="new | build | verify | release")
     new = actions.add_parser("new", help="a small assignment that works")
     new.add_argument("name", metavar="NAME", help="such as a9")
@@ -216,7 +210,7 @@ def _add_assign(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_grade(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("grade", help="grade a folder of submissions", epilog=_GRADE_HELP,
-                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+                                 formatter_class=_AS_WRITTEN)
     parser.add_argument("assignment", metavar="ASSIGNMENT", help="such as a3, or a folder that holds it")
     parser.add_argument("submissions", metavar="SUBMISSIONS", help="the folder that holds them")
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder for all results")

@@ -6,7 +6,13 @@ import pytest
 
 import minidl as md
 from minidl import plotting
-from minidl.lectures.pictures import boltzmann_machines, contrastive_divergence, deep_belief_nets, gan
+from minidl.lectures.pictures import (
+    boltzmann_machines,
+    contrastive_divergence,
+    deep_belief_nets,
+    gan,
+    restricted_boltzmann_machines,
+)
 from minidl.lectures.pictures.basic_networks import boundaries
 from minidl.lectures.pictures.binary_codes import Found, activities, retrieved, rings
 from minidl.lectures.pictures.convolutional_autoencoder import layers, overlaps
@@ -75,9 +81,9 @@ def all_pictures():
     yield boltzmann_machines.cooling(np.sign(GREY[0] - 0.5), [(3.0, 0.1), (2.0, 0.9)], 2.269, span=(1, 4))
     yield boltzmann_machines.temperatures(np.array([1.5, 2.0, 3.0]), *rng.random((3, 3, 2)), 2.269)
     yield boltzmann_machines.capacity({"a": ([1, 20], [0.0, 30.0])}, 13.8)
-    yield boltzmann_machines.strip([("v", GREY[0]), ("h", md.Tensor(np.eye(4)))], title="a title")
-    yield boltzmann_machines.free_energies({"a": rng.normal(size=50), "b\nc": md.Tensor(rng.normal(size=9))})
-    yield boltzmann_machines.bars({"a": 7.5, "b\nc": 1.25}, x="errors", title="a title")
+    yield restricted_boltzmann_machines.strip([("v", GREY[0]), ("h", md.Tensor(np.eye(4)))], title="a title")
+    yield restricted_boltzmann_machines.free_energies({"a": rng.normal(size=50), "b\nc": md.Tensor(rng.normal(size=9))})
+    yield restricted_boltzmann_machines.bars({"a": 7.5, "b\nc": 1.25}, x="errors", title="a title")
     yield contrastive_divergence.phases(GREY[0], np.eye(12)[0], GREY[1], rng.random(12), GREY[:3], md.Tensor(GREY[3:6]))
     yield contrastive_divergence.scores({"a": [-18.7, -18.6], "b": [-18.5]}, x="nats", title="a title")
     yield contrastive_divergence.curves({"a": ([1, 2], [-3.0, -2.0])}, x="epochs", y="nats", title="a title")

@@ -118,7 +118,7 @@ def over_time(panels: Mapping[str, tuple[Any, Any]], floor: float, title: str) -
     axis = figure.subplots()
     ends = draw_lines(axis, panels)
     axis.axhline(floor, color="#444444", linestyle="--", linewidth=2)
-    axis.set(xlabel="seconds of training", ylabel="SWD at full size", title=title, xlim=(0, None))
+    axis.set(xlabel="CPU seconds of training", ylabel="SWD at full size", title=title, xlim=(0, None))
     axis.set_ylim(bottom=0)
     axis.text(0, floor, "data, two halves", va="bottom", color="#444444")
     axis.grid(axis="y")

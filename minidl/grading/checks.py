@@ -115,6 +115,8 @@ def _place(wrong: np.ndarray) -> str:
 def _article(value: Any) -> str:
     if value is None:
         return "None (is a `return` missing?)"
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        return "a number"
     kind = type(value).__name__
     return f"{'an' if kind[0] in 'aeiou' or kind == 'ndarray' else 'a'} {kind}"
 

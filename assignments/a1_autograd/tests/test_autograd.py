@@ -1,7 +1,9 @@
 """The public tests of assignment 1."""
+from collections import Counter
+
 import numpy as np
 
-from minidl.grading.checks import check, check_array, check_shape, check_values
+from minidl.grading.checks import check, check_array, check_kind, check_shape, check_values
 
 
 def slopes(f, x):
@@ -68,9 +70,9 @@ def ancestors(parents, output):
 
 def ordered(student, parents, output):
     order = student.backward_order(parents, output)
-    if isinstance(order, np.ndarray):
-        order = order.tolist()
-    check(isinstance(order, list | tuple), f"backward_order returned a {type(order).__name__}, a list was expected")
+    order = order.tolist() if isinstance(order, np.ndarray) else order
+    if not isinstance(order, tuple):
+        check_kind(order, list, "backward_order")
     return [int(node) for node in order]
 
 
@@ -79,8 +81,9 @@ def test_a_node_comes_after_all_that_used_it(student, rng):
     for parents in (ladder, [sorted(used) for used in ladder], random_graph(rng, 40)):
         output = len(parents) - 1
         order = ordered(student, parents, output)
-        check(order and order[0] == output, "the order begins with the output")
-        place = {node: i for i, node in enumerate(order)}
+        check(order, "the order is empty; the output comes first")
+        check(order[0] == output, f"the order begins with node {order[0]}, and not with the output, node {output}")
+        place = {node: i for i, node in reversed([*enumerate(order)])}            # where each comes first
         for node in order:
             for parent in parents[node]:
                 check(parent in place, f"node {parent} leads to the output and is missing")
@@ -89,17 +92,21 @@ def test_a_node_comes_after_all_that_used_it(student, rng):
 
 
 def test_nodes_that_do_not_lead_to_the_output_are_left_out(student, rng):
-    parents = random_graph(rng, 40)
-    order = ordered(student, parents, 25)
-    check(len(order) == len(set(order)), "a node occurs twice")
-    check(set(order) == ancestors(parents, 25), "the order holds exactly the nodes that lead to the output")
+    diamonds = [[], [0], [0], [1, 2], [0], [3], [3], [5, 6], [7, 7]]              # node 4 is used by none
+    for parents, output in ((diamonds, 8), (random_graph(rng, 40), 25)):
+        order, right = ordered(student, parents, output), ancestors(parents, output)
+        for node, times in Counter(order).items():
+            check(times == 1, f"node {node} is in the order {times} times")
+        check(set(order) <= right, f"the order holds {sorted(set(order) - right)}, which do not lead to the output")
+        check(set(order) == right, f"the order lacks {sorted(right - set(order))}, which lead to the output")
 
 
 def gradients(student, program, order, inputs, g):
     found, _, _ = student.drive("backward_through", program, order, inputs, g)
-    found = dict(map(tuple, found))
-    check(set(found) == set(order), f"gradients in the nodes {sorted(order)} are wanted, {sorted(found)} came")
-    return found
+    check_kind(found, dict, "backward")
+    check(set(found) == set(map(str, order)), f"gradients in the nodes {sorted(order)} are wanted; yours are in "
+          f"{', '.join(sorted(found)) or 'none'}")
+    return {node: found[str(node)] for node in order}
 
 
 def test_gradients_of_a_chain(student, rng):
@@ -125,18 +132,35 @@ def test_the_numerical_gradient_of_a_cubic(student, rng):
     gradient, after = student.drive("numerical", "cubic", x)
     check_array(gradient, 3 * x ** 2, rtol=1e-6, atol=1e-8, name="the gradient of sum(x^3)")
     check_array(after, x, rtol=0, atol=0, name="x after the call")
+    gradient, _ = student.drive("numerical", "cubic", x, 0.1)
+    check_array(gradient, 3 * x ** 2 + 0.01, name="the difference quotient of sum(x^3) for eps 0.1, 3 x^2 + eps^2")
+
+
+def named(student, *arguments):
+    """The place that `check_gradient` names, as a list, or None."""
+    place = student.check_gradient(*arguments)
+    if place is None:
+        return None
+    place = tuple(place) if np.ndim(place) == 1 else place
+    check_kind(place, tuple, "check_gradient, where it found a wrong entry,")
+    return [int(i) for i in place]
 
 
 def test_a_right_gradient_passes_the_check(student, rng):
-    g = 100 * rng.standard_normal((3, 4))
-    check(student.drive("checked", g, g * (1 + 5e-7)) is None, "this gradient is right: None is wanted")
-    check(student.drive("checked", g, -g) is not None, "a gradient with the wrong sign is not right: None came")
+    g = rng.uniform(1, 100, (3, 4)) * [1, -1, 1, -1]
+    for gradient, tolerance, what in ((g * (1 + 5e-7), 1e-6, "5e-7 of its size"), (g + 0.5, 0.6, "0.5")):
+        place = named(student, g, gradient, tolerance)
+        check(place is None, f"for the tolerance {tolerance} an error of {what} is right: None was expected, {place} "
+              "came")
+    check(named(student, g, -g) is not None, "a gradient with the wrong sign is not right, and None came")
 
 
 def test_a_wrong_gradient_is_found_and_named(student, rng):
     numerical = np.array([[1.0, 1000.0], [2.0, 0.0]])
-    gradient = numerical + [[1e-3, 0.5], [0.0, 0.0]]
-    check(student.drive("checked", numerical, gradient) == [0, 0], "the worst entry, for its size, is [0, 0]")
+    for error, what in ((1e-3, "too large"), (-1e-3, "too small")):
+        place = named(student, numerical, numerical + [[error, 500 * error], [0.0, 0.0]])
+        check(place == [0, 0], f"of 1 and 1000, {what} by 0.001 and 0.5, the worst for its size is [0, 0]; yours is "
+              f"{place}")
 
 
 # 4: to second order ---------------------------------------------------------------------------------------------------
@@ -176,5 +200,6 @@ def test_the_penaltys_gradients_are_its_slopes(student, rng):
         for said, above, below, name in ((in_v[j], (W, v + along_v), (W, v - along_v), f"v at [{j}]"),
                                          (in_W[i, j], (W + along_W, v), (W - along_W, v), f"W at [{i}, {j}]")):
             rise = student.gradient_penalty(*above, x)[0] - student.gradient_penalty(*below, x)[0]
+            check(rise != 0, f"your penalty stays the same where {name} changes: it has no slope to compare with")
             check_array(float(said), rise / (2 * step), rtol=1e-4, atol=1e-6, name=f"the gradient in {name} beside a "
                         "finite difference of your own penalty")

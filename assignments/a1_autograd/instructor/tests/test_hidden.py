@@ -2,14 +2,14 @@
 # CANARY 96c7b4b635c0b24333dd02d6723a219e
 import numpy as np
 
-from minidl.grading.checks import check, check_array
+from minidl.grading.checks import check, check_array, check_kind, check_shape
 
 
 def test_sum_to_is_the_transpose_of_broadcasting(student, rng):
     for shape, wide in [((), (3, 2)), ((1, 1), (3, 2)), ((3, 1, 2), (4, 3, 5, 2)), ((1,), (1,)), ((2, 1), (0, 2, 3))]:
         g, x = rng.standard_normal(wide), rng.standard_normal(shape)
         back = student.call_twice("sum_to", g, shape)
-        check(getattr(back, "shape", None) == shape, f"sum_to returns an array of shape {shape}")
+        check_shape(back, shape, name="what sum_to returned")
         check_array(np.asarray((x * back).sum()), (np.broadcast_to(x, wide) * g).sum(), rtol=1e-9, atol=1e-12)
 
 
@@ -44,24 +44,26 @@ def test_a_chain_of_5000_is_no_problem(student):
     parents = [[]] + [[node] for node in range(5000)]
     student.call_twice("backward_order", parents[:50], 49)
     order = student.backward_order(parents, 5000)
-    check(list(order) == list(range(5000, -1, -1)), "a chain is walked backwards")
+    check(list(order) == list(range(5000, -1, -1)), "a chain of 5001 nodes is not walked from its end to its beginning")
 
 
 def test_each_rule_is_called_once(student, rng):
     doubling = [None] + [["add", [node, node]] for node in range(12)] + [["sum", [12]]]
     found, calls, _ = student.drive("backward_through", doubling, list(range(13, -1, -1)), [rng.standard_normal(3)],
                                     np.array(1.0))
-    check_array(dict(map(tuple, found))[0], np.full(3, 2.0 ** 12))
-    check(calls == [0] + [1] * 13, "every rule is called once")
+    check_kind(found, dict, "backward")
+    check_array(found.get("0"), np.full(3, 2.0 ** 12))
+    check(calls == [0] + [1] * 13, f"the rules of 13 nodes were called {calls[1:]} times, and not once each")
 
 
 def test_what_is_given_is_not_changed(student, rng):
     program = [None, ["add", [0, 0]], ["add", [1, 0]], ["mul", [2, 0]]]
     x, g = rng.standard_normal((2, 4))
     found, _, arrays = student.drive("backward_through", program, [3, 2, 1, 0], [x], g)
-    check_array(dict(map(tuple, found))[0], 6 * g * x, name="the gradient of 3 x^2")
+    check_kind(found, dict, "backward")
+    check_array(found.get("0"), 6 * g * x, name="the gradient of 3 x^2")
     check(len(arrays) >= 7 and all(np.array_equal(now, before) for now, before in arrays),
-          "neither g nor what a rule returned may change")
+          "backward has changed g, or an array that a rule returned")
 
 
 def test_the_difference_is_a_central_one(student):
@@ -70,21 +72,32 @@ def test_the_difference_is_a_central_one(student):
     check_array(gradient, np.array([0.5, 1.0, 0.0]), rtol=1e-6, atol=1e-9)
     gradient, _ = student.drive("numerical", "product", np.array([[2.0, 3.0], [4.0, 5.0]]), 1e-4)
     check_array(gradient, np.array([[60.0, 40.0], [30.0, 24.0]]), rtol=1e-6)
-    gradient, _ = student.drive("numerical", "cubic", np.array(2.0), 1e-4)
-    check_array(gradient, np.array(12.0), rtol=1e-6)
+    gradient, _ = student.drive("numerical", "cubic", np.array([[[2.0], [1.0]]]), 1e-4)
+    check_array(gradient, np.array([[[12.0], [3.0]]]), rtol=1e-6)
 
 
 def test_the_check_looks_at_every_entry(student, rng):
+    def check_named(expected, numerical, gradient, *options):
+        place = student.call_twice("check_gradient", np.array(numerical), np.array(gradient), *options)
+        if place is not None:
+            check(np.ndim(place) == 1, "check_gradient returned neither None nor an index")
+            place = [int(i) for i in place]
+        check(place == expected, f"check_gradient named {place}, and not {expected}, for {gradient} beside {numerical}")
+
     numerical = rng.standard_normal((4, 5))
-    for place in [(0, 0), (3, 4), (2, 1)]:
+    for place, error in [((0, 0), 1e-4), ((3, 4), -1e-4), ((2, 1), 1e-4)]:
         wrong = numerical.copy()
-        wrong[place] += 1e-4
-        check(student.drive("checked", numerical, wrong) == list(place), "the wrong entry is named")
+        wrong[place] += error
+        check_named(list(place), numerical, wrong)
     wrong[1, 3] = np.nan
-    check(student.drive("checked", numerical, wrong) == [1, 3], "NaN is the worst")
-    check(student.drive("checked", np.array(1e9), np.array(1e9 + 100)) is None, "the tolerance is relative")
-    check(student.drive("checked", np.array(0.0), np.array(1e-5)) == [], "an array without axes has the index ()")
-    check(student.drive("checked", np.array([1e-3]), np.array([1e-3 + 5e-7])) is None, "below 1 it is absolute")
+    check_named([1, 3], numerical, wrong)                                    # NaN is the worst
+    check_named([1], [1.0, 2.0], [1.0, np.nan])                              # and wrong alone
+    check_named(None, [1e9], [1e9 + 100])                                    # the tolerance is relative above 1,
+    check_named([0], [0.0], [1e-5])
+    check_named(None, [1e-3], [1e-3 + 5e-7])                                 # absolute below,
+    check_named([1], [1.0, 2.0], [1.0, 2.0 + 1e-7], 1e-9)                    # and not always the same
+    check_named([0], [1.0], [3.0], 1.5)                                      # 2 / max(1, |numerical|), nothing larger
+    check_named([1], [0.0, 0.0, 0.0], [0.0, -0.5, 0.5])                      # the first of two
 
 
 def test_the_second_rule_of_matmul(student, rng, reference):

@@ -26,7 +26,7 @@ def test_components_are_orthonormal_and_of_falling_variance(student, rng):
     check_shape(components, (3, 5), name="the array of components")
     check_array(components @ components.T, np.eye(3), atol=1e-9, name="components times their transpose")
     check_array(variances, np.diag(components @ np.cov(x.T) @ components.T), name="the variances")
-    check(np.all(np.diff(variances) <= 0), "the variances must fall")
+    check(np.all(np.diff(variances) <= 0), f"the variances do not fall, they are {variances.round(4).tolist()}")
 
 
 def test_no_other_subspace_has_a_smaller_error(student, rng):
@@ -45,15 +45,17 @@ def test_signs_are_chosen(student, rng):
         check_shape(components, (4, 5), name="the array of components")
         check_array((components ** 2).sum(axis=1), np.ones(4), name="the squared lengths of the components")
         largest = components[np.arange(4), np.abs(components).argmax(axis=1)]
-        check(np.all(largest > 0), "the entry of greatest size in each component must be positive")
+        check(np.all(largest > 0), f"the entry of greatest size in component {largest.argmin()} is {largest.min():.4g}; "
+              "a positive one is wanted")
 
 
 def test_the_share_of_the_variance(student, rng):
     x = 10 * rng.standard_normal(3) + [[0, 0, 5], [2, 4, 5]]                        # variances 2, 8 and 0
     shares = student.explained_variance_ratio(x, np.array([6.0, 1.0]))
     check_shape(shares, (2,), name="the array of shares")
-    check(not np.allclose(shares, [6 / 7, 1 / 7]), "these are shares of the two variances given, not of all of x's")
-    check(not np.allclose(shares, [1.2, 0.2]), "the features' variances have n - 1 in the denominator, not n")
+    check(not np.allclose(shares, [6 / 7, 1 / 7]), "your shares are of the two variances given; those of all of x's are "
+          "wanted")
+    check(not np.allclose(shares, [1.2, 0.2]), "your features' variances have n in the denominator; n - 1 is wanted")
     check_array(shares, np.array([0.6, 0.1]), name="the shares")
 
 
@@ -112,7 +114,8 @@ def test_lloyd_stops_where_nothing_changes(student, rng):
     centres, labels, sums, updates = check_values(student.lloyd(x, x[[0, 20, 40]]), 4, "lloyd")
     check_array(labels, np.repeat([0, 1, 2], 15), name="the labels")
     check_array(centres, x.reshape(3, 15, 2).mean(axis=1), name="the centres")
-    check(len(sums) == updates + 1, f"there is one sum of squares more than updates, not {len(sums)} for {updates}")
+    check(len(sums) == updates + 1, f"you returned {len(sums)} sums of squares for {updates} updates; one more than "
+          "updates is wanted")
     check(updates == 1, f"the first update changes no label here: 1 update was expected, {updates} came")
 
 
@@ -123,7 +126,7 @@ def test_the_error_never_rises(student, rng):
     sums = np.asarray(sums, float)
     nearest = ((x[:, None] - x[:6]) ** 2).sum(axis=2).min(axis=1)
     check_array(sums[0], nearest.sum(), name="the first sum of squares, to the centres that were given")
-    check(np.all(np.diff(sums) <= 1e-9 * sums[0]), f"the sums of squares must not rise, they are {list(sums)}")
+    check(np.all(np.diff(sums) <= 1e-9 * sums[0]), f"the sums of squares rise, they are {sums.tolist()}")
     check_array(((x - centres[labels]) ** 2).sum(), sums[-1], rtol=1e-9, name="the last sum of squares")
 
 

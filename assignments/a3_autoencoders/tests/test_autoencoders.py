@@ -1,7 +1,7 @@
 """The public tests of assignment 3."""
 import numpy as np
 
-from minidl.grading.checks import check, check_array, check_shape, check_values
+from minidl.grading.checks import check, check_array, check_kind, check_shape, check_values
 
 
 def sigmoid(z):
@@ -54,13 +54,12 @@ def test_the_penalty_is_the_divergence(student):
     check_array(student.kl_penalty(0.1, np.array([0.1, 0.1])), 0.0, atol=1e-12, name="the penalty of the right shares")
     check_array(student.kl_penalty(0.1, np.array([0.4])), 0.2262891612, name="the penalty of a share of 0.4, not 0.1")
     two = student.kl_penalty(0.1, np.array([0.4, 0.4]))
-    check(not looks_like(two, 0.2262891612), "two units have the penalty of one: it is their sum, not their mean")
+    check(not looks_like(two, 0.2262891612), "your penalty is the mean over the units; their sum is wanted")
     check_array(two, 0.4525783224, name="the penalty of two units, the sum of both")
 
 
 def test_the_penaltys_gradient(student):
     answer, expected = student.kl_gradient(0.1, np.array([0.1, 0.5, 0.05])), np.array([0.0, 1.6, -1.0526315789])
-    check(not looks_like(answer, -expected), "this is minus the gradient")
     check_array(answer, expected, name="the gradient at the shares 0.1, 0.5 and 0.05 for rho 0.1")
 
 
@@ -73,9 +72,9 @@ def cost_of(student, *arguments):
 def test_the_cost_without_penalties_is_half_the_squared_error(student):
     nothing = [np.zeros((4, 3)), np.zeros(3), np.zeros((3, 4)), np.zeros(4)]         # reconstructs 0.5 everywhere
     cost = cost_of(student, nothing, np.ones((6, 4)), 0.0, 0.1, 0.0)
-    check(not looks_like(cost, 3.0), "the error is the sum over the rows, and not their mean")
-    check(not looks_like(cost, 0.125), "the error of a row is the sum over its columns, and not their mean")
-    check(not looks_like(cost, 1.0), "this is the squared error, and not half of it")
+    check(not looks_like(cost, 3.0), "your cost is the sum over the rows; their mean is wanted")
+    check(not looks_like(cost, 0.125), "your cost is the mean over a row's columns; their sum is wanted")
+    check(not looks_like(cost, 1.0), "your cost is the squared error; half of it is wanted")
     check_array(cost, 0.5, name="the cost of 6 rows of 4 errors of 0.5")
     check_array(student.sparse_cost(START, X, 0.0, 0.1, 0.0), COST, name="the cost of START and X in the tests")
 
@@ -84,7 +83,8 @@ def test_weight_decay_spares_the_biases(student, rng):
     parameters, x = layer(rng, 4, 3), rng.random((6, 4))
     added = cost_of(student, parameters, x, 0.5, 0.1, 0.0) - cost_of(student, parameters, x, 0.0, 0.1, 0.0)
     weights, biases = (sum((p ** 2).sum() for p in parameters[i::2]) for i in (0, 1))
-    check(not looks_like(added, 0.25 * (weights + biases)), "weight decay is for the two matrices, not for the biases")
+    check(not looks_like(added, 0.25 * (weights + biases)), "your weight decay is for matrices and biases; the "
+          "matrices alone are wanted")
     check_array(added, 0.25 * weights, name="what a weight decay of 0.5 adds")
 
 
@@ -94,27 +94,27 @@ def test_beta_times_the_penalty_is_added(student, rng):
     for beta, expected in ((1.0, 0.7361284143), (3.0, 2.2083852430)):
         added = cost_of(student, parameters, x, 0.0, 0.1, beta) - without
         check(added != 0, f"beta {beta} adds nothing to the cost: where is the penalty?")
-        check(not looks_like(added, expected / 2), "beta adds the penalty's mean over two units, and not its sum")
+        check(not looks_like(added, expected / 2), "your cost has the mean of the units' penalties; their sum is wanted")
         check_array(added, expected, name=f"what two units of share 0.5 add to the cost, with rho 0.1 and beta {beta}")
 
 
 def test_gradients_without_penalties(student):
-    answer = check_values(student.sparse_gradients(START, X, 0.0, 0.1, 0.0), 4, "sparse_gradients")
+    answer = check_values(student.sparse_gradients(START, X, 0.0, 0.1, 0.0), 4, "sparse_gradients", kind=list)
     for i in (3, 2, 1, 0):                                                           # as they are found, backwards
-        check(not looks_like(answer[i], 4 * GRADIENTS[i]), f"the gradient in {NAMES[i]} is that of the sum over the 4 "
-              "rows, and not of their mean")
+        check(not looks_like(answer[i], 4 * GRADIENTS[i]), f"your gradient in {NAMES[i]} is that of the sum over the "
+              "4 rows; that of their mean is wanted")
         check_array(answer[i], GRADIENTS[i], name=f"the gradient in {NAMES[i]} for START and X in the tests")
 
 
 def test_gradients_of_the_penalties(student, rng):
     parameters, x = quiet(rng, 4, 2), rng.random((6, 4))
-    plain, decay, sparse = (check_values(student.sparse_gradients(parameters, x, *of), 4, "sparse_gradients")
+    plain, decay, sparse = (check_values(student.sparse_gradients(parameters, x, *of), 4, "sparse_gradients", kind=list)
                             for of in ((0.0, 0.1, 0.0), (0.5, 0.1, 0.0), (0.0, 0.1, 2.0)))
     for i, name in enumerate(NAMES):
         check_array(decay[i] - plain[i], (0.5 if i % 2 == 0 else 0.0) * parameters[i],
                     name=f"what a weight decay of 0.5 adds to the gradient in {name}")
     # 2 times the penalty's slope of 1.6 times the logistic function's of 1/4, each at one half.
-    check(not looks_like(sparse[1] - plain[1], np.full(2, 6 * 0.8)), "what beta adds is 6 times too large for 6 rows: "
+    check(not looks_like(sparse[1] - plain[1], np.full(2, 6 * 0.8)), "your beta adds 6 times too much for 6 rows: "
           "rho_hat is their mean")
     check_array(sparse[1] - plain[1], np.full(2, 0.8), name="what beta 2 adds to the gradient in b1")
     check_array(sparse[0] - plain[0], np.outer(x.mean(axis=0), [0.8, 0.8]), name="what beta 2 adds to that in W1")
@@ -150,15 +150,16 @@ def encoders(rng, *sizes):
 
 def pairs(answer, count, name):
     """The pairs (W, b) of an answer."""
-    return [check_values(pair, 2, f"{name}, for one layer,") for pair in check_values(answer, count, name)]
+    return [check_values(pair, 2, f"{name}, for one layer,") for pair in check_values(answer, count, name, kind=list)]
 
 
 def test_the_second_layer_is_trained_on_activations(student, rng):
     layers, x = encoders(rng, 5, 5, 3), rng.random((6, 5))
-    inputs = check_values(student.layer_inputs(layers, x), 2, "layer_inputs, for two layers,")
+    inputs = check_values(student.layer_inputs(layers, x), 2, "layer_inputs, for two layers,", kind=list)
     check_array(inputs[0], x, name="the first layer's input")
-    check(not looks_like(inputs[1], x), "the second layer's input is x, and not the first one's activation")
-    check(not looks_like(inputs[1], x @ layers[0][0] + layers[0][1]), "the second layer's input lacks the logistic s")
+    check(not looks_like(inputs[1], x), "your second layer's input is x; the first one's activation is wanted")
+    check(not looks_like(inputs[1], x @ layers[0][0] + layers[0][1]), "your second layer's input is a W + b; "
+          "s(a W + b) is wanted")
     check_array(inputs[1], sigmoid(x @ layers[0][0] + layers[0][1]), name="the second layer's input")
 
 
@@ -181,8 +182,9 @@ def test_a_stack_is_trained_layer_upon_layer(student, rng):
 
     compare(first, starts[0], x, "first layer beside the same layer trained alone on x")
     (on_x,) = pairs(student.pretrain([starts[1]], x, 1.0, 2), 1, "pretrain")
-    check(not looks_like(on_x[0], starts[1][0]), "a layer's W has not changed in two steps")
-    check(not looks_like(second[0], on_x[0]), "the second layer is trained on x, not on the first one's activations")
+    check(not looks_like(on_x[0], starts[1][0]), "your W of a layer has not changed in two steps")
+    check(not looks_like(second[0], on_x[0]), "your second layer is trained on x; the first one's activations are "
+          "wanted")
     compare(second, starts[1], sigmoid(x @ first[0] + first[1]),
             "second layer beside the same layer trained alone on the first one's activations")
 
@@ -211,8 +213,7 @@ def test_the_classifiers_gradients_are_the_slopes_of_its_loss(student, rng):
     answer = check_values(student.softmax_gradients(*given, labels), 4, "softmax_gradients")
     for i, name in ((1, "b"), (0, "W"), (2, "a")):
         gradient = answer[i + 1]
-        check(np.shape(gradient) == given[i].shape, f"the gradient in {name} has the shape {np.shape(gradient)}, "
-              f"{given[i].shape} was expected")
+        check_shape(gradient, given[i].shape, name=f"the gradient in {name}")
         for _ in range(3):
             step = np.zeros(given[i].shape)
             step[tuple(rng.integers(size) for size in step.shape)] = 1e-5
@@ -220,7 +221,8 @@ def test_the_classifiers_gradients_are_the_slopes_of_its_loss(student, rng):
                           for h in (step, -step))
             rise, said = (more - less) / 2e-5, float(gradient[step > 0][0])
             check(np.isfinite(rise), "your loss is no finite number here: mend it first")
-            check(abs(rise) < 1e-6 or not looks_like(said, 5 * rise), f"the gradient in {name} is 5 times too large "
+            check(rise != 0, f"your loss stays the same where {name} changes: it has no slope to compare with")
+            check(abs(rise) < 1e-6 or not looks_like(said, 5 * rise), f"your gradient in {name} is 5 times too large "
                   "for 5 rows: the loss is their mean")
             check_array(said, rise, rtol=1e-5, atol=1e-7, name=f"an entry of the gradient in {name} beside a finite "
                         "difference of your own loss")
@@ -236,7 +238,7 @@ def test_gradients_reach_the_first_layer(student, rng):
     first, second = pairs(student.fine_tuning_gradients(layers, x, in_top), 2, "fine_tuning_gradients")
     right = [slopes(lambda p: loss(W1, b1, W2, p), b2), slopes(lambda p: loss(W1, b1, p, b2), W2),
              slopes(lambda p: loss(W1, p, W2, b2), b1), slopes(lambda p: loss(p, b1, W2, b2), W1)]
-    check(not looks_like(second[1], right[0] / 6), "the gradients are 6 times too small for 6 rows: in_top holds its "
+    check(not looks_like(second[1], right[0] / 6), "your gradients are 6 times too small for 6 rows: in_top holds its "
           "1/n already")
     names = ("b of the second layer", "W of the second layer", "b of the first layer", "W of the first layer")
     for value, expected, name in zip((*second[::-1], *first[::-1]), right, names, strict=True):
@@ -255,21 +257,23 @@ def test_a_code_is_zeros_and_ones(student):
 def test_the_gradient_goes_straight_through(student, rng):
     g, z = rng.standard_normal((2, 5, 8))
     answer = student.straight_through(g, z)
-    check(not looks_like(answer, g), "the gradient in z is g itself: here it goes through s(z), and takes its slope")
+    check(not looks_like(answer, g), "your gradient in z is g itself; g times the slope of s(z) is wanted")
     check_array(answer, slopes(lambda z: (g * sigmoid(z)).sum(), z), name="the gradient in z")
 
 
 def test_eight_bits_a_byte(student):
     bits = np.array([[1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 1]], np.uint8)
     answer = student.pack(bits)
-    check(not looks_like(answer, np.array([[129, 192]])), "the first of eight bits is the highest, not the lowest")
+    check(not looks_like(answer, np.array([[129, 192]])), "your first of eight bits is the byte's lowest; the highest "
+          "is wanted")
     check_array(answer, np.array([[129, 3]], np.uint8), dtype=np.uint8, name="the array of bytes")
 
 
 def test_distances_count_the_bits_that_differ(student):
     queries, database = np.array([[0b1010, 0]], np.uint8), np.array([[0b1010, 0], [0b0101, 0], [0, 255]], np.uint8)
     answer = student.hamming(queries, database)
-    check(not looks_like(answer, np.array([[0, 1, 2]])), "these are the bytes that differ; count their bits")
+    check(not looks_like(answer, np.array([[0, 1, 2]])), "your distances are the bytes that differ; their bits are "
+          "wanted")
     check_array(answer, np.array([[0, 4, 10]]), name="the distances")
 
 
@@ -281,7 +285,7 @@ def test_a_distance_can_be_larger_than_255(student):
 
 def check_nearest(answer, distances, k):
     """Fail unless these are the k nearest, in order, with ties by index."""
-    check(isinstance(answer, np.ndarray), f"nearest returned a {type(answer).__name__}, an array was expected")
+    check_kind(answer, np.ndarray, "nearest")
     check_array(0 * answer, np.zeros((len(distances), k), np.int64), name="the array of indices")
     for row, found in zip(distances.tolist(), answer.tolist(), strict=True):
         check(set(found) <= set(range(len(row))) and len(set(found)) == k, f"{found} are not {k} different indices")
@@ -307,7 +311,12 @@ def test_equally_near_codes_come_by_index(student, rng):
 
 
 def test_precision_counts_the_right_class(student):
-    found, query_labels = np.array([[0, 1, 2], [4, 3, 0]]), np.array([0, 2])
-    answer = student.precision_at_k(found, np.array([0, 0, 1, 1, 2]), query_labels)
-    check(not looks_like(answer, 1.0), "this is the share of queries with a right hit; the share of hits is asked for")
-    check_array(answer, 0.5, name="the precision of 2/3 and 1/3")
+    labels, query_labels = np.array([0, 0, 1, 1, 0, 2]), np.array([0, 1, 2])
+    found = np.array([[0, 1, 2, 4], [5, 2, 3, 0], [0, 1, 2, 3]])                     # with 3, 2 and no hits
+    answer = student.precision_at_k(found, labels, query_labels)
+    for wrong, what in ((2 / 3, "your share is that of the queries with a hit; that of hits in all that was found"),
+                        (5 / 4, "your hits are divided by k alone; their share in all that was found"),
+                        (5 / 3, "your hits are divided by the number of queries alone; their share in all that was found"),
+                        (1 / 3, "your share is that of the first ones found; that of all k")):
+        check(not looks_like(answer, wrong), f"{what} is wanted")
+    check_array(answer, 5 / 12, name="the precision of 3/4, 2/4 and 0/4")

@@ -45,16 +45,16 @@ def test_signs_are_chosen(student, rng):
         check_shape(components, (4, 5), name="the array of components")
         check_array((components ** 2).sum(axis=1), np.ones(4), name="the squared lengths of the components")
         largest = components[np.arange(4), np.abs(components).argmax(axis=1)]
-        check(np.all(largest > 0), f"the entry of greatest size in component {largest.argmin()} is {largest.min():.4g}; "
-              "a positive one is wanted")
+        check(np.all(largest > 0), f"the entry of greatest size in component {largest.argmin()} is {largest.min():.4g};"
+              " a positive one is wanted")
 
 
 def test_the_share_of_the_variance(student, rng):
     x = 10 * rng.standard_normal(3) + [[0, 0, 5], [2, 4, 5]]                        # variances 2, 8 and 0
     shares = student.explained_variance_ratio(x, np.array([6.0, 1.0]))
     check_shape(shares, (2,), name="the array of shares")
-    check(not np.allclose(shares, [6 / 7, 1 / 7]), "your shares are of the two variances given; those of all of x's are "
-          "wanted")
+    check(not np.allclose(shares, [6 / 7, 1 / 7]), "your shares are of the two variances given; those of all of x's "
+          "are wanted")
     check(not np.allclose(shares, [1.2, 0.2]), "your features' variances have n in the denominator; n - 1 is wanted")
     check_array(shares, np.array([0.6, 0.1]), name="the shares")
 

@@ -94,7 +94,7 @@ def test_beta_times_the_penalty_is_added(student, rng):
     for beta, expected in ((1.0, 0.7361284143), (3.0, 2.2083852430)):
         added = cost_of(student, parameters, x, 0.0, 0.1, beta) - without
         check(added != 0, f"beta {beta} adds nothing to the cost: where is the penalty?")
-        check(not looks_like(added, expected / 2), "your cost has the mean of the units' penalties; their sum is wanted")
+        check(not looks_like(added, expected / 2), "your cost has the mean of two units' penalty; its sum is wanted")
         check_array(added, expected, name=f"what two units of share 0.5 add to the cost, with rho 0.1 and beta {beta}")
 
 
@@ -316,7 +316,7 @@ def test_precision_counts_the_right_class(student):
     answer = student.precision_at_k(found, labels, query_labels)
     for wrong, what in ((2 / 3, "your share is that of the queries with a hit; that of hits in all that was found"),
                         (5 / 4, "your hits are divided by k alone; their share in all that was found"),
-                        (5 / 3, "your hits are divided by the number of queries alone; their share in all that was found"),
+                        (5 / 3, "your hits are divided by the queries alone; their share in all that was found"),
                         (1 / 3, "your share is that of the first ones found; that of all k")):
         check(not looks_like(answer, wrong), f"{what} is wanted")
     check_array(answer, 5 / 12, name="the precision of 3/4, 2/4 and 0/4")

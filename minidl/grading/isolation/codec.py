@@ -76,7 +76,7 @@ def _encode(value: Any, parts: list[bytes], depth: int) -> None:
         parts.append(b"T" if value else b"F")
     elif kind is int:
         if not -2**63 <= value < 2**63:
-            raise CodecError("an int of more than 64 bits cannot be sent")
+            raise CodecError("an int of more than 64 bits; smaller ones, and floats, are expected")
         parts.append(b"I" + struct.pack("<q", value))
     elif kind is float:
         parts.append(b"R" + struct.pack("<d", value))
@@ -95,12 +95,13 @@ def _encode(value: Any, parts: list[bytes], depth: int) -> None:
         parts.append(b"D" + struct.pack("<I", len(value)))
         for key, item in value.items():
             if type(key) is not str:
-                raise CodecError(f"a dict with a key of type {type(key).__name__} cannot be sent; keys are str")
+                raise CodecError(f"a dict with a key of type {type(key).__name__}; strings are expected as keys")
             _encode(key, parts, depth + 1)
             _encode(item, parts, depth + 1)
     else:
-        raise CodecError(f"a value of type {kind.__name__} cannot be sent; numbers, str, arrays, and lists, tuples "
-                         "and dicts of them can")
+        within = {b"L": "a list", b"U": "a tuple", b"D": "a dict"}[parts[0][:1]] + " with " if depth else ""
+        raise CodecError(f"{within}a value of type {kind.__name__}; numbers, strings, arrays, and lists, tuples and "
+                         "dicts of them are expected")
 
 
 def _encode_array(array: np.ndarray, parts: list[bytes]) -> None:
@@ -108,7 +109,7 @@ def _encode_array(array: np.ndarray, parts: list[bytes]) -> None:
     if dtype.kind in "iu" and dtype not in DTYPES and not (dtype == "<u8" and (array >= 2**63).any()):
         dtype = np.dtype("<i8")                  # which integers a shape or a count has is nobody's choice
     if dtype not in DTYPES:
-        raise CodecError(f"an array of {array.dtype} cannot be sent; {', '.join(d.name for d in DTYPES)} can")
+        raise CodecError(f"an array of {array.dtype}; {', '.join(d.name for d in DTYPES)} are expected")
     if array.ndim > MAX_AXES:
         raise CodecError(f"an array of {array.ndim} axes cannot be sent; at most {MAX_AXES} can")
     if array.nbytes > MAX_FRAME:

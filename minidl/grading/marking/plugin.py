@@ -218,4 +218,8 @@ def _of_student(error: host.StudentError) -> tuple[str, str]:
         return "memory", message
     if "ImportError" in error.kinds and error.missing_import:
         return "blocked", f"{error.message}: a submission may import the standard library and NumPy\n" + message
+    if error.where and error.where[-1].startswith(("driver.py:", "drivers.py:")):      # and in nothing that it called
+        missing = " (is a `return` missing?)" * ("NoneType" in error.message)
+        return "error", f"what your code returned cannot be used{missing}: {error.message}\nin the test's " + (
+            error.where[-1])
     return "error", message

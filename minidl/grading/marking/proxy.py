@@ -39,13 +39,13 @@ class Student:
 
     def call(self, name: str, *arguments: Any) -> Any:
         """What the submission's function returns. Raises Missing if it has none of this name."""
-        self._find(name)
-        return self._call(name, arguments)[0]
+        return self.call_and_look(name, *arguments)[0]
 
     def call_and_look(self, name: str, *arguments: Any) -> tuple[Any, list[Any]]:
         """What the function returns, and the arguments after the call: has it changed its input?"""
         self._find(name)
-        return self._call(name, arguments)
+        with _returned_by(name):
+            return self._call(name, arguments)
 
     def call_twice(self, name: str, *arguments: Any) -> Any:
         """What the function returns. Fails if it changes its arguments, or returns something else the second time."""
@@ -60,7 +60,8 @@ class Student:
         self._find("")
         if self._drivers is None or not self._drivers.exists():
             raise FileNotFoundError(f"there is no {self._drivers} for the driver {driver!r}")
-        return self._drive(self._drivers, driver, arguments)
+        with _returned_by(f"the test's {driver}, of what your code gave it,"):
+            return self._drive(self._drivers, driver, arguments)
 
     def _find(self, name: str) -> None:
         if not self._ready:
@@ -216,6 +217,17 @@ class Local(Student):
 
     def output(self) -> str:
         return str(self._printed)
+
+
+@contextmanager
+def _returned_by(function: str) -> Iterator[None]:
+    """Say which function's value it was that no test can look at."""
+    try:
+        yield
+    except StudentError as error:
+        if error.kind != codec.CodecError.__name__ or error.where:
+            raise
+        raise StudentError("TypeError", f"{function} returned {error.message}") from None
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -18,6 +18,7 @@ def remarks(manifest: Manifest, task: str | None = None) -> Iterator[str]:
     """Sentences about the files in an assignment's folder, for one task or for all."""
     yield from _unwritten(manifest, task)
     for name in manifest.files:
+        yield from _left_over(manifest.folder / name)
         yield from _mislaid(manifest.folder / name)
         yield from _encoding(manifest.folder / name)
     for path in sorted(manifest.folder.glob("*.py")):
@@ -79,9 +80,30 @@ def _is_stub(tree: ast.Module, name: str) -> bool:
         node = next((child for child in getattr(node, "body", ()) if getattr(child, "name", "") == part), None)
     if isinstance(node, ast.ClassDef):
         return any(_is_stub(tree, f"{name}.{child.name}") for child in node.body if isinstance(child, ast.FunctionDef))
-    body = [step for step in getattr(node, "body", ())
-            if not (isinstance(step, ast.Expr) and isinstance(step.value, ast.Constant))]       # but for the docstring
-    return bool(body) and isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.dump(body[0])
+    body = _steps(node)
+    return bool(body) and _raises_not_implemented(body[0])
+
+
+def _steps(node: ast.AST | None) -> list[ast.stmt]:
+    """A function's statements, without its docstring."""
+    return [step for step in getattr(node, "body", ())
+            if not (isinstance(step, ast.Expr) and isinstance(step.value, ast.Constant))]
+
+
+def _raises_not_implemented(step: ast.stmt) -> bool:
+    return isinstance(step, ast.Raise) and "NotImplementedError" in ast.dump(step)
+
+
+def _left_over(path: Path) -> Iterator[str]:
+    """The stub's `raise`, below what was written: it looks as if nothing had been."""
+    for node in ast.walk(_tree(path) or ast.Module([], [])):
+        if isinstance(node, ast.FunctionDef):
+            for step in _steps(node)[1:]:
+                if isinstance(step, ast.Return):         # what comes after it is never run
+                    break
+                if _raises_not_implemented(step):
+                    yield (f"{path.name}:{step.lineno} still raises NotImplementedError: delete that line, or "
+                           f"{node.name} counts as not written")
 
 
 def _mislaid(path: Path) -> Iterator[str]:

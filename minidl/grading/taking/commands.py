@@ -314,6 +314,8 @@ class _Printer:
         for name in sorted(self.noted.changed):
             print(f"note: {name} changes its arguments; they are its caller's, work on a copy")
         print(_points(self.manifest, self.only, self.points))
+        if self.only is None and self.points == _most(self.manifest, None):
+            print(f"all public tests pass: minidl submit {self.manifest.name} writes the file to hand in")
 
 
 def _print_lines(text: str) -> None:
@@ -333,13 +335,17 @@ def _points(manifest: Manifest, only: str | None, points: float) -> str:
     """`public: 7/9 points; hidden: 11 points in 5 tests not run here`."""
     tests = [test for task, test in manifest.tests() if only in (None, task.id)]
     hidden = [test.points for test in tests if test.hidden]
-    most = sum(test.points for test in tests if not test.hidden)
-    said = f"public: {points:g}/{most:g} points"
+    said = f"public: {points:g}/{_most(manifest, only):g} points"
     if hidden:
         said += f"; hidden: {in_points(sum(hidden))} in {len(hidden)} test{'s' * (len(hidden) > 1)} not run here"
     if manifest.questions and only is None:
         said += f"; {ANSWERS}: {in_points(sum(question.points for question in manifest.questions))}, read by a person"
     return said
+
+
+def _most(manifest: Manifest, only: str | None) -> float:
+    """All points of public tests."""
+    return sum(test.points for task, test in manifest.tests() if only in (None, task.id) and not test.hidden)
 
 
 def _public_status(task: Task, result: Result) -> str:
@@ -385,7 +391,7 @@ def submit(wanted: str, *, force: bool = False) -> Path:
     print(f"{sums}{target} holds these {len(contents)} files: hand it in")
     points = run(manifest).points()
     print(_points(manifest, None, points))
-    if points < sum(test.points for _, test in manifest.tests() if not test.hidden):
+    if points < _most(manifest, None):
         print(f"minidl check {manifest.name} says what the public tests found; hand in again after any change")
     return target
 

@@ -307,3 +307,20 @@ def test_a_function_that_changes_its_arguments_or_its_mind_is_found_out(tmp_path
         student.call_twice("changing", x, {"b": []})
     with pytest.raises(AssertionError, match="doubting gives another answer when it is called again"):
         student.call_twice("doubting", x, {"b": []})
+
+
+def test_a_driver_that_cannot_use_what_it_got_does_not_point_at_itself_first(tmp_path):
+    (tmp_path / "tests").mkdir()
+    drivers = tmp_path / "tests" / "drivers.py"
+    drivers.write_text("def fitted(module):\n    return module.fit().mean\n", encoding="utf-8")
+    (tmp_path / "toys.py").write_text("def fit():\n    3.0\n", encoding="utf-8")
+    grading, _ = run(tmp_path, "def test_a(student):\n    assert student.drive('fitted') == 3\n",
+                     student=lambda test: Local(tmp_path, "toys", drivers))
+    record = grading["test_a"]
+    assert record.status == "error" and record.message.splitlines() == [
+        "what your code returned cannot be used (is a `return` missing?): 'NoneType' object has no attribute 'mean'",
+        "in the test's drivers.py:2 in fitted: return module.fit().mean"]
+    (tmp_path / "toys.py").write_text("def fit():\n    return None + 1\n", encoding="utf-8")
+    grading, _ = run(tmp_path, "def test_a(student):\n    assert student.drive('fitted') == 3\n",
+                     student=lambda test: Local(tmp_path, "toys", drivers))
+    assert grading["test_a"].message.startswith("TypeError:") and "toys.py:2 in fit" in grading["test_a"].message

@@ -37,3 +37,14 @@ def test_of_what_is_not_written_the_wanted_tasks_functions_are_told(tmp_path):
     assert list(advice.remarks(whole)) == ["not written yet: Box (1.2)"]
     (tmp_path / "toys.py").write_text("def broken(:\n", encoding="utf-8")
     assert list(advice.remarks(toys)) == []
+
+
+def test_a_raise_that_was_left_below_a_finished_body_is_called_by_its_line(work):
+    body = "def centre(x):\n    \"\"\"Centred.\"\"\"\n    y = x - x.mean(axis=0)\n"
+    left = '    raise NotImplementedError("task 1.1: write centre")\n'
+    solve(work, body + left)
+    assert list(advice.remarks(manifest.read(work))) == [
+        "flows.py:4 still raises NotImplementedError: delete that line, or centre counts as not written"]
+    for harmless in (body + "    return y\n" + left, body + "    if not y.size:\n    " + left + "    return y\n"):
+        solve(work, harmless)
+        assert list(advice.remarks(manifest.read(work))) == []

@@ -145,6 +145,24 @@ def test_check_names_the_file_its_checksum_and_the_isolation(work, capsys):
     assert "  passed         test_columns_have_mean_zero" in said
 
 
+def test_what_passes_all_public_tests_is_to_be_handed_in(work, capsys):
+    solve(work)
+    last = "all public tests pass: minidl submit a9 writes the file to hand in"
+    assert checked(capsys, "a9")[0].splitlines()[-1] == last
+    assert last not in checked(capsys, "a9", "1.1")[0]            # of one task: others may be left
+    solve(work, SOLVED.replace("x.mean(axis=0)", "x.mean()"))
+    assert last not in checked(capsys, "a9")[0]
+
+
+def test_a_value_that_no_test_can_look_at_is_named_with_the_function_that_returned_it(work, capsys):
+    for value, what in (("{1.0}", "a value of type set"), ("[x, {1.0}]", "a list with a value of type set"),
+                        ("(v for v in x)", "a value of type generator"), ("x + 0j", "an array of complex128"),
+                        ("{1: x}", "a dict with a key of type int")):
+        solve(work, SOLVED.replace("x - x.mean(axis=0)", value))
+        said, _ = checked(capsys, "a9")
+        assert re.search(f"centre returned {what}; .* expected", said), said
+
+
 def test_check_takes_one_task_and_works_within_the_folder(work, capsys, monkeypatch):
     solve(work)
     monkeypatch.chdir(work)

@@ -41,6 +41,10 @@ def test_what_students_get_follows_from_the_solution_and_shows_nothing_of_it(fol
     assert build.outdated(found, found.instructor()) == [], f"minidl assign build {found.name}"
     assert {"README.md", "manifest.toml", *found.handed_in()} < set(release.contents(found, found.instructor()))
     assert list(release.faults_in_tests(found, found.instructor())) == []
+    statement = (folder / "README.md").read_text(encoding="utf-8")
+    for command in ("start", "check", "submit"):
+        assert f"minidl {command} {found.name} " in statement
+    assert "pip install" in statement and f"minidl start Downloads/{folder.name}`" in statement
 
 
 def test_the_solution_gets_all_points_and_the_stub_attempts_nothing(folder, tmp_path):

@@ -45,7 +45,8 @@ Slides 1-2. You write `{module}.py`; NumPy is all that it needs.
 <!-- /points -->
 
 Start with `minidl start {name}`, see how far you are with `minidl check {name}`, hand in the file that
-`minidl submit {name}` writes.
+`minidl submit {name}` writes. The command is there after `python -m pip install -e .` in the folder of minidl's source.
+Where this assignment did not come with it, name the folder that you got: `minidl start Downloads/{folder}`.
 
 ## 1.1 Centred data
 
@@ -154,7 +155,8 @@ def new(name: str, title: str) -> Path:
     folder = home / f"{name}_{topic}"
     for path, text in _FILES.items():
         with atomic_write(folder / path.format(module=topic), "w") as file:
-            file.write(text.format(name=name, title=title, module=topic, canary=secrets.token_hex(16)))
+            file.write(text.format(name=name, title=title, module=topic, folder=folder.name,
+                                   canary=secrets.token_hex(16)))
     made = manifest.read(folder)
     build.build(made, made.instructor())
     return folder

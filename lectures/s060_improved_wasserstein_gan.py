@@ -196,7 +196,7 @@ def norms(critic):
 
 through = {name: norms(critic) for name, critic in trained.items()}
 layers = np.arange(1, 13)
-talk.save(plotting.curves({name: (layers, np.maximum(sizes, 1e-12)) for name, sizes in through.items()}, log=True,
+talk.save(plotting.curves({name: (layers, np.maximum(sizes, 1e-30)) for name, sizes in through.items()}, log=True,
                           x="hidden layer", y="gradient, of that at the last layer",
                           title="What arrives on the way back"), "layers")
 arrives = {name: float(sizes[0]) for name, sizes in through.items()}

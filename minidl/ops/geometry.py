@@ -46,7 +46,7 @@ def pair_of(name: str, what: str, value: Any, least: int) -> Pair:
 
 
 def check_axes(name: str, x: Any, W: Any) -> None:
-    """Raise InputError unless both have four axes."""
+    """Raise InputError unless images x (N, H, W, C) and a kernel W (KH, KW, C, O) have their four axes."""
     if x.ndim != 4 or W.ndim != 4:
         raise InputError(f"{name}: x of shape {x.shape} and W of shape {W.shape} need four axes each, images "
                          "(N, H, W, C) and a kernel (KH, KW, C, O)")

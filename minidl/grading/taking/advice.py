@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import warnings
@@ -152,8 +153,16 @@ def _imports(path: Path) -> Iterator[tuple[str, int]]:
 
 def _tree(path: Path) -> ast.Module | None:
     try:
+        return _parsed(path.read_bytes())
+    except OSError:
+        return None
+
+
+@functools.lru_cache(maxsize=8)                  # several kinds of remarks look at one file
+def _parsed(content: bytes) -> ast.Module | None:
+    try:
         with warnings.catch_warnings():          # which are told when it is run
             warnings.simplefilter("ignore")
-            return ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):      # the last two for brackets in brackets
+            return ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):       # the last two for brackets in brackets
         return None

@@ -68,7 +68,7 @@ class Limits:
     seconds: int = 20
     memory: int = 2 << 30
     file: int = 1 << 20
-    processes: int = 16
+    processes: int = 32
 
 
 class Worker:

@@ -85,11 +85,11 @@ def _grade(manifest: Manifest, folder: Path, out: Path, options: Options, say: C
     with temporary(out) as place, ThreadPoolExecutor(options.jobs) as pool:
         run = _Run(manifest, out, options, _secret(options.secret or out / "secret"), place,
                    list(map(Slot, isolations, cores(options.jobs))))
-        if options.control and (faults := run.faults_of_reference()):
-            say(f"nothing was graded: {faults}")
-            return len(found)
-        waiting = {pool.submit(run.one, submission): submission for submission in found}
         try:
+            if options.control and (faults := run.faults_of_reference()):
+                say(f"nothing was graded: {faults}")
+                return len(found)
+            waiting = {pool.submit(run.one, submission): submission for submission in found}
             for done in as_completed(waiting):
                 result = graded[waiting[done].name] = done.result()
                 say(_line(len(graded), len(found), manifest, result))

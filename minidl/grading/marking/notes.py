@@ -15,7 +15,7 @@ FOLDER, REPORT = "operator", "operator.md"       # beside the submissions' folde
 
 def path(out: Path, submission: str) -> Path:
     """Where the notes on a submission are kept."""
-    return out / FOLDER / f"{submission}.json"
+    return out / FOLDER / submission / "notes.json"
 
 
 def read(path: Path) -> dict[str, str]:
@@ -50,13 +50,17 @@ def report(out: Path, manifest: Manifest, results: Sequence[Result]) -> None:
              "Students must not see this file: it says what hidden tests are about.", ""]
     for title, wanted in (("Faults of this machine, or of the tests", True), ("Why tests failed", False)):
         lines += [f"## {title}", ""]
+        before = len(lines)
         for result in results:
             told = read(path(out, result.submission))
             for record in result.records.values():
                 text = told.get(record.test, record.message)
-                if (record.status == "infrastructure") is wanted and record.status != "passed" and text:
+                failed = record.status not in ("passed", "not_attempted") and text
+                if failed and (record.status == "infrastructure") is wanted:
                     lines += [f"- {line(result.submission)}, {record.test}{' (hidden)' * record.hidden}: "
                               f"{record.status.replace('_', ' ')}", "",
                               *(f"      {plain(each)}" for each in text.splitlines()), ""]
+        if len(lines) == before:
+            lines += ["None.", ""]
     with atomic_write(out / REPORT, "w") as file:
         file.write("\n".join(lines))

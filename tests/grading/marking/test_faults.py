@@ -216,7 +216,7 @@ def test_a_worker_runs_on_its_core_alone_and_starts_few_threads(tmp_path):
         with some.take() as worker:
             worker.load("toys")
             assert worker.call("toys", "cores") == [core]
-    assert host.Limits().processes <= 16
+    assert host.Limits().processes <= 32
 
 
 # The tests, the drivers and the reference -----------------------------------------------------------------------------

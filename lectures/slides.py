@@ -77,7 +77,6 @@ LECTURES = (
             "s060_improved_wasserstein_gan.py", {"digits": 0.5, "mnist": None}),
     Lecture("progressive-gan", "Progressive growing of GANs", ((64, 74),),
             "s064_progressive_gan.py", {"digits": 4, "mnist": None}),
-    Lecture("wgan-gp", "Improved Wasserstein GAN: the gradient penalty", ((60, 63),)),
     Lecture("gan-metrics", "Metrics: multiscale structural similarity, sliced Wasserstein distance", ((75, 80),)),
     Lecture("gan-experiments", "Experiments, nearest neighbours and results", ((81, 94),),
             "s081_gan_experiments.py", {"digits": 3, "mnist": None, "fashion-mnist": None, "cifar10": None}),

@@ -262,6 +262,8 @@ LINEAR = {
     "principal_angles": [lambda a: linear.principal_angles(a, _X), lambda a: linear.principal_angles(_X, a)],
 }
 HUNDRED = np.random.default_rng(1).random((100, 3)).astype(np.float32)
+TWENTY = np.random.default_rng(2).random((20, 8, 8, 1)).astype(np.float32)
+JUDGE = metrics.Judge(lambda x: x[:, 0, :3, 0], name="a judge", features=lambda x: x[:, 0, :, 0])
 BITS = (ROWS > 0.5).astype(np.uint8)
 PIXELS = np.rint(ROWS * 3) / 3
 GREY = np.random.default_rng(0).random((12, 11, 12)).astype(np.float32)
@@ -286,6 +288,14 @@ METRICS = {
               lambda a: metrics.Judge(lambda x: a, name="", features=len).probabilities(ROWS),
               *[lambda a, verb=verb: getattr(metrics.Judge(nn.Sequential(nn.Linear(3, 2, rng=0)), name=""), verb)(a)
                 for verb in ("features", "probabilities")]],
+    "generator_report": [
+        lambda a: metrics.generator_report(a, TWENTY, TWENTY, JUDGE, rng=0),
+        lambda a: metrics.generator_report(TWENTY, a, TWENTY, JUDGE, rng=0),
+        lambda a: metrics.generator_report(TWENTY, TWENTY, a, JUDGE, rng=0),
+        lambda a: metrics.generator_report(TWENTY, TWENTY, TWENTY, a, rng=0),
+        lambda a: metrics.generator_report(TWENTY, TWENTY, TWENTY, JUDGE, measures=a, repeats=2, rng=a),
+        lambda a: metrics.generator_report(TWENTY, TWENTY, TWENTY, JUDGE, measures={"a": metrics.Measure(
+            lambda real, images: a, "pixels", "real")}, repeats=2, rng=0)],
     "train_judge": [metrics.train_judge], "load_judge": [metrics.load_judge],
     "save_judge": [lambda a: metrics.save_judge("judge.npz", a), lambda a: metrics.save_judge(a, None)],
     "HammingIndex": [metrics.HammingIndex, lambda a: metrics.HammingIndex(BITS, bits=a),
@@ -399,7 +409,7 @@ EXEMPT = {"InputError", "Primitive", "__version__", "custom", "debug", "devices"
           "optim", "tune", "Activation", "Buffer", "Module", "init", "linear", "Optimizer", "Schedule", "RMSProp",
           "DescriptionLength", "Dataset", "Entry", "Units", "TEXTS", "augmentation", "cache_folder", "catalogue",
           "data_folders", "fetchable", "names", "Extra", "LOSSES", "Loss", "Modes", "Score", "Turn",
-          "Estimate", "Memorisation", "PrecisionRecall", "SWD"}
+          "Estimate", "Memorisation", "MEASURES", "Measure", "PrecisionRecall", "Report", "SWD"}
 CALLS = [pytest.param(call, id=f"{room}: {name} {i}") for room, (table, _) in ROOMS.items()
          for name, calls in table.items() for i, call in enumerate(calls)]
 

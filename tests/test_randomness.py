@@ -76,6 +76,14 @@ def drawn_by(module):
     return [*module.state_dict().values(), *(s.uniform((3,), LIKE) for s in module.random_streams())]
 
 
+def reported(rng):
+    images = np.random.default_rng(2).random((40, 4, 4), np.float32)
+    measure = metrics.Measure(lambda real, x: float(real.sum() - x.sum()), "images", "lower")
+    report = metrics.generator_report(images, images, images, metrics.Judge(len, name="", features=len), repeats=2,
+                                      measures={"difference": measure}, rng=rng)
+    return list(report.lines[0].generated)
+
+
 def with_codes(make):
     model = make([8, 4, 2], rng=0)
     model.remember_codes(X)
@@ -318,6 +326,7 @@ CALLS = {
     "metrics.classifier.network": lambda rng: drawn_by(network((4, 4, 1), 2, rng=rng)),
     "metrics.classifier.train_judge": lambda rng: drawn_by(train_judge(SMALL, epochs=1, rng=rng,
                                                                        progress=False).classifier),
+    "metrics.report.generator_report": reported,
     "metrics.resampling.resampled": lambda rng: [resampled(lambda x: x.sum(0), X, repeats=2, rng=rng).error],
     "metrics.pyramid.random_patches": lambda rng: [metrics.random_patches(IMAGES, 3, size=2, rng=rng)],
     "metrics.similarity.ms_ssim_within": lambda rng: list(metrics.ms_ssim_within(

@@ -79,7 +79,6 @@ LECTURES = (
             "s064_progressive_gan.py", {"digits": 4, "mnist": None}),
     Lecture("gan-metrics", "Metrics: multiscale structural similarity, sliced Wasserstein distance", ((75, 80),),
             "s075_gan_metrics.py", {"digits": 0.2, "mnist": None}),
-    Lecture("wgan-gp", "Improved Wasserstein GAN: the gradient penalty", ((60, 63),)),
     Lecture("gan-experiments", "Experiments, nearest neighbours and results", ((81, 94),),
             "s081_gan_experiments.py", {"digits": 3, "mnist": None, "fashion-mnist": None, "cifar10": None}),
     Lecture("boltzmann-machines", "Boltzmann machines, magnets and memories", ((95, 95),),

@@ -52,14 +52,14 @@ class Row(NamedTuple):
 _WITHOUT = Tricks(equalized=False, pixel_norm=False, minibatch="none")
 _BEFORE = Tricks(equalized=False, pixel_norm=False, minibatch="none", batch_norm=True)
 ROWS = {
-    "a": Row("WGAN-GP, normalised by batch and layer", growing=False, batch_size=64, betas=(0.0, 0.9), tricks=_BEFORE),
-    "b": Row("+ progressive growing", batch_size=64, betas=(0.0, 0.9), tricks=_BEFORE),
+    "a": Row("WGAN-GP", growing=False, batch_size=64, betas=(0.0, 0.9), tricks=_BEFORE),
+    "b": Row("+ growing", batch_size=64, betas=(0.0, 0.9), tricks=_BEFORE),
     "c": Row("+ small minibatch", betas=(0.0, 0.9), tricks=_BEFORE),
-    "d": Row("+ revised training parameters", tricks=_WITHOUT),
-    "e*": Row("+ minibatch discrimination", tricks=Tricks(False, False, "discrimination")),
-    "e": Row("+ minibatch standard deviation", tricks=Tricks(False, False, "std")),
-    "f": Row("+ equalised learning rate", lr=6e-3, tricks=Tricks(True, False, "std")),
-    "g": Row("+ pixelwise normalisation", lr=6e-3),
+    "d": Row("+ revised training", tricks=_WITHOUT),
+    "e*": Row("+ discrimination", tricks=Tricks(False, False, "discrimination")),
+    "e": Row("+ deviation", tricks=Tricks(False, False, "std")),
+    "f": Row("+ equalised rate", lr=6e-3, tricks=Tricks(True, False, "std")),
+    "g": Row("+ pixel norm", lr=6e-3),
 }
 
 
@@ -166,7 +166,7 @@ def cells(found: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[
     """The table's header and rows."""
     sizes = list(next(iter(found.values()))["swd"])
     header = ["row", "", *[f"SWD {size}" for size in sizes], "mean", "MS-SSIM", "CPU s"]
-    return header, [[name, ROWS[name].adds if name in ROWS else "real images, another half",
+    return header, [[name, ROWS[name].adds if name in ROWS else "other real images",
                      *[f"{row['swd'][size]:.1f}" for size in sizes], f"{row['swd_mean']:.1f}",
                      f"{row['ms_ssim']:.3f} +- {row['ms_ssim_se']:.3f}", f"{row['seconds']:.0f}"]
                     for name, row in found.items()]

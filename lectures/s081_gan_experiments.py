@@ -8,7 +8,6 @@
 
 # %%
 from dataclasses import replace
-from textwrap import fill
 
 import numpy as np
 
@@ -37,8 +36,8 @@ def watched(about):
 #
 # Row a is the paper before: WGAN-GP at full size, normalised by batch in the generator and by layer in the critic.
 # Each row below adds one thing; minibatch discrimination (e\*) is there to be compared with the standard deviation (e),
-# which takes its place. Every row sees as many images. Those that grow see most of them small, which is why they take
-# less time.
+# which takes its place. Row d has no such normalisation any more, and another momentum. Every row sees as many images.
+# Those that grow see some of them small, which is why they take less time.
 #
 # `python -m minidl.lectures.ablation mnist` makes the same table at 32x32, over an evening, and can be stopped.
 
@@ -47,7 +46,7 @@ samples: dict[str, np.ndarray] = {}
 found = ablation.run(experiment, each=lambda name, numbers, made: samples.update({name: made}),
                      shown=lambda name, gan: watched(f"row {name}")(gan))
 talk.rows("samples", "One idea more in each row", {
-    fill(f"{name} {ablation.ROWS[name].adds}" if name in ablation.ROWS else name, 18): (
+    f"{name} {ablation.ROWS[name].adds}" if name in ablation.ROWS else name: (
         show(made[:12]), f"SWD {found[name]['swd_mean']:.0f}") for name, made in samples.items()})
 talk.save(pictures.steps(found), "steps")
 talk.table(*ablation.cells(found))
@@ -118,10 +117,10 @@ copies = {space: metrics.memorisation(*sets) for space, sets in spaces.items()}
 cabinet = learned[:200] + np.random.default_rng(talk.seed).normal(0.0, 0.02, learned[:200].shape).astype(np.float32)
 caught = metrics.memorisation(flat(learned), flat(others), flat(cabinet))
 talk.rows("neighbours", "Generated, and the nearest that it was trained on", {
-    "generated": made[:12], **{f"nearest in {space}": learned[of.nearest[:12]] for space, of in copies.items()}})
-talk.table(["", "nearer than 99 % of new ones", "nearer than a new one", "median distance"],
+    "generated": made[:12], **{f"in {space}": learned[of.nearest[:12]] for space, of in copies.items()}})
+talk.table(["nearer to learned images than", "99 % of new ones", "a new one", "median"],
            [[name, f"{100 * of.share:.1f} %", f"{100 * of.nearer:.0f} %", f"{of.ratio:.2f}"]
-            for name, of in (*copies.items(), ("a filing cabinet, in pixels", caught))])
+            for name, of in (*copies.items(), ("a cabinet, pixels", caught))])
 talk.say(f"In pixels a generated image is nearer to the training set than a new real one in "
          f"{100 * copies['pixels'].nearer:.0f} % of all pairs, in features in {100 * copies['features'].nearer:.0f} %; "
          f"half would be no difference. A cabinet of training images with a little noise is caught: "

@@ -71,7 +71,7 @@ def test_the_command_leaves_table_picture_and_numbers(tmp_path, capsys, monkeypa
     assert ablation.main(["digits", "--rows", "g", "--images", "12", "--out", str(tmp_path / "made")]) == 0
     assert {path.name for path in (tmp_path / "made").iterdir()} >= {"table.txt", "samples.png", "ablation.json"}
     said = capsys.readouterr().out
-    assert "real images, another half" in said and "+ pixelwise normalisation" in said
+    assert "other real images" in said and "+ pixel norm" in said
     assert ablation.main(["digits", "--rows", "x", "--out", str(tmp_path)]) == 2
     assert "minidl: ablation: a row is 'a' or" in capsys.readouterr().err
 

@@ -95,6 +95,7 @@ MEASURES = {
     "SWD": (lambda x, seen: metrics.swd(real, x, patches=ablation.PATCHES, rng=0).mean, "low")}
 judged = {name: {who: metrics.resampled(measure, x, looks[who], repeats=talk.short(6, 2), rng=talk.seed)
                  for who, x in (("made", made), ("others", others))} for name, (measure, _) in MEASURES.items()}
+talk.save(pictures.beside_real(judged), "judged")
 talk.table(["measure", "good is", "generated", "real ones (the floor)"],
            [[name, MEASURES[name][1], str(row["made"]), str(row["others"])] for name, row in judged.items()])
 talk.say(f"The judge is {judge}. Its score of generated images is {judged['score']['made']}, of real ones "

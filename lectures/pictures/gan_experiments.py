@@ -30,6 +30,23 @@ def steps(found: Mapping[str, Mapping[str, Any]]) -> Figure:
     return figure
 
 
+@styled
+def beside_real(judged: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Each measure of generated images as a multiple of what real ones get, which is the dashed line."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10.0, 4.4), layout="constrained")
+    axis, names = figure.subplots(), list(judged)[::-1]
+    for row, (name, colour) in enumerate(zip(names, colours(), strict=False)):
+        made, real = judged[name]["made"], judged[name]["others"]
+        axis.errorbar(made.value / real.value, row, xerr=made.error / real.value, fmt="o", color=colour, capsize=4)
+    axis.axvline(1.0, color="0.3", linestyle="--", linewidth=1.2)
+    axis.set(title="Beside real images", xlabel="as a multiple of what real images get", xscale="symlog",
+             xlim=(-0.05, None), yticks=range(len(names)), yticklabels=names)
+    axis.set_xticks([0, 1, 10], ["0", "1", "10"])
+    return figure
+
+
 def along_the_sphere(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
     """Codes on the way from a (N, latent) to b, without b: (steps, N, latent). Lengths and angles change evenly."""
     lengths = [np.linalg.norm(end, axis=1, keepdims=True) for end in (a, b)]

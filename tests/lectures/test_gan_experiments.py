@@ -7,7 +7,7 @@ from minidl.lectures.pictures.gan_experiments import along_the_sphere
 
 def test_the_lecture_starts(run):
     record = run("gan-experiments", "--fast")
-    assert record["figures"] == ["samples.png", "steps.png", "results.png", "neighbours.png", "walk.gif"]
+    assert record["figures"] == ["samples.png", "steps.png", "results.png", "judged.png", "neighbours.png", "walk.gif"]
     assert record["metrics"]["copies_caught"] > 0.95
     assert {f"swd_{row}" for row in ("a", "b", "c", "d", "e_star", "e", "f", "g")} <= set(record["metrics"])
 

@@ -40,6 +40,7 @@ def test_the_layers_of_slide_73_are_all_that_an_image_passes_through(tricks):
 @pytest.mark.slow
 def test_the_distance_falls_at_each_stage_and_equalised_layers_learn_alike(run):
     metrics = run("progressive-gan", "--seed", "1")["metrics"]
-    assert metrics["swd_4"] > metrics["swd_8"] > metrics["swd_16"] > metrics["swd_floor"]
+    assert metrics["swd_4"] > metrics["swd_8"] > metrics["swd_16"]
+    assert metrics["swd_16"] < 2.0 * metrics["swd_floor"]            # that of two halves of the data, with its own luck
     assert metrics["range_equalised"] < 2.5 < 5.0 < metrics["range_plain"]
     assert metrics["told_with_deviation"] < 0.3 < 0.6 < metrics["told_without"]

@@ -418,7 +418,7 @@ def normalised(sizes, activation, *last):
 
 leaky_relu = lambda: nn.LeakyReLU(0.2)
 pair_judge = nn.Sequential(*(part for inputs in (pixels + code, wide_b) for part in (
-    nn.Linear(inputs, wide_b, rng=talk.rng), leaky_relu(), nn.Dropout(0.2 if small else 0.3, rng=talk.rng))),
+    nn.Linear(inputs, wide_b, rng=talk.rng), leaky_relu(), nn.Dropout(0.2 if small else 0.5, rng=talk.rng))),
     nn.Linear(wide_b, 1, rng=talk.rng))
 bigan = BiGAN(normalised([code, wide_b, wide_b, pixels], nn.ReLU, nn.Tanh()),
               normalised([pixels, wide_b, wide_b, code], leaky_relu), pair_judge, latent=code,
@@ -426,21 +426,20 @@ bigan = BiGAN(normalised([code, wide_b, wide_b, pixels], nn.ReLU, nn.Tanh()),
 bigan.eval()
 few = slice(5000)
 known, asked_for = (talk.device.put(rows(2 * x - 1)) for x in (x_train[few], x_test))
-queries = slice(1000)
 
 
-def neighbours_right(codes, asked):
-    """The share of a thousand test images whose nearest training image, by these codes (N, d), has their label."""
-    nearest = talk.on_host(nearest_neighbours(codes, asked[queries], 1)[1])[:, 0]
-    return float((y_train[few][nearest] == y_test[queries]).mean())
+def neighbours_right(codes, queries):
+    """The share of test images whose nearest training image, by these codes (N, d), has their label."""
+    nearest = talk.on_host(nearest_neighbours(codes, queries, 1)[1])[:, 0]
+    return float((y_train[few][nearest] == y_test).mean())
 
 
 projection = talk.device.put(talk.rng.standard_normal((pixels, code)).astype(np.float32))
 one_nn = {"pixels": neighbours_right(known, asked_for),
           "random projection": neighbours_right(known @ projection, asked_for @ projection),
           "untrained encoder": neighbours_right(bigan.encode(known), bigan.encode(asked_for))}
-play(bigan, batches(rows(signed), batch_size=64 if small else 128), epochs=talk.epochs(42 if small else 5),
-     about="BiGAN", lr=1e-3 if small else 3e-4, lr_d=5e-4 if small else 3e-4, decay=0,
+play(bigan, batches(rows(signed)), epochs=talk.epochs(42 if small else 12), about="BiGAN", lr=1e-3,
+     lr_d=5e-4 if small else 2.5e-4, decay=0,
      look=lambda gan: shown(gan.reconstruct(asked_for[:10])))
 one_nn["BiGAN"] = neighbours_right(bigan.encode(known), bigan.encode(asked_for))
 again = bigan.reconstruct(asked_for)

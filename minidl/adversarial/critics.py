@@ -120,16 +120,6 @@ class _Sets(GAN):
         if not critic.parameters():
             raise InputError(f"a critic has parameters, and {critic.describe():.60} has none")
 
-    @property
-    def like(self) -> Array:
-        """An array of the critic's dtype and device."""
-        return self.discriminator.parameters()[0].data
-
-    @property
-    def device(self) -> Any:
-        """Where the critic's parameters are."""
-        return self.discriminator.parameters()[0].device
-
     def fake(self, batch: Sight, z: Array) -> Sight:
         """The items beside the data."""
         return batch[1:]

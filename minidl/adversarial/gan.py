@@ -136,12 +136,12 @@ class GAN(Module):
     @property
     def like(self) -> Array:
         """An array of the networks' dtype and device."""
-        return self.generator.parameters()[0].data
+        return next(self.named_parameters())[1].data
 
     @property
     def device(self) -> Device:
         """Where the networks' parameters are."""
-        return self.generator.parameters()[0].device
+        return next(self.named_parameters())[1].device
 
     def describe(self) -> str:
         return f"{type(self).__name__}(latent={self.latent}{f', pack={self.pack}' if self.pack > 1 else ''})"

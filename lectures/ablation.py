@@ -55,7 +55,7 @@ ROWS = {
     "a": Row("WGAN-GP", growing=False, batch_size=64, betas=(0.0, 0.9), tricks=_BEFORE),
     "b": Row("+ growing", batch_size=64, betas=(0.0, 0.9), tricks=_BEFORE),
     "c": Row("+ small minibatch", betas=(0.0, 0.9), tricks=_BEFORE),
-    "d": Row("+ revised training", tricks=_WITHOUT),
+    "d": Row("+ revised setting", tricks=_WITHOUT),
     "e*": Row("+ discrimination", tricks=Tricks(False, False, "discrimination")),
     "e": Row("+ deviation", tricks=Tricks(False, False, "std")),
     "f": Row("+ equalised rate", lr=6e-3, tricks=Tricks(True, False, "std")),
@@ -172,6 +172,11 @@ def cells(found: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[
                     for name, row in found.items()]
 
 
+def label(name: str) -> str:
+    """What stands beside a row of samples: its letter, and below it what it adds."""
+    return f"{name}\n{ROWS[name].adds.removeprefix('+ ')}" if name in ROWS else name
+
+
 class _Kept:
     """What is done, in a folder: numbers in one file, samples and networks beside it."""
 
@@ -245,7 +250,7 @@ def _command(experiment: Experiment, rows: Sequence[str], folder: Path) -> None:
     def each(name: str, numbers: Mapping[str, Any], samples: np.ndarray) -> None:
         said = cells({name: numbers})[1][0]
         print("  ".join(said), flush=True)
-        pictures.append(plotting.Row(f"{name} {said[1]}"[:24], (np.clip(samples[:12], -1.0, 1.0) + 1.0) / 2.0,
+        pictures.append(plotting.Row(label(name), (np.clip(samples[:12], -1.0, 1.0) + 1.0) / 2.0,
                                      f"SWD {numbers['swd_mean']:.1f}"))
 
     header, table = cells(run(experiment, folder, rows=rows, each=each,

@@ -46,8 +46,7 @@ samples: dict[str, np.ndarray] = {}
 found = ablation.run(experiment, each=lambda name, numbers, made: samples.update({name: made}),
                      shown=lambda name, gan: watched(f"row {name}")(gan))
 talk.rows("samples", "One idea more in each row", {
-    f"{name} {ablation.ROWS[name].adds}" if name in ablation.ROWS else name: (
-        show(made[:12]), f"SWD {found[name]['swd_mean']:.0f}") for name, made in samples.items()})
+    ablation.label(name): (show(made[:12]), f"SWD {found[name]['swd_mean']:.0f}") for name, made in samples.items()})
 talk.save(pictures.steps(found), "steps")
 talk.table(*ablation.cells(found))
 floor, *_ = (row["swd_mean"] for row in found.values())

@@ -24,7 +24,8 @@ def steps(found: Mapping[str, Mapping[str, Any]]) -> Figure:
         axis.bar(names, [found[name][key] for name in names], color=colour, width=0.6,
                  yerr=None if error is None else [found[name][error] for name in names])
         axis.axhline(found["real"][key], color="0.3", linestyle="--", linewidth=1.2, label="real images")
-        axis.legend(loc="upper right" if error is None else "upper left")
+        axis.set_ylim(top=1.3 * max(row[key] for row in found.values()))           # room for the legend
+        axis.legend(loc="upper right")
         axis.set(title=title, xlabel="row")
         axis.grid(axis="x", visible=False)
     return figure
